@@ -1,0 +1,23 @@
+"""stego hides one whole picture inside another and brings it back.
+
+from stegocli import hide, reveal, load_model
+
+model = load_model()
+hidden = hide("cover.png", "secret.png", "stego.png", model=model)
+print(hidden.score.hide_psnr, hidden.score.reveal_psnr)
+reveal("stego.png", "revealed.png", model=model)
+"""
+
+import importlib
+
+__version__ = "0.1.0"
+__all__ = ["StegoError", "__version__", "hide", "load_model", "reveal"]
+
+_HOMES = {"hide": ".api", "reveal": ".api", "load_model": ".weights", "StegoError": ".errors"}
+
+
+def __getattr__(name: str):
+    # Looked up on first use: importing torch takes over a second, which `stego --help` must not pay.
+    if name in _HOMES:
+        return getattr(importlib.import_module(_HOMES[name], __name__), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,208 @@
+"""The command line: parse, call the Python API, print."""
+
+import json
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from . import __version__
+from .errors import StegoError
+
+app = typer.Typer(
+    help="Hide one whole picture inside another and bring it back.",
+    no_args_is_help=True,
+    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    pretty_exceptions_enable=False,
+)
+
+WeightsOption = Annotated[str | None, typer.Option("--weights", help="Weights: a shipped set's name or a file.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
+
+
+@contextmanager
+def _plain_errors():
+    """One sentence on stderr and exit code 1; never a traceback for what the user can mend."""
+    try:
+        yield
+    except StegoError as error:
+        message = str(error)
+    except MemoryError:
+        message = "Memory is full: close other programs or use smaller pictures."
+    except KeyboardInterrupt:
+        print("\nStopped.", file=sys.stderr)
+        raise typer.Exit(130) from None
+    else:
+        return
+    print(f"stego: {message}", file=sys.stderr)
+    raise typer.Exit(1)
+
+
+def _console():
+    from rich.console import Console
+
+    return Console(highlight=False)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"stego {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Hide one whole picture inside another and bring it back."""
+
+
+@app.command()
+def hide(
+    cover: Annotated[Path, typer.Argument(help="The picture that everyone may see.")],
+    secret: Annotated[Path, typer.Argument(help="The picture to hide in it.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Where to write: .png, .tif, .webp or .bmp.")],
+    weights: WeightsOption = None,
+) -> None:
+    """Write a picture that looks like COVER and holds SECRET."""
+    with _plain_errors():
+        from . import api, report
+
+        done = api.hide(cover, secret, output, weights)
+        console = _console()
+        for note in done.notes:
+            console.print(f"note: {note}", style="yellow", soft_wrap=True)
+        (width, height), (secret_width, secret_height) = done.size, done.secret_size
+        console.print(
+            f"{done.path}: {width}x{height}, holds {secret.name} ({secret_width}x{secret_height})", soft_wrap=True
+        )
+        score = done.score
+        columns = {
+            "cover and stego": {"psnr": score.hide_psnr, "ssim": score.hide_ssim},
+            "secret and revealed": {"psnr": score.reveal_psnr, "ssim": score.reveal_ssim},
+        }
+        console.print(report.score_table(columns))
+
+
+@app.command()
+def reveal(
+    stego: Annotated[Path, typer.Argument(help="A picture that `stego hide` wrote.")],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Where to write; by default beside it, NAME-revealed.png.")
+    ] = None,
+    weights: WeightsOption = None,
+) -> None:
+    """Bring back the picture hidden in STEGO."""
+    with _plain_errors():
+        from . import api
+
+        done = api.reveal(stego, output, weights)
+        console = _console()
+        for note in done.notes:
+            console.print(f"note: {note}", style="yellow", soft_wrap=True)
+        console.print(f"{done.path}: {done.size[0]}x{done.size[1]}", soft_wrap=True)
+
+
+@app.command()
+def train(
+    context: typer.Context,
+    data: Annotated[
+        Path | None, typer.Option(help="Folder of pictures, searched recursively; by default a built-in set.")
+    ] = None,
+    epochs: Annotated[int, typer.Option(min=1, help="Passes over the pictures.")] = 50,
+    batch_size: Annotated[int, typer.Option(min=1, help="Pairs in a step.")] = 2,
+    amp: Annotated[bool, typer.Option("--amp/--no-amp", help="Mixed precision.")] = True,
+    crop: Annotated[int, typer.Option(min=16, help="Side of the random crops, pixels.")] = 224,
+    num_blocks: Annotated[int, typer.Option(min=1, help="Coupling blocks.")] = 8,
+    hidden_channels: Annotated[int, typer.Option(min=1, help="Width of the subnets.")] = 128,
+    levels: Annotated[int, typer.Option(min=1, max=3, help="Wavelet levels.")] = 2,
+    wavelet: Annotated[str, typer.Option(help="haar or legall53.")] = "haar",
+    learning_rate: Annotated[float, typer.Option(min=1e-8, help="Highest learning rate.")] = 1e-3,
+    reveal_weight: Annotated[float, typer.Option(min=0, help="Weight of the reveal error; hiding has 1.")] = 1.3,
+    workers: Annotated[int, typer.Option(min=0, help="Loader processes; validation takes half.")] = 4,
+    seed: Annotated[int, typer.Option(min=0, help="Decides initial weights, split and crops.")] = 0,
+    init: Annotated[Path | None, typer.Option(help="Weights file to start from.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
+    out: Annotated[Path, typer.Option(help="Folder for weights, checkpoint, metrics and pictures.")] = Path(
+        "runs/train"
+    ),
+) -> None:
+    """Train weights and write them, with metrics, curves and pictures, to --out."""
+    with _plain_errors():
+        from . import ilwt, report
+        from .flow import FlowConfig
+        from .train import BEST, Settings
+        from .train import train as run
+
+        if wavelet not in ilwt.WAVELETS:
+            raise typer.BadParameter(f"choose one of {', '.join(ilwt.WAVELETS)}", param_hint="--wavelet")
+        flow = FlowConfig(wavelet=wavelet, levels=levels, num_blocks=num_blocks, hidden_channels=hidden_channels)
+        settings = Settings(
+            out=out, data=data, epochs=epochs, batch_size=batch_size, crop=crop, amp=amp, workers=workers, seed=seed,
+            learning_rate=learning_rate, reveal_weight=reveal_weight, init=init, flow=flow,
+        )  # fmt: skip
+        given = {n for n in context.params if context.get_parameter_source(n).name == "COMMANDLINE"}
+        console = _console()
+        with report.TrainingDisplay(console) as display:
+            summary = run(settings, resume, given - {"resume"}, display)
+        best = summary["best"]
+        console.print(
+            f"best: epoch {best['epoch']}, hide {best['val_hide_psnr']:.2f} dB, reveal {best['val_reveal_psnr']:.2f} dB; "
+            f"use it with --weights {out / BEST}",
+            soft_wrap=True,
+        )
+
+
+@app.command()
+def bench(
+    batch_size: Annotated[int, typer.Option(min=1, help="Pairs in a step.")] = 2,
+    data: Annotated[Path | None, typer.Option(help="Folder of pictures; by default the built-in set.")] = None,
+    crop: Annotated[int, typer.Option(min=16, help="Side of the crops, pixels.")] = 224,
+    steps: Annotated[int, typer.Option(min=2, help="Training steps measured for each row.")] = 20,
+    weights: WeightsOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Measure training, its five speed-ups one by one, and hiding and revealing."""
+    with _plain_errors():
+        from . import bench as bench_module
+
+        figures = bench_module.run(batch_size=batch_size, data=data, crop=crop, steps=steps, source=weights)
+        if as_json:
+            print(json.dumps(figures, indent=1))
+        else:
+            bench_module.show(figures, _console())
+
+
+@app.command()
+def metrics(
+    pictures: Annotated[
+        list[Path] | None, typer.Argument(help="Two pictures, or four: COVER STEGO SECRET REVEALED.")
+    ] = None,
+    data: Annotated[
+        Path | None, typer.Option(help="Score the weights on this folder instead, through real files.")
+    ] = None,
+    weights: WeightsOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Compare two pictures, judge a hide and reveal by its four, or score the weights on a folder."""
+    pictures = pictures or []
+    if (len(pictures) not in (2, 4)) if data is None else bool(pictures):
+        raise typer.BadParameter("give two pictures, or four, or --data and none")
+    with _plain_errors():
+        from . import evaluate
+
+        if data is not None:
+            evaluate.show_folder(evaluate.folder(data, weights), _console(), as_json)
+        elif len(pictures) == 2:
+            evaluate.show_two(evaluate.two(*pictures), _console(), as_json)
+        else:
+            evaluate.show_four(evaluate.four(*pictures), _console(), as_json)
+
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,237 @@
+"""The normalizing flow: cover and secret subbands in, stego subbands and a latent out, and back exactly.
+
+Two streams, as in HiNet (Jing et al., "HiNet: deep image hiding by invertible network", ICCV 2021), built from
+the modules of Glow (Kingma & Dhariwal, 2018) and RealNVP (Dinh et al., 2017). Every module maps a tensor to
+(tensor, log-determinant per sample) and has an exact `inverse`. Convolutions inside couplings may run in half
+precision; sums, products and matrix inverses never do.
+"""
+
+from contextlib import nullcontext
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
+
+from .precision import Precision
+
+
+@dataclass(frozen=True)
+class FlowConfig:
+    """Everything needed to build the network; stored inside the weights file.
+
+    Attributes:
+        wavelet: ``haar`` or ``legall53``.
+        levels: wavelet levels; 1 gives 12 subbands a stream at half resolution, 2 gives 48 at a quarter.
+        num_blocks: coupling blocks.
+        hidden_channels: width of the subnets.
+        actnorm: start each block with activation normalisation of both streams.
+        conv1x1: start each block with an invertible 1x1 convolution of the secret stream.
+    """
+
+    wavelet: str = "haar"
+    levels: int = 2
+    num_blocks: int = 8
+    hidden_channels: int = 128
+    actnorm: bool = False
+    conv1x1: bool = False
+
+    def __post_init__(self):
+        for name in ("levels", "num_blocks", "hidden_channels"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} is {getattr(self, name)}: it must be at least 1")
+
+    @property
+    def stride(self) -> int:
+        """Picture sizes that the network takes are multiples of this."""
+        return 2**self.levels
+
+    @property
+    def channels(self) -> int:
+        """Subbands of one RGB picture."""
+        return 3 * 4**self.levels
+
+
+class ActNorm(nn.Module):
+    """Per-channel scale and shift, set by the first batch to zero mean and unit variance (Glow, section 3.1).
+
+    Shape (batch, channels, height, width) in and out.
+    """
+
+    def __init__(self, channels: int):
+        super().__init__()
+        self.log_scale = nn.Parameter(torch.zeros(1, channels, 1, 1))
+        self.bias = nn.Parameter(torch.zeros(1, channels, 1, 1))
+        self.register_buffer("ready", torch.tensor(False))
+
+    @torch.no_grad()
+    def _initialise(self, x: Tensor) -> None:
+        mean = x.mean((0, 2, 3), keepdim=True)
+        std = x.std((0, 2, 3), keepdim=True).clamp_min(1e-3)
+        self.bias.copy_(-mean)
+        self.log_scale.copy_(-std.log())
+        self.ready.fill_(True)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        if self.training and not self.ready:
+            self._initialise(x)
+        logdet = self.log_scale.sum() * x.shape[2] * x.shape[3]
+        return (x + self.bias) * self.log_scale.exp(), logdet.expand(x.shape[0])
+
+    def inverse(self, y: Tensor) -> Tensor:
+        return y * (-self.log_scale).exp() - self.bias
+
+
+class Invertible1x1Conv(nn.Module):
+    """A learned mixing of channels, started as a random rotation (Glow, section 3.2).
+
+    Shape (batch, channels, height, width) in and out.
+    """
+
+    def __init__(self, channels: int):
+        super().__init__()
+        self.weight = nn.Parameter(nn.init.orthogonal_(torch.empty(channels, channels)))
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        logdet = torch.linalg.slogdet(self.weight)[1] * x.shape[2] * x.shape[3]
+        return F.conv2d(x, self.weight[:, :, None, None]), logdet.expand(x.shape[0])
+
+    def inverse(self, y: Tensor) -> Tensor:
+        # In float64, since the error of an inverse is multiplied by the matrix's condition number.
+        weight = torch.linalg.inv(self.weight.double()).float()
+        return F.conv2d(y, weight[:, :, None, None])
+
+
+class Subnet(nn.Sequential):
+    """3x3, 1x1, 3x3 convolutions; the last starts at zero, so that an untrained coupling is the identity."""
+
+    def __init__(self, inputs: int, hidden: int, outputs: int):
+        super().__init__(
+            nn.Conv2d(inputs, hidden, 3, padding=1),
+            nn.LeakyReLU(0.2),
+            nn.Conv2d(hidden, hidden, 1),
+            nn.LeakyReLU(0.2),
+            nn.Conv2d(hidden, outputs, 3, padding=1),
+        )
+        nn.init.zeros_(self[-1].weight)
+        nn.init.zeros_(self[-1].bias)
+        self.precision: Precision | None = None
+
+    def forward(self, x: Tensor) -> Tensor:
+        with self.precision.autocast() if self.precision else nullcontext():
+            return super().forward(x.contiguous(memory_format=torch.channels_last)).float()
+
+
+class AffineCoupling(nn.Module):
+    """cover' = cover + f(secret); secret' = secret * exp(s(cover')) + t(cover').
+
+    s is kept within ``-limit..limit``, so that no block can amplify rounding noise by more than exp(limit).
+    Both streams have shape (batch, channels, height, width).
+    """
+
+    limit = 2.0
+
+    def __init__(self, channels: int, hidden: int):
+        super().__init__()
+        self.add = Subnet(channels, hidden, channels)
+        self.affine = Subnet(channels, hidden, 2 * channels)
+
+    def _scale_shift(self, cover: Tensor) -> tuple[Tensor, Tensor]:
+        raw, shift = self.affine(cover).chunk(2, 1)
+        return self.limit * torch.tanh(raw / self.limit), shift
+
+    def forward(self, cover: Tensor, secret: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        cover = cover + self.add(secret)
+        log_scale, shift = self._scale_shift(cover)
+        return cover, secret * log_scale.exp() + shift, log_scale.sum((1, 2, 3))
+
+    def inverse(self, cover: Tensor, secret: Tensor) -> tuple[Tensor, Tensor]:
+        log_scale, shift = self._scale_shift(cover)
+        secret = (secret - shift) * (-log_scale).exp()
+        return cover - self.add(secret), secret
+
+
+class Block(nn.Module):
+    """Optional ActNorm and 1x1 convolution, then a coupling."""
+
+    def __init__(self, config: FlowConfig):
+        super().__init__()
+        channels = config.channels
+        self.cover_norm = ActNorm(channels) if config.actnorm else None
+        self.secret_norm = ActNorm(channels) if config.actnorm else None
+        self.mix = Invertible1x1Conv(channels) if config.conv1x1 else None
+        self.coupling = AffineCoupling(channels, config.hidden_channels)
+
+    def forward(self, cover: Tensor, secret: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        logdet = cover.new_zeros(cover.shape[0])
+        if self.cover_norm:
+            cover, d1 = self.cover_norm(cover)
+            secret, d2 = self.secret_norm(secret)
+            logdet = logdet + d1 + d2
+        if self.mix:
+            secret, d = self.mix(secret)
+            logdet = logdet + d
+        cover, secret, d = self.coupling(cover, secret)
+        if self.cover_norm:
+            # The cover goes back to its own scale: the stego must look like the cover, not like its normal form.
+            cover = self.cover_norm.inverse(cover)
+            logdet = logdet - d1
+        return cover, secret, logdet + d
+
+    def inverse(self, cover: Tensor, secret: Tensor) -> tuple[Tensor, Tensor]:
+        if self.cover_norm:
+            cover, _ = self.cover_norm(cover)
+        cover, secret = self.coupling.inverse(cover, secret)
+        if self.mix:
+            secret = self.mix.inverse(secret)
+        if self.cover_norm:
+            cover, secret = self.cover_norm.inverse(cover), self.secret_norm.inverse(secret)
+        return cover, secret
+
+
+class StegoFlow(nn.Module):
+    """A bijection between (cover, secret) and (stego, latent) subbands.
+
+    With two wavelet levels each is (batch, 48, height/4, width/4); with one, (batch, 12, height/2, width/2),
+    24 channels together.
+    """
+
+    def __init__(self, config: FlowConfig | None = None):
+        super().__init__()
+        self.config = config or FlowConfig()
+        self.blocks = nn.ModuleList(Block(self.config) for _ in range(self.config.num_blocks))
+        self.checkpointing = False
+
+    def set_precision(self, precision: Precision) -> "StegoFlow":
+        """Move to the device and run the subnets in the given type; returns self."""
+        for module in self.modules():
+            if isinstance(module, Subnet):
+                module.precision = precision
+        # Convolutions in bfloat16 run about twice as fast on CPUs with the channels stored last.
+        return self.to(precision.device, memory_format=torch.channels_last)
+
+    def _run(self, step, *streams: Tensor):
+        if self.checkpointing and torch.is_grad_enabled():
+            return checkpoint(step, *streams, use_reentrant=False)
+        return step(*streams)
+
+    def forward(self, cover: Tensor, secret: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """(cover, secret) to (stego, latent, log-determinant of the Jacobian for each sample, in nats)."""
+        logdet = cover.new_zeros(cover.shape[0])
+        for block in self.blocks:
+            cover, secret, d = self._run(block, cover, secret)
+            logdet = logdet + d
+        return cover, secret, logdet
+
+    def inverse(self, stego: Tensor, latent: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """(stego, latent) to (cover, secret). Without a latent it is zero: what a file doesn't carry."""
+        latent = torch.zeros_like(stego) if latent is None else latent
+        for block in reversed(self.blocks):
+            stego, latent = self._run(block.inverse, stego, latent)
+        return stego, latent
+
+    def operations_per_megapixel(self) -> float:
+        """Multiplications and additions to hide in a megapixel, each counted as one."""
+        weights = sum(m.weight.numel() for m in self.modules() if isinstance(m, (nn.Conv2d, Invertible1x1Conv)))
+        return 2e6 * weights / self.config.stride**2

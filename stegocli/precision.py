@@ -1,0 +1,64 @@
+"""Which device and which number type the subnets run in: decided here, nowhere else."""
+
+from contextlib import nullcontext
+from dataclasses import dataclass
+
+import torch
+
+
+@dataclass(frozen=True)
+class Precision:
+    """A device and the type in which the coupling subnets run there; all other arithmetic stays float32."""
+
+    device: torch.device
+    dtype: torch.dtype
+
+    @property
+    def needs_scaler(self) -> bool:
+        """float16 gradients underflow without loss scaling (Micikevicius et al., "Mixed precision training", 2018)."""
+        return self.dtype == torch.float16
+
+    @property
+    def is_mixed(self) -> bool:
+        return self.dtype != torch.float32
+
+    def autocast(self):
+        """A context for the subnets alone."""
+        if not self.is_mixed:
+            return nullcontext()
+        return torch.autocast(self.device.type, dtype=self.dtype)
+
+    def __str__(self) -> str:
+        return f"{self.device.type} {str(self.dtype).removeprefix('torch.')}"
+
+
+def _cpu_has_bfloat16() -> bool:
+    # Emulated bfloat16 is several times slower than float32, so the instruction itself is needed.
+    capabilities = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
+    if capabilities:
+        return any(capabilities.get(name) for name in ("avx512_bf16", "amx_bf16", "bf16"))
+    probe = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
+    return bool(probe and probe())
+
+
+def choose(device: str | None = None, amp: bool = True) -> Precision:
+    """Pick the device and the subnets' type.
+
+    Args:
+        device: ``cuda``, ``cpu``, or None for the best one present.
+        amp: False keeps float32 everywhere.
+
+    Returns:
+        bfloat16 on CUDA cards that have it, else float16 on CUDA; bfloat16 on CPUs with the instruction;
+        else float32.
+    """
+    where = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    if not amp:
+        return Precision(where, torch.float32)
+    if where.type == "cuda":
+        return Precision(
+            where, torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16
+        )
+    if where.type == "cpu" and _cpu_has_bfloat16():
+        return Precision(where, torch.bfloat16)
+    return Precision(where, torch.float32)

@@ -1,0 +1,473 @@
+"""The training loop, top to bottom: settings, one step, validation, checkpoints, epochs."""
+
+import copy
+import csv
+import io
+import json
+import logging
+import math
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from . import __version__, channel, data, fallback, ilwt, image, losses, metrics, precision, report, weights
+from .errors import StegoError
+from .fallback import Event
+from .flow import FlowConfig, StegoFlow
+
+log = logging.getLogger(__name__)
+
+CHECKPOINT = "last.pt"
+BEST = "best.safetensors"
+LAST = "last.safetensors"
+GRID_PAIRS = 3
+
+
+@dataclass(frozen=True)
+class Settings:
+    """One training run.
+
+    Attributes:
+        out: folder for checkpoints, weights, metrics and pictures.
+        data: folder of pictures, or None for the built-in procedural set.
+        epochs: passes over the pictures; the learning rate falls to zero over them.
+        batch_size: pairs in a step.
+        crop: side of the random crops in pixels, rounded down to a multiple of the network's stride.
+        amp: half precision for the subnets where the device gains from it.
+        workers: loader processes for training; validation takes half as many.
+        seed: decides the initial weights, the split and every crop.
+        learning_rate: its highest value.
+        reveal_weight: weight of the reveal error against the hide error.
+        init: weights file to start from instead of random ones.
+        pin_memory, non_blocking: the copies to a GPU; off only for `bench`'s ablation.
+    """
+
+    out: Path = Path("runs/train")
+    data: Path | None = None
+    epochs: int = 50
+    batch_size: int = 2
+    crop: int = 224
+    amp: bool = True
+    workers: int = 4
+    seed: int = 0
+    learning_rate: float = 1e-3
+    reveal_weight: float = 1.3
+    init: Path | None = None
+    flow: FlowConfig = field(default_factory=FlowConfig)
+    pin_memory: bool = True
+    non_blocking: bool = True
+    warmup_steps: int = 200
+    ema_decay: float = 0.998
+    checkpoint_minutes: float = 3.0
+
+    def as_json(self) -> dict:
+        return {k: str(v) if isinstance(v, Path) else v for k, v in asdict(self).items()}
+
+
+class Trainer:
+    """The state of a run and the one step that everything (training, bench, tests) takes."""
+
+    def __init__(self, settings: Settings, on_event: Callable[[Event], None] = lambda event: None):
+        self.settings = settings
+        self.on_event = on_event
+        self.events: list[Event] = []
+        self.precision = precision.choose(amp=settings.amp)
+        self.micro_batch = settings.batch_size
+        self.memory_rung = 0
+        self.bad_steps = 0
+        self.step = 0
+        crop = settings.crop // settings.flow.stride * settings.flow.stride
+        if crop < 16:
+            raise StegoError(f"--crop {settings.crop} is too small: use 16 or more.")
+        if settings.data:
+            self.pictures = data.FolderPictures.scan(Path(settings.data), crop)
+        elif crop > 256:
+            raise StegoError(
+                f"--crop {settings.crop} is larger than the built-in pictures: use 256 or less, or --data."
+            )
+        else:
+            self.pictures = data.ProceduralPictures()
+        train_indices, val_indices = data.split(self.pictures, settings.seed)
+        pin = settings.pin_memory and self.precision.device.type == "cuda"
+        self.sampler = data.FreshPairs(train_indices, settings.seed)
+        self.crops = data.PairCrops(self.pictures, crop, settings.seed)
+        self.whole = data.WholePairs(self.pictures, val_indices, settings.flow.stride)
+        self._pin = pin
+        self._build_loaders(settings.workers)
+        self.steps_total = settings.epochs * len(self.train_loader)
+        self._build_network(settings.flow)
+
+    def _build_loaders(self, workers: int) -> None:
+        self.workers = workers
+        self.train_loader = data.loader(self.crops, self.settings.batch_size, workers, self._pin, self.sampler)
+        # Whole pictures differ in size, so they can't share a batch.
+        self.val_loader = data.loader(self.whole, 1, workers // 2, self._pin)
+
+    def _build_network(self, config: FlowConfig) -> None:
+        torch.manual_seed(self.settings.seed)
+        self.flow = StegoFlow(config)
+        if self.settings.init:
+            start = weights.load_model(self.settings.init).flow
+            if start.config != config:
+                raise StegoError(
+                    f"{self.settings.init} holds another architecture ({start.config}): train with that one."
+                )
+            self.flow.load_state_dict(start.state_dict())
+        self.flow.set_precision(self.precision).train()
+        self.flow.checkpointing = self.memory_rung > 0
+        self.ema = copy.deepcopy(self.flow).requires_grad_(False).eval()
+        self.optimizer = torch.optim.Adam(self.flow.parameters(), lr=self.settings.learning_rate)
+        self.scaler = torch.amp.GradScaler("cuda", enabled=self.precision.needs_scaler)
+
+    # -- one step ---------------------------------------------------------------------------------------------
+
+    def pass_through(self, flow: StegoFlow, cover: Tensor, secret: Tensor) -> tuple[Tensor, Tensor]:
+        """Hide, round to 8 bits, reveal; all (batch, 3, height, width), range -1..1."""
+        wavelet = (flow.config.levels, flow.config.wavelet)
+        subbands, _, _ = flow(ilwt.to_subbands(cover, *wavelet), ilwt.to_subbands(secret, *wavelet))
+        stego = channel.round_trip(ilwt.from_subbands(subbands, *wavelet))
+        _, revealed = flow.inverse(ilwt.to_subbands(stego, *wavelet))
+        return stego, ilwt.from_subbands(revealed, *wavelet)
+
+    def to_device(self, pixels: Tensor) -> Tensor:
+        return channel.from_bytes(pixels.to(self.precision.device, non_blocking=self.settings.non_blocking))
+
+    def learning_rate(self) -> float:
+        """Linear warm-up, then half a cosine down to zero."""
+        warm = min(1.0, (self.step + 1) / max(1, min(self.settings.warmup_steps, self.steps_total // 5)))
+        done = min(1.0, self.step / max(1, self.steps_total))
+        return self.settings.learning_rate * warm * (0.5 + 0.5 * math.cos(math.pi * done))
+
+    def train_step(self, cover: Tensor, secret: Tensor) -> dict[str, float]:
+        """One optimiser step on uint8 batches, with as many fallbacks as it takes.
+
+        Returns:
+            loss, hide_mse and reveal_mse; empty when the step was skipped.
+        """
+        while True:
+            try:
+                return self._try_step(cover, secret)
+            except Exception as error:
+                if not fallback.is_out_of_memory(error):
+                    raise
+                reason = fallback.first_line(error)
+            # Outside the handler, since the exception keeps the failed step's tensors alive.
+            self._descend(reason)
+
+    def _try_step(self, cover: Tensor, secret: Tensor) -> dict[str, float]:
+        rate = self.learning_rate()
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        self.optimizer.zero_grad(set_to_none=True)
+        parts = list(zip(cover.split(self.micro_batch), secret.split(self.micro_batch), strict=True))
+        sums = torch.zeros(3, device=self.precision.device)
+        for part_cover, part_secret in parts:
+            c, s = self.to_device(part_cover), self.to_device(part_secret)
+            stego, revealed = self.pass_through(self.flow, c, s)
+            loss = losses.combine(c, stego, s, revealed, losses.LossWeights(reveal=self.settings.reveal_weight))
+            self.scaler.scale(loss.total / len(parts)).backward()
+            sums += torch.stack([loss.total.detach(), loss.hide, loss.reveal]) / len(parts)
+        self.scaler.unscale_(self.optimizer)
+        norm = torch.nn.utils.clip_grad_norm_(self.flow.parameters(), max_norm=1.0)
+        total, hide, reveal = sums.tolist()
+        # With a scaler, an overflowing gradient is its business: it skips the step and lowers the scale.
+        if not math.isfinite(total) or not (math.isfinite(norm) or self.scaler.is_enabled()):
+            self._skip(total)
+            return {}
+        self.bad_steps = 0
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
+        self.step += 1
+        self._update_ema()
+        return {"loss": total, "hide_mse": hide, "reveal_mse": reveal}
+
+    @torch.no_grad()
+    def _update_ema(self) -> None:
+        # Early weights are far off: the average forgets them at first faster than later.
+        decay = min(self.settings.ema_decay, (1 + self.step) / (10 + self.step))
+        averages, values = list(self.ema.parameters()), list(self.flow.parameters())
+        torch._foreach_lerp_(averages, values, 1 - decay)
+        for average, value in zip(self.ema.buffers(), self.flow.buffers(), strict=True):
+            average.copy_(value)
+
+    # -- fallbacks --------------------------------------------------------------------------------------------
+
+    def record(self, kind: str, action: str, reason: str) -> None:
+        event = Event(kind, action, reason, self.step)
+        self.events.append(event)
+        log.warning("%s", event)
+        self.on_event(event)
+
+    def _descend(self, reason: str) -> None:
+        """Take the next rung of the memory ladder, or give up with a sentence."""
+        self.optimizer.zero_grad(set_to_none=True)
+        if self.precision.device.type == "cuda":
+            torch.cuda.empty_cache()
+        config = self.flow.config
+        while self.memory_rung < len(fallback.MEMORY_LADDER):
+            action = fallback.MEMORY_LADDER[self.memory_rung]
+            self.memory_rung += 1
+            if self.memory_rung == 1:
+                self.flow.checkpointing = True
+            elif self.memory_rung == 2:
+                if self.micro_batch == 1:
+                    continue
+                self.micro_batch = 1
+            elif self.memory_rung == 3:
+                if config.hidden_channels <= fallback.SMALLER_HIDDEN:
+                    continue
+                self._shrink(replace(config, hidden_channels=fallback.SMALLER_HIDDEN))
+            else:
+                if config.num_blocks <= fallback.FEWER_BLOCKS:
+                    continue
+                self._shrink(replace(config, num_blocks=fallback.FEWER_BLOCKS))
+            self.record("memory", action, reason)
+            return
+        raise StegoError("Memory is full even with the smallest network: use a smaller --crop.")
+
+    def _shrink(self, config: FlowConfig) -> None:
+        # A smaller network can't take over the weights of a larger one: it starts anew, as does the schedule.
+        self.settings = replace(self.settings, init=None)
+        self._build_network(config)
+
+    def _skip(self, loss: float) -> None:
+        self.bad_steps += 1
+        self.record("skipped step", "step skipped", f"loss or gradient is not finite ({loss})")
+        if self.scaler.is_enabled():
+            self.scaler.update()
+        if self.bad_steps < fallback.BAD_STEPS_BEFORE_FLOAT32:
+            return
+        if not self.precision.is_mixed:
+            raise StegoError("The loss stays infinite in float32: lower --learning-rate.")
+        self.precision = precision.choose(self.precision.device.type, amp=False)
+        self.flow.set_precision(self.precision)
+        self.ema.set_precision(self.precision)
+        self.scaler = torch.amp.GradScaler("cuda", enabled=False)
+        self.bad_steps = 0
+        self.record("precision", "mixed precision off", f"{fallback.BAD_STEPS_BEFORE_FLOAT32} such steps in a row")
+
+    def batches(self, epoch: int, start: int = 0):
+        """The epoch's batches from the given one on; goes on without workers when one dies."""
+        self.sampler.epoch = epoch
+        done = start
+        while True:
+            self.sampler.start = done * self.settings.batch_size
+            try:
+                for batch in self.train_loader:
+                    yield batch
+                    done += 1
+                return
+            except RuntimeError as error:
+                if not fallback.is_dead_worker(error):
+                    raise
+                self.record("worker", "num_workers=0", fallback.first_line(error))
+                self._build_loaders(0)
+
+    # -- validation -------------------------------------------------------------------------------------------
+
+    @torch.no_grad()
+    def validate(self) -> tuple[dict[str, float], list[tuple[np.ndarray, ...]]]:
+        """Score the averaged weights on whole pictures through rounding, in the precision of training.
+
+        Returns:
+            Mean figures, and (cover, stego, secret, revealed) uint8 of the first pairs for the grid.
+        """
+        scores, shown = [], []
+        for cover, secret in self.val_loader:
+            stego, revealed = self.pass_through(self.ema, self.to_device(cover), self.to_device(secret))
+            four = [cover, channel.to_bytes(stego), secret, channel.to_bytes(revealed)]
+            four = tuple(t[0].permute(1, 2, 0).cpu().numpy() for t in four)
+            scores.append(metrics.score(*four))
+            if len(shown) < GRID_PAIRS:
+                shown.append(four)
+        mean = metrics.mean(scores)
+        names = ("hide_psnr", "hide_ssim", "reveal_psnr", "reveal_ssim", "bit_accuracy")
+        return {f"val_{name}": getattr(mean, name) for name in names}, shown
+
+    # -- checkpoints ------------------------------------------------------------------------------------------
+
+    def state(self) -> dict:
+        return {
+            "settings": self.settings.as_json(),
+            "config": asdict(self.flow.config),
+            "flow": self.flow.state_dict(),
+            "ema": self.ema.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "scaler": self.scaler.state_dict(),
+            "step": self.step,
+            "memory_rung": self.memory_rung,
+            "micro_batch": self.micro_batch,
+            "mixed": self.precision.is_mixed,
+            "events": [event.as_dict() for event in self.events],
+        }
+
+    def load_state(self, state: dict) -> None:
+        self.memory_rung = state["memory_rung"]
+        self.micro_batch = state["micro_batch"]
+        if not state["mixed"]:
+            self.precision = precision.choose(self.precision.device.type, amp=False)
+        self._build_network(FlowConfig(**state["config"]))
+        self.flow.load_state_dict(state["flow"])
+        self.ema.load_state_dict(state["ema"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.scaler.load_state_dict(state["scaler"])
+        self.step = state["step"]
+        self.events = [Event(**event) for event in state["events"]]
+
+
+def read_checkpoint(path: Path) -> dict:
+    """Read a `last.pt`; weights_only, so that a stranger's file can't run code.
+
+    Raises:
+        StegoError: when it is missing or not a checkpoint.
+    """
+    if not path.is_file():
+        raise StegoError(f"{path} does not exist: --resume goes on with the run in --out.")
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+        return {**state, "settings": state["settings"]}
+    except Exception:  # a damaged zip, a pickle of something else, a dict of something else
+        raise StegoError(f"{path} is not a checkpoint of `stego train`: start a new run.") from None
+
+
+def resumed_settings(saved: dict, given: Settings, changed: set[str]) -> Settings:
+    """The checkpoint's settings, but for what the user gave this time and may change in mid-run."""
+    settings = {**saved, "flow": FlowConfig(**saved["flow"])}
+    for name in ("out", "data", "init"):
+        settings[name] = Path(settings[name]) if settings[name] else None
+    settings = Settings(**settings)
+    free = {"out", "data", "epochs", "workers", "amp"}
+    if changed - free:
+        raise StegoError(f"A resumed run keeps its {', '.join(sorted(changed - free))}: leave that option out.")
+    return replace(settings, **{name: getattr(given, name) for name in changed}, out=given.out)
+
+
+def train(settings: Settings, resume: bool = False, changed: set[str] = frozenset(), display=None) -> dict:
+    """Train a network and leave in `settings.out` the best and the last weights, a checkpoint, metrics and pictures.
+
+    Args:
+        settings: the run.
+        resume: go on with the run in `settings.out`; it ends as if it had never stopped.
+        changed: names of settings that replace the checkpoint's when resuming.
+        display: gets `start`, `step`, `epoch` and `event` calls; see `report.TrainingDisplay`.
+
+    Returns:
+        What is written to metrics.json: settings, events, history, best epoch, hardware.
+
+    Raises:
+        StegoError: for unusable data or settings, or a memory too small for the smallest network.
+    """
+    display = display or report.Silent()
+    saved = read_checkpoint(settings.out / CHECKPOINT) if resume else None
+    if saved:
+        settings = resumed_settings(saved["settings"], settings, changed)
+    trainer = Trainer(settings, display.event)
+    history, best, epoch, batches_done = [], None, 0, 0
+    sums = {"loss": 0.0, "hide_mse": 0.0, "reveal_mse": 0.0, "steps": 0, "seconds": 0.0}
+    if saved:
+        trainer.load_state(saved)
+        history, best, epoch, batches_done, sums = (
+            saved[k] for k in ("history", "best", "epoch", "batches_done", "sums")
+        )
+    try:
+        settings.out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StegoError(f"{settings.out} can't be created ({error.strerror}): choose another --out.") from None
+
+    def keep() -> None:
+        content = io.BytesIO()
+        extra = {"history": history, "best": best, "epoch": epoch, "batches_done": batches_done, "sums": sums}
+        torch.save({**trainer.state(), **extra}, content)
+        image.write_beside(settings.out / CHECKPOINT, content.getvalue())
+
+    display.start(trainer, epoch)
+    kept_at = time.monotonic()
+    while epoch < settings.epochs:
+        for cover, secret in trainer.batches(epoch, batches_done):
+            began = time.monotonic()
+            figures = trainer.train_step(cover, secret)
+            batches_done += 1
+            for name, value in figures.items():
+                sums[name] += value
+            sums["steps"] += bool(figures)
+            display.step(epoch, batches_done, figures, len(cover))
+            sums["seconds"] += time.monotonic() - began
+            if time.monotonic() - kept_at > 60 * settings.checkpoint_minutes:
+                keep()
+                kept_at = time.monotonic()
+
+        figures, shown = trainer.validate()
+        steps = max(1, sums["steps"])
+        row = {
+            "epoch": epoch + 1,
+            "step": trainer.step,
+            "learning_rate": trainer.learning_rate(),
+            "loss": sums["loss"] / steps,
+            "train_hide_psnr": metrics.psnr_of(sums["hide_mse"] / steps),
+            "train_reveal_psnr": metrics.psnr_of(sums["reveal_mse"] / steps),
+            **figures,
+            "samples_per_second": batches_done * settings.batch_size / max(sums["seconds"], 1e-9),
+        }
+        history.append(row)
+        epoch, batches_done = epoch + 1, 0
+        sums = dict.fromkeys(sums, 0) | {"seconds": 0.0}
+        card = model_card(trainer, row)
+        weights.save_weights(settings.out / LAST, trainer.ema, card)
+        if best is None or _merit(row) > _merit(best):
+            best = row
+            weights.save_weights(settings.out / BEST, trainer.ema, card)
+        keep()
+        summary = write_reports(trainer, history, best, shown)
+        display.epoch(row, best)
+    return summary if history else {}
+
+
+def _merit(row: dict) -> float:
+    return row["val_hide_psnr"] + row["val_reveal_psnr"]
+
+
+def model_card(trainer: Trainer, row: dict) -> dict:
+    """What the weights file says of itself."""
+    return {
+        "made_by": f"stego {__version__} train",
+        "recipe": {
+            k: v
+            for k, v in trainer.settings.as_json().items()
+            if k not in ("out", "flow", "pin_memory", "non_blocking")
+        },
+        "pictures": len(trainer.pictures),
+        "machine": f"{trainer.precision}, torch {torch.__version__}",
+        "validation": {k.removeprefix("val_"): round(v, 4) for k, v in row.items() if k.startswith("val_")},
+        "epoch": row["epoch"],
+        "steps": row["step"],
+        "gigaflops_per_megapixel": round(trainer.flow.operations_per_megapixel() / 1e9, 1),
+        "licence": "MIT",
+    }
+
+
+def write_reports(trainer: Trainer, history: list[dict], best: dict, shown: list) -> dict:
+    """metrics.csv, metrics.json, curves.png and grid.png in the run's folder."""
+    out = trainer.settings.out
+    table = io.StringIO()
+    writer = csv.DictWriter(table, history[0].keys())
+    writer.writeheader()
+    writer.writerows(history)
+    image.write_beside(out / "metrics.csv", table.getvalue().encode())
+    summary = {
+        "settings": trainer.settings.as_json(),
+        "flow": asdict(trainer.flow.config),
+        "pictures": {"used": len(trainer.pictures), "skipped": trainer.pictures.skipped},
+        "precision": str(trainer.precision),
+        "events": [event.as_dict() for event in trainer.events],
+        "best": best,
+        "history": history,
+    }
+    image.write_beside(out / "metrics.json", json.dumps(summary, indent=1).encode())
+    image.write(out / "curves.png", image.Picture(report.training_curves(history)))
+    image.write(out / "grid.png", image.Picture(report.picture_grid(shown)))
+    return summary
