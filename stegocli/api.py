@@ -86,7 +86,7 @@ def hide(cover: str | Path, secret: str | Path, output: str | Path, model: Model
     notes = list(_notes(cover_path, cover_picture, secret_path, secret_picture))
     model = _loaded(model)
     secret_rgb = image.over_white(secret_picture)
-    frame = codec.frame_size(*cover_picture.size, model.flow.config.stride)
+    frame = codec.frame_size(*cover_picture.size, model.network.config.stride)
     stego = codec.hide(model, cover_picture.rgb, image.resize(secret_rgb, frame))
     stego = header.embed(stego, Header(model.id, *secret_picture.size, grey=secret_picture.grey))
     image.write(output, Picture(stego, cover_picture.alpha, cover_picture.icc))

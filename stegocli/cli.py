@@ -171,7 +171,7 @@ def bench(
     with _plain_errors():
         from . import bench as bench_module
 
-        figures = bench_module.run(batch_size=batch_size, data=data, crop=crop, steps=steps, source=weights)
+        figures = bench_module.run(batch_size, data, crop, steps, weights)
         if as_json:
             print(json.dumps(figures, indent=1))
         else:
@@ -196,12 +196,19 @@ def metrics(
     with _plain_errors():
         from . import evaluate
 
+        console = _console()
         if data is not None:
-            evaluate.show_folder(evaluate.folder(data, weights), _console(), as_json)
+            show = evaluate.show_folder
+            on_pair = (lambda row: None) if as_json else (lambda row: evaluate.show_pair(row, console))
+            result = evaluate.folder(data, weights, on_pair)
         elif len(pictures) == 2:
-            evaluate.show_two(evaluate.two(*pictures), _console(), as_json)
+            show, result = evaluate.show_two, evaluate.two(*pictures)
         else:
-            evaluate.show_four(evaluate.four(*pictures), _console(), as_json)
+            show, result = evaluate.show_four, evaluate.four(*pictures)
+        if as_json:
+            print(evaluate.as_json(result))
+        else:
+            show(result, console)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import numpy as np
 import torch
 
-from . import channel, ilwt
+from . import channel
 from .weights import Model
 
 # Pictures larger than this are worked on in tiles, so that memory stays bounded whatever the photo's size.
@@ -32,13 +32,12 @@ def _tiles(height: int, width: int, stride: int) -> Iterator[tuple[slice, slice]
             yield rows, columns
 
 
-def _subbands(model: Model, pixels: np.ndarray) -> torch.Tensor:
-    tensor = torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1)))[None].to(model.precision.device)
-    return ilwt.to_subbands(channel.from_bytes(tensor), model.flow.config.levels, model.flow.config.wavelet)
+def _tensor(model: Model, pixels: np.ndarray) -> torch.Tensor:
+    tensor = torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1)))[None]
+    return channel.from_bytes(tensor.to(model.precision.device))
 
 
-def _pixels(model: Model, subbands: torch.Tensor) -> np.ndarray:
-    picture = ilwt.from_subbands(subbands, model.flow.config.levels, model.flow.config.wavelet)
+def _array(picture: torch.Tensor) -> np.ndarray:
     return channel.to_bytes(picture)[0].permute(1, 2, 0).cpu().numpy()
 
 
@@ -56,24 +55,22 @@ def hide(model: Model, cover: np.ndarray, secret: np.ndarray) -> np.ndarray:
     Raises:
         ValueError: when the sizes don't go together.
     """
-    stride = model.flow.config.stride
+    stride = model.network.config.stride
     height, width = secret.shape[:2]
     if (width, height) != frame_size(cover.shape[1], cover.shape[0], stride) or not secret.size:
         raise ValueError(f"a secret of {width}x{height} does not fit a cover of {cover.shape[1]}x{cover.shape[0]}")
     stego = cover.copy()
     for place in _tiles(height, width, stride):
-        subbands, _, _ = model.flow(_subbands(model, cover[place]), _subbands(model, secret[place]))
-        stego[place] = _pixels(model, subbands)
+        stego[place] = _array(model.network.hide(_tensor(model, cover[place]), _tensor(model, secret[place])))
     return stego
 
 
 @torch.inference_mode()
 def reveal(model: Model, stego: np.ndarray) -> np.ndarray:
     """The secret hidden by `hide`: uint8, the size that `frame_size` gives for the stego."""
-    stride = model.flow.config.stride
+    stride = model.network.config.stride
     width, height = frame_size(stego.shape[1], stego.shape[0], stride)
     secret = np.empty((height, width, 3), np.uint8)
     for place in _tiles(height, width, stride):
-        _, subbands = model.flow.inverse(_subbands(model, stego[place]))
-        secret[place] = _pixels(model, subbands)
+        secret[place] = _array(model.network.reveal(_tensor(model, stego[place])))
     return secret

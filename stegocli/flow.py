@@ -231,7 +231,7 @@ class StegoFlow(nn.Module):
             stego, latent = self._run(block.inverse, stego, latent)
         return stego, latent
 
-    def operations_per_megapixel(self) -> float:
-        """Multiplications and additions to hide in a megapixel, each counted as one."""
-        weights = sum(m.weight.numel() for m in self.modules() if isinstance(m, (nn.Conv2d, Invertible1x1Conv)))
-        return 2e6 * weights / self.config.stride**2
+    def weights_per_place(self) -> int:
+        """Multiplications for each position of the subbands in one direction."""
+        layers = (m for m in self.modules() if isinstance(m, (nn.Conv2d, Invertible1x1Conv)))
+        return sum(layer.weight.numel() for layer in layers)

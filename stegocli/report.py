@@ -175,8 +175,8 @@ class TrainingDisplay(Silent):
         pictures = trainer.pictures
         skipped = f", {pictures.skipped} unreadable or too small skipped" if pictures.skipped else ""
         self.console.print(f"{len(pictures)} pictures{skipped}; {trainer.precision}; {trainer.workers} workers")
-        parameters = sum(p.numel() for p in trainer.flow.parameters())
-        self.console.print(f"{trainer.flow.config}: {parameters:,} parameters")
+        parameters = sum(p.numel() for p in trainer.network.parameters())
+        self.console.print(f"{trainer.network.config}: {parameters:,} parameters")
         self.per_epoch = len(trainer.train_loader)
         self.epochs = trainer.settings.epochs
         self.task = self.progress.add_task("", total=trainer.steps_total, completed=epoch * self.per_epoch, live="")

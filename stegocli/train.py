@@ -15,10 +15,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from . import __version__, channel, data, fallback, ilwt, image, losses, metrics, precision, report, weights
+from . import __version__, channel, data, fallback, image, losses, metrics, precision, report, weights
 from .errors import StegoError
 from .fallback import Event
-from .flow import FlowConfig, StegoFlow
+from .flow import FlowConfig
+from .network import StegoNetwork
 
 log = logging.getLogger(__name__)
 
@@ -72,7 +73,7 @@ class Settings:
 class Trainer:
     """The state of a run and the one step that everything (training, bench, tests) takes."""
 
-    def __init__(self, settings: Settings, on_event: Callable[[Event], None] = lambda event: None):
+    def __init__(self, settings: Settings, on_event: Callable[[Event], None] = lambda event: None, pictures=None):
         self.settings = settings
         self.on_event = on_event
         self.events: list[Event] = []
@@ -84,7 +85,9 @@ class Trainer:
         crop = settings.crop // settings.flow.stride * settings.flow.stride
         if crop < 16:
             raise StegoError(f"--crop {settings.crop} is too small: use 16 or more.")
-        if settings.data:
+        if pictures is not None:
+            self.pictures = pictures
+        elif settings.data:
             self.pictures = data.FolderPictures.scan(Path(settings.data), crop)
         elif crop > 256:
             raise StegoError(
@@ -110,29 +113,21 @@ class Trainer:
 
     def _build_network(self, config: FlowConfig) -> None:
         torch.manual_seed(self.settings.seed)
-        self.flow = StegoFlow(config)
+        self.network = StegoNetwork(config)
         if self.settings.init:
-            start = weights.load_model(self.settings.init).flow
+            start = weights.load_model(self.settings.init).network
             if start.config != config:
                 raise StegoError(
                     f"{self.settings.init} holds another architecture ({start.config}): train with that one."
                 )
-            self.flow.load_state_dict(start.state_dict())
-        self.flow.set_precision(self.precision).train()
-        self.flow.checkpointing = self.memory_rung > 0
-        self.ema = copy.deepcopy(self.flow).requires_grad_(False).eval()
-        self.optimizer = torch.optim.Adam(self.flow.parameters(), lr=self.settings.learning_rate)
+            self.network.load_state_dict(start.state_dict())
+        self.network.set_precision(self.precision).train()
+        self.network.flow.checkpointing = self.memory_rung > 0
+        self.ema = copy.deepcopy(self.network).requires_grad_(False).eval()
+        self.optimizer = torch.optim.Adam(self.network.parameters(), lr=self.settings.learning_rate)
         self.scaler = torch.amp.GradScaler("cuda", enabled=self.precision.needs_scaler)
 
     # -- one step ---------------------------------------------------------------------------------------------
-
-    def pass_through(self, flow: StegoFlow, cover: Tensor, secret: Tensor) -> tuple[Tensor, Tensor]:
-        """Hide, round to 8 bits, reveal; all (batch, 3, height, width), range -1..1."""
-        wavelet = (flow.config.levels, flow.config.wavelet)
-        subbands, _, _ = flow(ilwt.to_subbands(cover, *wavelet), ilwt.to_subbands(secret, *wavelet))
-        stego = channel.round_trip(ilwt.from_subbands(subbands, *wavelet))
-        _, revealed = flow.inverse(ilwt.to_subbands(stego, *wavelet))
-        return stego, ilwt.from_subbands(revealed, *wavelet)
 
     def to_device(self, pixels: Tensor) -> Tensor:
         return channel.from_bytes(pixels.to(self.precision.device, non_blocking=self.settings.non_blocking))
@@ -168,12 +163,13 @@ class Trainer:
         sums = torch.zeros(3, device=self.precision.device)
         for part_cover, part_secret in parts:
             c, s = self.to_device(part_cover), self.to_device(part_secret)
-            stego, revealed = self.pass_through(self.flow, c, s)
+            stego = self.network.hide(c, s)
+            revealed = self.network.reveal(stego)
             loss = losses.combine(c, stego, s, revealed, losses.LossWeights(reveal=self.settings.reveal_weight))
             self.scaler.scale(loss.total / len(parts)).backward()
             sums += torch.stack([loss.total.detach(), loss.hide, loss.reveal]) / len(parts)
         self.scaler.unscale_(self.optimizer)
-        norm = torch.nn.utils.clip_grad_norm_(self.flow.parameters(), max_norm=1.0)
+        norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), max_norm=1.0)
         total, hide, reveal = sums.tolist()
         # With a scaler, an overflowing gradient is its business: it skips the step and lowers the scale.
         if not math.isfinite(total) or not (math.isfinite(norm) or self.scaler.is_enabled()):
@@ -190,9 +186,9 @@ class Trainer:
     def _update_ema(self) -> None:
         # Early weights are far off: the average forgets them at first faster than later.
         decay = min(self.settings.ema_decay, (1 + self.step) / (10 + self.step))
-        averages, values = list(self.ema.parameters()), list(self.flow.parameters())
+        averages, values = list(self.ema.parameters()), list(self.network.parameters())
         torch._foreach_lerp_(averages, values, 1 - decay)
-        for average, value in zip(self.ema.buffers(), self.flow.buffers(), strict=True):
+        for average, value in zip(self.ema.buffers(), self.network.buffers(), strict=True):
             average.copy_(value)
 
     # -- fallbacks --------------------------------------------------------------------------------------------
@@ -208,12 +204,12 @@ class Trainer:
         self.optimizer.zero_grad(set_to_none=True)
         if self.precision.device.type == "cuda":
             torch.cuda.empty_cache()
-        config = self.flow.config
+        config = self.network.config
         while self.memory_rung < len(fallback.MEMORY_LADDER):
             action = fallback.MEMORY_LADDER[self.memory_rung]
             self.memory_rung += 1
             if self.memory_rung == 1:
-                self.flow.checkpointing = True
+                self.network.flow.checkpointing = True
             elif self.memory_rung == 2:
                 if self.micro_batch == 1:
                     continue
@@ -245,7 +241,7 @@ class Trainer:
         if not self.precision.is_mixed:
             raise StegoError("The loss stays infinite in float32: lower --learning-rate.")
         self.precision = precision.choose(self.precision.device.type, amp=False)
-        self.flow.set_precision(self.precision)
+        self.network.set_precision(self.precision)
         self.ema.set_precision(self.precision)
         self.scaler = torch.amp.GradScaler("cuda", enabled=False)
         self.bad_steps = 0
@@ -279,7 +275,8 @@ class Trainer:
         """
         scores, shown = [], []
         for cover, secret in self.val_loader:
-            stego, revealed = self.pass_through(self.ema, self.to_device(cover), self.to_device(secret))
+            stego = self.ema.hide(self.to_device(cover), self.to_device(secret))
+            revealed = self.ema.reveal(stego)
             four = [cover, channel.to_bytes(stego), secret, channel.to_bytes(revealed)]
             four = tuple(t[0].permute(1, 2, 0).cpu().numpy() for t in four)
             scores.append(metrics.score(*four))
@@ -294,8 +291,8 @@ class Trainer:
     def state(self) -> dict:
         return {
             "settings": self.settings.as_json(),
-            "config": asdict(self.flow.config),
-            "flow": self.flow.state_dict(),
+            "config": asdict(self.network.config),
+            "network": self.network.state_dict(),
             "ema": self.ema.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "scaler": self.scaler.state_dict(),
@@ -312,7 +309,7 @@ class Trainer:
         if not state["mixed"]:
             self.precision = precision.choose(self.precision.device.type, amp=False)
         self._build_network(FlowConfig(**state["config"]))
-        self.flow.load_state_dict(state["flow"])
+        self.network.load_state_dict(state["network"])
         self.ema.load_state_dict(state["ema"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.scaler.load_state_dict(state["scaler"])
@@ -445,7 +442,7 @@ def model_card(trainer: Trainer, row: dict) -> dict:
         "validation": {k.removeprefix("val_"): round(v, 4) for k, v in row.items() if k.startswith("val_")},
         "epoch": row["epoch"],
         "steps": row["step"],
-        "gigaflops_per_megapixel": round(trainer.flow.operations_per_megapixel() / 1e9, 1),
+        "gigaflops_per_megapixel": round(trainer.network.operations_per_megapixel() / 1e9, 1),
         "licence": "MIT",
     }
 
@@ -460,7 +457,7 @@ def write_reports(trainer: Trainer, history: list[dict], best: dict, shown: list
     image.write_beside(out / "metrics.csv", table.getvalue().encode())
     summary = {
         "settings": trainer.settings.as_json(),
-        "flow": asdict(trainer.flow.config),
+        "flow": asdict(trainer.network.config),
         "pictures": {"used": len(trainer.pictures), "skipped": trainer.pictures.skipped},
         "precision": str(trainer.precision),
         "events": [event.as_dict() for event in trainer.events],

@@ -11,7 +11,8 @@ from safetensors.torch import save
 
 from . import image, precision
 from .errors import StegoError
-from .flow import FlowConfig, StegoFlow
+from .flow import FlowConfig
+from .network import StegoNetwork
 from .precision import Precision
 
 DEFAULT = "default"
@@ -25,38 +26,38 @@ class Model:
     """A network ready to hide and reveal.
 
     Attributes:
-        flow: the network, in evaluation mode on `precision.device`.
+        network: in evaluation mode on `precision.device`.
         precision: device and type of the subnets.
         id: 4 bytes that identify the weights, stored in every stego.
         name: file name without its extension.
         card: recipe, figures and licence as the file holds them.
     """
 
-    flow: StegoFlow
+    network: StegoNetwork
     precision: Precision
     id: bytes
     name: str
     card: dict = field(default_factory=dict)
 
 
-def identity(flow: StegoFlow) -> bytes:
+def identity(network: StegoNetwork) -> bytes:
     """First 4 bytes of the SHA-256 over the architecture and all values: equal weights, equal identity."""
-    digest = hashlib.sha256(json.dumps(asdict(flow.config), sort_keys=True).encode())
-    for name, value in sorted(flow.state_dict().items()):
+    digest = hashlib.sha256(json.dumps(asdict(network.config), sort_keys=True).encode())
+    for name, value in sorted(network.state_dict().items()):
         digest.update(name.encode())
         digest.update(value.detach().cpu().contiguous().numpy().tobytes())
     return digest.digest()[:4]
 
 
-def save_weights(path: str | Path, flow: StegoFlow, card: dict) -> None:
+def save_weights(path: str | Path, network: StegoNetwork, card: dict) -> None:
     """Write weights with their architecture and card.
 
     Args:
         path: ends in .safetensors.
         card: anything JSON can hold; by custom recipe, figures, licence.
     """
-    tensors = {name: value.detach().cpu().contiguous() for name, value in flow.state_dict().items()}
-    metadata = {"config": json.dumps(asdict(flow.config)), "card": json.dumps(card)}
+    tensors = {name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()}
+    metadata = {"config": json.dumps(asdict(network.config)), "card": json.dumps(card)}
     image.write_beside(Path(path), save(tensors, metadata))
 
 
@@ -94,12 +95,12 @@ def load_model(source: str | Path | None = None, device: str | None = None, amp:
         with safe_open(path, "pt") as file:
             metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file}
-        flow = StegoFlow(FlowConfig(**json.loads(metadata["config"])))
-        flow.load_state_dict(tensors)
+        network = StegoNetwork(FlowConfig(**json.loads(metadata["config"])))
+        network.load_state_dict(tensors)
         card = json.loads(metadata.get("card", "{}"))
     except (SafetensorError, OSError, KeyError, TypeError, ValueError, RuntimeError):
         raise StegoError(f"{path} is not a weights file of stego: use one that `stego train` wrote.") from None
     chosen = precision.choose(device, amp)
-    flow.set_precision(chosen).eval().requires_grad_(False)
+    network.set_precision(chosen).eval().requires_grad_(False)
     torch.set_flush_denormal(True)
-    return Model(flow, chosen, identity(flow), path.stem, card)
+    return Model(network, chosen, identity(network), path.stem, card)

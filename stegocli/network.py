@@ -1,0 +1,51 @@
+"""The whole path from pixels to pixels: wavelet, flow, rounding, and back."""
+
+from torch import Tensor, nn
+
+from . import ilwt
+from .channel import NoiseShapedRounding
+from .flow import FlowConfig, StegoFlow
+from .precision import Precision
+
+
+class StegoNetwork(nn.Module):
+    """Hide and reveal on float pictures of shape (batch, 3, height, width), range -1..1.
+
+    Height and width are multiples of `config.stride`.
+    """
+
+    def __init__(self, config: FlowConfig | None = None):
+        super().__init__()
+        self.flow = StegoFlow(config)
+        self.rounding = NoiseShapedRounding(self.config.stride)
+
+    @property
+    def config(self) -> FlowConfig:
+        return self.flow.config
+
+    def set_precision(self, precision: Precision) -> "StegoNetwork":
+        """Move to the device and run the subnets in the given type; returns self."""
+        self.flow.set_precision(precision)
+        self.rounding.to(precision.device)
+        return self
+
+    def _subbands(self, pixels: Tensor) -> Tensor:
+        return ilwt.to_subbands(pixels, self.config.levels, self.config.wavelet)
+
+    def _pixels(self, subbands: Tensor) -> Tensor:
+        return ilwt.from_subbands(subbands, self.config.levels, self.config.wavelet)
+
+    def hide(self, cover: Tensor, secret: Tensor) -> Tensor:
+        """The stego as its file holds it: every sample one of 256 levels; gradients pass through."""
+        stego, _, _ = self.flow(self._subbands(cover), self._subbands(secret))
+        return self.rounding(self._pixels(stego))
+
+    def reveal(self, stego: Tensor) -> Tensor:
+        """The secret, not yet rounded."""
+        _, secret = self.flow.inverse(self._subbands(stego))
+        return self._pixels(secret)
+
+    def operations_per_megapixel(self) -> float:
+        """Multiplications and additions to hide in a megapixel, each counted as one."""
+        feedback = self.rounding.feedback.numel() / 2  # the lower triangle
+        return 2e6 * (self.flow.weights_per_place() + feedback) / self.config.stride**2
