@@ -94,7 +94,7 @@ def load_model(source: str | Path | None = None, device: str | None = None, amp:
     try:
         with safe_open(path, "pt") as file:
             metadata = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not iterable)
         network = StegoNetwork(FlowConfig(**json.loads(metadata["config"])))
         network.load_state_dict(tensors)
         card = json.loads(metadata.get("card", "{}"))

@@ -4,14 +4,14 @@ import torch
 from stegocli import precision
 from stegocli.flow import ActNorm, AffineCoupling, Block, FlowConfig, Invertible1x1Conv, StegoFlow
 
-SMALL = dict(levels=1, num_blocks=2, hidden_channels=8)
+SMALL = {"levels": 1, "num_blocks": 2, "hidden_channels": 8}
 
 
 def awake(module):
     """Random values everywhere: an untrained coupling is the identity and would prove nothing."""
     for parameter in module.parameters():
         torch.nn.init.normal_(parameter, std=0.2)
-    for name, child in module.named_modules():
+    for _name, child in module.named_modules():
         if isinstance(child, Invertible1x1Conv):
             torch.nn.init.orthogonal_(child.weight)
             child.weight.data.add_(0.1 * torch.randn_like(child.weight))

@@ -38,7 +38,7 @@ def test_legall53_follows_t800():
     odd = {n: at(n) - (at(n - 1) + at(n + 1)) // 2 for n in (-1, 1, 3, 5, 7)}
     even = [at(n) + (odd[n - 1] + odd[n + 1] + 2) // 4 for n in (0, 2, 4, 6)]
     got = ilwt.forward(torch.tensor([row]), 1, "legall53")
-    assert got.tolist() == [even + [odd[1], odd[3], odd[5]]]
+    assert got.tolist() == [[*even, odd[1], odd[3], odd[5]]]
 
 
 def test_haar_is_the_s_transform():
