@@ -165,7 +165,6 @@ class TrainingDisplay(Silent):
         self.averages: dict[str, float] = {}
 
     def __enter__(self) -> "TrainingDisplay":
-        self.progress.start()
         return self
 
     def __exit__(self, *error) -> None:
@@ -179,6 +178,7 @@ class TrainingDisplay(Silent):
         self.console.print(f"{trainer.network.config}: {parameters:,} parameters")
         self.per_epoch = len(trainer.train_loader)
         self.epochs = trainer.settings.epochs
+        self.progress.start()
         self.task = self.progress.add_task("", total=trainer.steps_total, completed=epoch * self.per_epoch, live="")
 
     def step(self, epoch: int, batch: int, figures: dict[str, float], samples: int) -> None:

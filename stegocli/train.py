@@ -341,7 +341,7 @@ def resumed_settings(saved: dict, given: Settings, changed: set[str]) -> Setting
     free = {"out", "data", "epochs", "workers", "amp"}
     if changed - free:
         raise StegoError(f"A resumed run keeps its {', '.join(sorted(changed - free))}: leave that option out.")
-    return replace(settings, **{name: getattr(given, name) for name in changed}, out=given.out)
+    return replace(settings, **{name: getattr(given, name) for name in changed | {"out"}})
 
 
 def train(settings: Settings, resume: bool = False, changed: set[str] = frozenset(), display=None) -> dict:

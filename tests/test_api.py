@@ -1,0 +1,224 @@
+"""Hide and reveal through real files: sizes, formats, what is kept, what is refused."""
+
+import io
+
+import numpy as np
+import pytest
+from conftest import natural
+from PIL import Image, ImageCms
+
+import stegocli
+from stegocli import api, codec, header, image, metrics, precision, weights
+from stegocli.errors import StegoError
+
+
+def save(path, rgb, **options):
+    Image.fromarray(rgb).save(path, **options)
+    return path
+
+
+def hide_and_reveal(tmp_path, cover, secret, model, extension=".png"):
+    stego, revealed = tmp_path / f"stego{extension}", tmp_path / "revealed.png"
+    hidden = api.hide(cover, secret, stego, model)
+    api.reveal(stego, revealed, model)
+    return hidden, image.read(stego), image.read(revealed)
+
+
+def test_a_picture_comes_back_from_the_file_alone(tmp_path, pair, model):
+    hidden, stego, revealed = hide_and_reveal(tmp_path, *pair, model)
+    cover, secret = (image.read(p).rgb for p in pair)
+    measured = metrics.score(cover, stego.rgb, secret, revealed.rgb)
+    assert measured == hidden.score, "hide must report what the receiver gets"
+    assert measured.hide_psnr > 38 and measured.reveal_psnr > 36
+    assert measured.hide_ssim > 0.95 and measured.reveal_ssim > 0.95
+
+
+def test_lazy_names_of_the_package():
+    assert stegocli.hide is api.hide and stegocli.reveal is api.reveal and stegocli.load_model is weights.load_model
+    with pytest.raises(AttributeError):
+        stegocli.nothing  # noqa: B018
+
+
+@pytest.mark.parametrize("cover_size", [(16, 16), (17, 19), (64, 30), (101, 203)])
+@pytest.mark.parametrize("secret_size", [(1, 1), (7, 50), (120, 33)])
+def test_any_sizes(tmp_path, model, cover_size, secret_size):
+    cover = save(tmp_path / "c.png", natural(*cover_size, 1))
+    secret = save(tmp_path / "s.png", natural(*secret_size, 2))
+    _, stego, revealed = hide_and_reveal(tmp_path, cover, secret, model)
+    assert stego.rgb.shape[:2] == cover_size and revealed.rgb.shape[:2] == secret_size
+
+
+def test_rows_and_columns_beyond_the_stride_stay(tmp_path, model):
+    stride = model.network.config.stride
+    rgb = natural(64 + stride - 1, 64 + 1)
+    stego = codec.hide(model, rgb, natural(64, 64, 3))
+    assert np.array_equal(stego[64:], rgb[64:]) and np.array_equal(stego[:, 64:], rgb[:, 64:])
+    assert not np.array_equal(stego[:64, :64], rgb[:64, :64])
+
+
+@pytest.mark.parametrize("extension", [".png", ".tif", ".webp", ".bmp"])
+def test_every_lossless_output_reveals(tmp_path, pair, model, extension):
+    _, _, revealed = hide_and_reveal(tmp_path, *pair, model, extension)
+    assert metrics.psnr(image.read(pair[1]).rgb, revealed.rgb) > 36
+
+
+def test_alpha_and_profile_of_the_cover_are_kept(tmp_path, model):
+    alpha = np.zeros((64, 64), np.uint8)
+    alpha[16:48] = 180
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    cover = save(tmp_path / "c.png", np.dstack([natural(64, 64), alpha]), icc_profile=profile)
+    _, stego, _ = hide_and_reveal(tmp_path, cover, save(tmp_path / "s.png", natural(64, 64, 2)), model)
+    assert np.array_equal(stego.alpha, alpha) and stego.icc == profile
+
+
+def test_orientation_is_as_a_viewer_shows_it(tmp_path, model):
+    exif = Image.Exif()
+    exif[0x0112] = 8
+    rgb = natural(64, 96)
+    cover = save(tmp_path / "c.jpg", rgb, exif=exif, quality=95)
+    _, stego, _ = hide_and_reveal(tmp_path, cover, save(tmp_path / "s.png", natural(64, 64, 2)), model)
+    assert stego.size == (64, 96) and metrics.psnr(stego.rgb, np.rot90(rgb)) > 33
+
+
+def test_a_grey_secret_comes_back_grey(tmp_path, model):
+    secret = save(tmp_path / "s.png", natural(64, 64, 2)[..., 0])
+    cover = save(tmp_path / "c.png", natural(64, 64))
+    hidden, _, revealed = hide_and_reveal(tmp_path, cover, secret, model)
+    assert revealed.grey and hidden.score.reveal_psnr == metrics.psnr(image.read(secret).rgb, revealed.rgb)
+
+
+def test_transparent_and_larger_secrets_are_noted(tmp_path, model):
+    cover = save(tmp_path / "c.png", natural(32, 32))
+    secret = save(tmp_path / "s.png", np.dstack([natural(64, 64), np.zeros((64, 64), np.uint8)]))
+    notes = api.hide(cover, secret, tmp_path / "o.png", model).notes
+    assert any("transparent" in note for note in notes) and any("less detail" in note for note in notes)
+
+
+EXTREMES = {
+    "black": np.zeros((96, 96, 3), np.uint8),
+    "white": np.full((96, 96, 3), 255, np.uint8),
+    "noise": np.random.default_rng(0).integers(0, 256, (96, 96, 3), dtype=np.uint8),
+    "checks": np.kron(np.indices((24, 24)).sum(0) % 2, np.ones((4, 4)))[..., None].repeat(3, -1).astype(np.uint8) * 255,
+}
+
+
+@pytest.mark.parametrize("name", EXTREMES)
+def test_extreme_pictures_do_not_fail(tmp_path, model, name):
+    plain = save(tmp_path / "p.png", natural(96, 96, 2))
+    extreme = save(tmp_path / "e.png", EXTREMES[name])
+    as_cover = api.hide(extreme, plain, tmp_path / "a.png", model).score
+    as_secret = api.hide(plain, extreme, tmp_path / "b.png", model).score
+    assert as_cover.hide_psnr > 25 and as_secret.hide_psnr > 25
+    assert as_cover.reveal_psnr > 18 and as_secret.reveal_psnr > 18
+
+
+def test_tiles_meet(tmp_path, model, monkeypatch):
+    """In tiles the result is nearly the same, and reveal cuts where hide did."""
+    monkeypatch.setattr(codec, "TILE", 64)
+    cover, secret = natural(160, 200, 1), natural(160, 200, 2)
+    stego = codec.hide(model, cover, secret)
+    assert metrics.psnr(codec.reveal(model, stego), secret) > 34 and metrics.psnr(stego, cover) > 36
+
+
+def test_tiles_cover_everything_once():
+    for length in (4, 1024, 1028, 5000):
+        spans = codec._spans(length, 4)
+        assert [i for s in spans for i in range(s.start, s.stop)] == list(range(length))
+        assert all(0 < s.stop - s.start <= codec.TILE for s in spans)
+
+
+@pytest.mark.parametrize("hide_amp,reveal_amp", [(True, False), (False, True)])
+def test_precisions_reveal_each_other(model, hide_amp, reveal_amp):
+    """Hidden in bfloat16, revealed in float32, and the other way: within 0.3 dB of one precision for both."""
+    half = weights.Model(weights.load_model(amp=False).network, model.precision, b"", "half")
+    half.network.set_precision(precision.Precision(model.precision.device, precision.torch.bfloat16))
+    models = {False: weights.load_model(amp=False), True: half}
+    cover, secret = natural(192, 192, 1), natural(192, 192, 2)
+    stego = codec.hide(models[hide_amp], cover, secret)
+    same, other = (metrics.psnr(secret, codec.reveal(models[a], stego)) for a in (hide_amp, reveal_amp))
+    assert other > same - 0.3
+
+
+# -- refusals: a sentence, and nothing written ------------------------------------------------------------------
+
+
+def test_a_plain_picture_holds_nothing(tmp_path, pair, model):
+    with pytest.raises(StegoError, match="holds no hidden picture"):
+        api.reveal(pair[0], tmp_path / "r.png", model)
+    assert not (tmp_path / "r.png").exists()
+
+
+@pytest.mark.parametrize("damage", ["jpeg", "resize", "crop"])
+def test_a_changed_stego_is_refused(tmp_path, pair, model, damage):
+    api.hide(*pair, tmp_path / "stego.png", model)
+    stego = Image.open(tmp_path / "stego.png")
+    path = tmp_path / ("changed.jpg" if damage == "jpeg" else "changed.png")
+    if damage == "jpeg":
+        stego.save(path, quality=95)
+    elif damage == "resize":
+        stego.resize((150, 100)).save(path)
+    else:
+        stego.crop((1, 0, *stego.size)).save(path)
+    with pytest.raises(StegoError, match="recompressed, resized or cropped"):
+        api.reveal(path, tmp_path / "r.png", model)
+
+
+def test_an_edited_stego_reveals_with_a_warning(tmp_path, pair, model):
+    api.hide(*pair, tmp_path / "stego.png", model)
+    pixels = image.read(tmp_path / "stego.png").rgb.copy()
+    places = set(header._places(pixels.size).tolist())
+    free = next(i for i in range(pixels.size) if i not in places)
+    pixels.reshape(-1)[free] ^= 8
+    save(tmp_path / "edited.png", pixels)
+    assert "altered" in api.reveal(tmp_path / "edited.png", tmp_path / "r.png", model).notes[0]
+
+
+def test_other_weights_are_named(tmp_path, pair, model):
+    api.hide(*pair, tmp_path / "stego.png", model)
+    other = weights.load_model()
+    other.id = b"\xde\xad\xbe\xef"
+    with pytest.raises(StegoError, match=f"other weights.*{model.id.hex()}.*deadbeef"):
+        api.reveal(tmp_path / "stego.png", tmp_path / "r.png", other)
+
+
+def test_a_later_format_asks_for_an_upgrade(tmp_path, pair, model, monkeypatch):
+    monkeypatch.setattr(header, "VERSION", 200)
+    marked = header.embed(natural(64, 64), header.Header(b"abcd", 5, 5))
+    monkeypatch.undo()
+    with pytest.raises(StegoError, match="later stego"):
+        api.reveal(save(tmp_path / "s.png", marked), tmp_path / "r.png", model)
+
+
+def test_a_tiny_cover_is_refused(tmp_path, pair, model):
+    with pytest.raises(StegoError, match="16x16"):
+        api.hide(save(tmp_path / "c.png", natural(15, 40)), pair[1], tmp_path / "o.png", model)
+
+
+def test_bad_inputs_write_nothing(tmp_path, pair, model):
+    (tmp_path / "bad.png").write_bytes(b"nothing")
+    before = set(tmp_path.iterdir())
+    for cover, secret, out in [
+        (tmp_path / "bad.png", pair[1], "o.png"),
+        (pair[0], tmp_path / "bad.png", "o.png"),
+        (pair[0], tmp_path / "none.png", "o.png"),
+        (*pair, "o.jpg"),
+        (*pair, "none/o.png"),
+        (*pair, pair[0].name),
+    ]:
+        with pytest.raises(StegoError):
+            api.hide(cover, secret, tmp_path / out, model)
+    assert set(tmp_path.iterdir()) == before
+
+
+def test_a_file_that_reads_back_otherwise_is_removed(tmp_path, pair, model, monkeypatch):
+    """A format plug-in that stores with loss must not leave a stego that can't be revealed."""
+
+    def lossy(path, picture):
+        buffer = io.BytesIO()
+        Image.fromarray(picture.rgb).save(buffer, "JPEG")
+        path.write_bytes(buffer.getvalue())
+
+    monkeypatch.setattr(api.image, "write", lossy)
+    with pytest.raises(StegoError, match="did not read back"):
+        api.hide(*pair, tmp_path / "o.png", model)
+    assert not (tmp_path / "o.png").exists()
