@@ -168,5 +168,6 @@ def show(figures: dict, console: Console) -> None:
     use = figures["inference"]
     console.print(
         f"weights {use['weights']}: hide {use['hide_seconds_per_megapixel']:.2f} s, reveal "
-        f"{use['reveal_seconds_per_megapixel']:.2f} s a megapixel; {use['teraflops_per_megapixel']:.2f} TFLOP to hide one"
+        f"{use['reveal_seconds_per_megapixel']:.2f} s a megapixel; hiding one takes "
+        f"{use['teraflops_per_megapixel']:.2f} TFLOP"
     )

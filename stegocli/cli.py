@@ -152,8 +152,8 @@ def train(
             summary = run(settings, resume, given - {"resume"}, display)
         best = summary["best"]
         console.print(
-            f"best: epoch {best['epoch']}, hide {best['val_hide_psnr']:.2f} dB, reveal {best['val_reveal_psnr']:.2f} dB; "
-            f"use it with --weights {out / BEST}",
+            f"best: epoch {best['epoch']}, hide {best['val_hide_psnr']:.2f} dB, reveal "
+            f"{best['val_reveal_psnr']:.2f} dB; use it with --weights {out / BEST}",
             soft_wrap=True,
         )
 

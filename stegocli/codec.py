@@ -15,7 +15,7 @@ TILE = 1024
 
 
 def frame_size(width: int, height: int, stride: int) -> tuple[int, int]:
-    """(width, height) of the part of a cover that carries the secret: the last few rows and columns stay as they are."""
+    """(width, height) of the part of a cover that carries the secret: the last few rows and columns stay."""
     return width // stride * stride, height // stride * stride
 
 

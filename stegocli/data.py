@@ -63,7 +63,7 @@ def procedural(rng: np.random.Generator, size: int) -> np.ndarray:
             cells *= 2
         field = (field - field.min()) / max(np.ptp(field), 1e-6)
         return (dark + (light - dark) * field).clip(0, 255).astype(np.uint8)
-    spread = rng.uniform(2, 60)
+    spread = rng.uniform(2, 30)
     return (dark + rng.normal(0, spread, (size, size, 3))).clip(0, 255).astype(np.uint8)
 
 
@@ -125,9 +125,9 @@ class FolderPictures:
 
 
 def split(pictures, seed: int) -> tuple[list[int], list[int]]:
-    """Indices for training and for validation: about 2 %, at least two, at most sixteen, an even number."""
+    """Indices for training and for validation: about 1 %, at least two, at most sixteen, an even number."""
     order = np.random.default_rng(seed).permutation(len(pictures))
-    held = min(16, max(2, len(pictures) // 50)) // 2 * 2
+    held = min(16, max(2, len(pictures) // 100)) // 2 * 2
     if len(pictures) < 4:
         return list(map(int, order)), list(map(int, order[:2]))
     return list(map(int, order[held:])), list(map(int, order[:held]))

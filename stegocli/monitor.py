@@ -90,20 +90,21 @@ class Monitor:
         """utilisation (mean and quartiles, per cent), memory in MiB, temperature in degrees Celsius (None on CPUs)."""
         if self.device.type != "cuda":
             seconds, busy = (b - a for a, b in zip(self._began, self._ended, strict=True))
-            share = 100 * busy / max(seconds, 1e-9) / (os.cpu_count() or 1)
             peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-            return {"device": "cpu", "utilisation_mean": share, "utilisation_quartiles": None, "memory_mib": peak,
-                    "temperature_c": None, "peak_memory_mib": peak}  # fmt: skip
-        peak = torch.cuda.max_memory_allocated(self.device) / 2**20
-        if not self._rows:
-            return {"device": torch.cuda.get_device_name(self.device), "utilisation_mean": None,
-                    "utilisation_quartiles": None, "memory_mib": None, "temperature_c": None, "peak_memory_mib": peak}  # fmt: skip
-        use, memory, heat = np.array(self._rows).T
+            return {
+                "device": "cpu",
+                "utilisation_mean": 100 * busy / max(seconds, 1e-9) / (os.cpu_count() or 1),
+                "utilisation_quartiles": None,
+                "memory_mib": peak,
+                "temperature_c": None,
+                "peak_memory_mib": peak,
+            }
+        use, memory, heat = np.array(self._rows).T if self._rows else (np.empty(0),) * 3
         return {
             "device": torch.cuda.get_device_name(self.device),
-            "utilisation_mean": float(use.mean()),
-            "utilisation_quartiles": [float(q) for q in np.percentile(use, (25, 50, 75))],
-            "memory_mib": float(memory.max()),
-            "temperature_c": float(heat.max()),
-            "peak_memory_mib": peak,
+            "utilisation_mean": float(use.mean()) if use.size else None,
+            "utilisation_quartiles": [float(q) for q in np.percentile(use, (25, 50, 75))] if use.size else None,
+            "memory_mib": float(memory.max()) if use.size else None,
+            "temperature_c": float(heat.max()) if use.size else None,
+            "peak_memory_mib": torch.cuda.max_memory_allocated(self.device) / 2**20,
         }

@@ -101,9 +101,7 @@ def training_curves(history: list[dict]) -> np.ndarray:
     x = [row["epoch"] for row in history]
     plots = [
         line_plot("loss", x, {"train": [row["loss"] for row in history]}),
-        line_plot(
-            "PSNR, dB", x, {k: [row[k] for row in history] for k in ("train_hide_psnr", "train_reveal_psnr", "val_hide_psnr", "val_reveal_psnr")}
-        ),
+        line_plot("PSNR, dB", x, {k: [row[k] for row in history] for k in history[0] if k.endswith("_psnr")}),
         line_plot("learning rate", x, {"rate": [row["learning_rate"] for row in history]}),
     ]  # fmt: skip
     return np.hstack([np.asarray(plot) for plot in plots])
@@ -168,7 +166,8 @@ class TrainingDisplay(Silent):
         return self
 
     def __exit__(self, *error) -> None:
-        self.progress.stop()
+        if self.progress.tasks:
+            self.progress.stop()
 
     def start(self, trainer, epoch: int) -> None:
         pictures = trainer.pictures
@@ -188,7 +187,10 @@ class TrainingDisplay(Silent):
         live = ""
         if self.averages:
             hide, reveal = (metrics.psnr_of(self.averages[k]) for k in ("hide_mse", "reveal_mse"))
-            live = f"loss {self.averages['loss']:.2f}  hide {hide:.2f} dB  reveal {reveal:.2f} dB  {speed * samples:.1f} samples/s"
+            live = (
+                f"loss {self.averages['loss']:.2f}  hide {hide:.2f} dB  reveal {reveal:.2f} dB  "
+                f"{speed * samples:.1f} samples/s"
+            )
         self.progress.update(
             self.task,
             completed=epoch * self.per_epoch + batch,
@@ -199,8 +201,9 @@ class TrainingDisplay(Silent):
     def epoch(self, row: dict, best: dict) -> None:
         mark = "  best" if row is best else ""
         self.console.print(
-            f"epoch {row['epoch']}/{self.epochs}  loss {row['loss']:.2f}  validation: hide {row['val_hide_psnr']:.2f} dB "
-            f"{row['val_hide_ssim']:.4f}, reveal {row['val_reveal_psnr']:.2f} dB {row['val_reveal_ssim']:.4f}, "
+            f"epoch {row['epoch']}/{self.epochs}  loss {row['loss']:.2f}  validation: "
+            f"hide {row['val_hide_psnr']:.2f} dB {row['val_hide_ssim']:.4f}, "
+            f"reveal {row['val_reveal_psnr']:.2f} dB {row['val_reveal_ssim']:.4f}, "
             f"{row['samples_per_second']:.1f} samples/s{mark}",
             soft_wrap=True,
         )

@@ -28,13 +28,21 @@ def test_ablation_changes_one_thing_a_row(monkeypatch):
 
 def test_it_says_when_there_is_no_gpu(monkeypatch, capsys):
     row = {"component": "none", "samples_per_second": 1.0, "speedup": 1.0, "seed_claim": 1.0}
+    numbers = ("samples_per_second", "epoch_seconds", "seconds_for_50_epochs", "utilisation_mean", "memory_mib")
     training = {
-        "device": "cpu", "samples_per_second": 1.0, "epoch_seconds": 1.0, "seconds_for_50_epochs": 50.0, "fallbacks": [],
-        "utilisation_mean": 99.0, "utilisation_quartiles": None, "memory_mib": 1.0, "peak_memory_mib": 1.0, "temperature_c": None,
-    }  # fmt: skip
+        "device": "cpu",
+        "fallbacks": [],
+        "utilisation_quartiles": None,
+        "temperature_c": None,
+        "peak_memory_mib": 1.0,
+        **dict.fromkeys(numbers, 1.0),
+    }
     inference = {
-        "weights": "default", "hide_seconds_per_megapixel": 1.0, "reveal_seconds_per_megapixel": 1.0, "teraflops_per_megapixel": 0.3,
-    }  # fmt: skip
+        "weights": "default",
+        "hide_seconds_per_megapixel": 1.0,
+        "reveal_seconds_per_megapixel": 1.0,
+        "teraflops_per_megapixel": 0.3,
+    }
     figures = {
         "gpu": False, "precision": "cpu float32", "cores": 2, "batch_size": 2, "crop": 32, "pictures": 4,
         "training": training, "ablation": [row], "inference": inference,
