@@ -1,13 +1,17 @@
-"""What training minimises: squared error on both sides, in squared grey levels, and a multi-scale wavelet term."""
+"""What training minimises: squared error on both sides, rounded stego included, and a multi-scale wavelet term."""
 
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from . import ilwt
 from .channel import PEAK
 
 SCALES = 3
+# Pairs count linearly up to about this squared error and by its logarithm, so by dB, beyond it: one crop of pure
+# noise, which nothing can hide, must not outweigh the rest of its batch.
+KNEE = 10.0
 
 
 @dataclass(frozen=True)
@@ -27,18 +31,22 @@ class Losses:
     reveal: Tensor
 
 
-def _low_pass_error(error: Tensor) -> Tensor:
-    """Mean over the scales of the squared error left in the low-pass quarter.
+def _energy(error: Tensor) -> Tensor:
+    return error.square().mean((1, 2, 3))
+
+
+def _low_pass_energy(error: Tensor) -> Tensor:
+    """For each pair, the mean over the scales of the squared error left in the low-pass quarter.
 
     Squared error alone is blind to how an error is spread. One that survives averaging is a colour cast or a
     ghost, which the eye finds sooner than noise of the same energy (HiNet's low-frequency loss, at more scales).
     """
-    total = error.new_zeros(())
+    total = error.new_zeros(error.shape[0])
     for _ in range(SCALES):
         if min(error.shape[-2:]) < 2:
             break
         error = ilwt.to_subbands(error[..., : error.shape[-2] // 2 * 2, : error.shape[-1] // 2 * 2])[:, :3]
-        total = total + error.square().mean()
+        total = total + _energy(error)
     return total / SCALES
 
 
@@ -46,8 +54,11 @@ def combine(cover: Tensor, stego: Tensor, secret: Tensor, revealed: Tensor, weig
     """All arguments: float, (batch, 3, height, width), range -1..1; the stego already rounded to 8 bits."""
     hide_error = (stego - cover) * (PEAK / 2)
     reveal_error = (revealed - secret) * (PEAK / 2)
-    hide, reveal = hide_error.square().mean(), reveal_error.square().mean()
-    total = hide + weights.reveal * reveal
+    hide, reveal = _energy(hide_error), _energy(reveal_error)
+    joint = hide + weights.reveal * reveal
     if weights.wavelet:
-        total = total + weights.wavelet * (_low_pass_error(hide_error) + weights.reveal * _low_pass_error(reveal_error))
-    return Losses(total, hide.detach(), reveal.detach())
+        low_pass = _low_pass_energy(hide_error) + weights.reveal * _low_pass_energy(reveal_error)
+        joint = joint + weights.wavelet * low_pass
+    # The logarithm is of both errors together. Of each alone, it is lowest for a stego that equals the cover.
+    total = KNEE * torch.log1p(joint / KNEE).mean()
+    return Losses(total, hide.detach().mean(), reveal.detach().mean())

@@ -1,3 +1,5 @@
+import math
+
 import pytest
 import torch
 
@@ -10,13 +12,23 @@ def test_units_are_grey_levels():
     off = flat + 2 / 255 * 3  # three grey levels in the range -1..1
     result = losses.combine(flat, off, flat, flat, LossWeights(wavelet=0))
     assert result.hide == pytest.approx(9, rel=1e-4) and result.reveal == 0
-    assert result.total == pytest.approx(9, rel=1e-4)
+    assert result.total == pytest.approx(losses.KNEE * math.log(1 + 9 / losses.KNEE), rel=1e-4)
 
 
 def test_reveal_weight():
     flat = torch.zeros(1, 3, 16, 16)
-    result = losses.combine(flat, flat, flat, flat + 2 / 255, LossWeights(reveal=2, wavelet=0))
-    assert result.total == pytest.approx(2, rel=1e-4)
+    small = flat + 0.02 / 255
+    one, two = (losses.combine(flat, flat, flat, small, LossWeights(reveal=w, wavelet=0)).total for w in (1, 2))
+    assert two == pytest.approx(2 * float(one), rel=1e-3)
+
+
+def test_a_hopeless_pair_does_not_drown_the_others():
+    secret, revealed = torch.zeros(2, 3, 16, 16), torch.zeros(2, 3, 16, 16)
+    revealed[0], revealed[1] = 1.0, 2 / 255  # off by 127 grey levels, and by one
+    revealed.requires_grad_()
+    losses.combine(secret, secret, secret, revealed, LossWeights(wavelet=0)).total.backward()
+    hopeless, good = revealed.grad.abs().mean((1, 2, 3))
+    assert hopeless < good
 
 
 def test_wavelet_term_tells_a_cast_from_noise():
