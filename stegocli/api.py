@@ -1,21 +1,23 @@
 """Hide and reveal as users know them: files in, files out, figures measured on what was written."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
-from . import codec, header, image, metrics, weights
+from . import codec, exact, header, image, metrics, payload, trellis, weights
 from .errors import StegoError
-from .header import Header
+from .header import ExactHeader, FlowHeader
 from .image import Picture
-from .metrics import Score
+from .metrics import Comparison, Score
 from .weights import Model
 
 SMALLEST_SIDE = 16
+COVER_PSNR = 40.0
 # Python callers may give a loaded model (fastest), the name of a shipped set, a path, or nothing.
 ModelLike = Model | str | Path | None
+REJECTED = "the password is wrong, or the picture was altered, or nothing is hidden in it"
 
 
 @dataclass(frozen=True)
@@ -25,32 +27,98 @@ class Hidden:
     Attributes:
         path: the stego file.
         size: its (width, height).
-        secret_size: the secret's.
-        score: measured on the file, read back and revealed.
-        weights: name of the weights.
+        method: in words: the weights' name, or how the secret was coded.
+        cover: the stego file against the cover.
+        secret: what the file reveals against the secret; None when the secret is no picture.
+        secret_size: the secret picture's (width, height), or None.
         notes: what the user should know, one sentence each.
     """
 
     path: Path
     size: tuple[int, int]
-    secret_size: tuple[int, int]
-    score: Score
-    weights: str
+    method: str
+    cover: Comparison
+    secret: Comparison | None
+    secret_size: tuple[int, int] | None
     notes: list[str] = field(default_factory=list)
+
+    @property
+    def score(self) -> Score | None:
+        """Both comparisons as one, for pictures."""
+        if self.secret is None:
+            return None
+        pixels = [width * height for width, height in (self.size, self.secret_size)]
+        return metrics.joined(self.cover, self.secret, 24 * pixels[1] / pixels[0])
 
 
 @dataclass(frozen=True)
 class Revealed:
-    """What `reveal` found: the file it wrote, the picture's (width, height), the weights' name, and notes."""
+    """What `reveal` found: the file it wrote, the picture's (width, height) if it is one, how, and notes."""
 
     path: Path
-    size: tuple[int, int]
-    weights: str
+    size: tuple[int, int] | None
+    method: str
     notes: list[str] = field(default_factory=list)
 
 
-def _loaded(model: ModelLike) -> Model:
-    return model if isinstance(model, Model) else weights.load_model(model)
+def hide(
+    cover: str | Path,
+    secret: str | Path,
+    output: str | Path,
+    model: ModelLike = None,
+    *,
+    bit_exact: bool = False,
+    password: str | None = None,
+    fit: bool = False,
+    cover_psnr: float = COVER_PSNR,
+) -> Hidden:
+    """Hide the file `secret` in the picture file `cover` and write `output`.
+
+    The cover keeps its size, alpha channel and ICC profile, and is turned as its EXIF orientation says. By default
+    a picture is hidden by the network: it is fitted to the cover's frame and comes back at its own size, a few grey
+    levels off. With any of the keywords, or when the secret is no picture, it is embedded as bytes and comes back
+    bit for bit (with `fit`: as near as the budget allows). Either way the file is read back and revealed, so that
+    the figures are the receiver's.
+
+    Args:
+        cover: any format that `image.read` takes, from 16x16.
+        secret: such a picture, or any file.
+        output: ends in .png, .tif, .webp or .bmp.
+        model: for the network: a loaded model, the name of a shipped set, a weights file, or None for the default.
+        bit_exact: give the secret back bit for bit.
+        password: encrypt; implies `bit_exact`.
+        fit: code a picture as finely as `cover_psnr` allows instead of failing when it is too large.
+        cover_psnr: how much the cover may change, in dB; for bytes only.
+
+    Raises:
+        StegoError: with a sentence for the user; nothing is written then.
+    """
+    cover_path, secret_path = Path(cover), Path(secret)
+    output = image.check_output(output, (cover_path, secret_path))
+    cover_picture = image.read(cover_path)
+    if min(cover_picture.size) < SMALLEST_SIDE:
+        raise StegoError(
+            f"{cover_path} is only {cover_picture.size[0]}x{cover_picture.size[1]}: "
+            f"a cover needs {SMALLEST_SIDE}x{SMALLEST_SIDE} pixels or more."
+        )
+    if password == "":
+        raise StegoError("The password is empty: give one, or leave --password out.")
+    if bit_exact or fit or password is not None or secret_path.suffix.lower() not in image.READABLE:
+        return _hide_bytes(cover_path, cover_picture, secret_path, output, password, fit, cover_psnr)
+    return _hide_by_flow(cover_path, cover_picture, secret_path, output, model)
+
+
+def _write_and_read(output: Path, stego: np.ndarray, cover: Picture) -> np.ndarray:
+    """Write the stego and read it back; no file is left that does not hold what it should."""
+    image.write(output, Picture(stego, cover.alpha, cover.icc))
+    written = image.read(output).rgb
+    if not np.array_equal(written, stego):
+        output.unlink()
+        raise StegoError(f"{output} did not read back as it was written: use .png.")
+    return written
+
+
+# -- by the network ---------------------------------------------------------------------------------------------
 
 
 def _notes(cover_path: Path, cover: Picture, secret_path: Path, secret: Picture) -> Iterable[str]:
@@ -60,53 +128,32 @@ def _notes(cover_path: Path, cover: Picture, secret_path: Path, secret: Picture)
         yield f"{secret_path} has more pixels than {cover_path}: it comes back with less detail."
 
 
-def hide(cover: str | Path, secret: str | Path, output: str | Path, model: ModelLike = None) -> Hidden:
-    """Hide the picture file `secret` in the picture file `cover` and write `output`.
+def _loaded(model: ModelLike) -> Model:
+    return model if isinstance(model, Model) else weights.load_model(model)
 
-    The cover keeps its size, alpha channel and ICC profile, and is turned as its EXIF orientation says. The secret
-    is fitted to the cover's frame and comes back at its own size. The file is read back and revealed, so that the
-    figures are the receiver's.
 
-    Args:
-        cover, secret: any format that `image.read` takes, any sizes from 16x16 (cover) and 1x1 (secret).
-        output: ends in .png, .tif, .webp or .bmp.
-        model: a loaded model, the name of a shipped set, a weights file, or None for the default.
-
-    Raises:
-        StegoError: with a sentence for the user; nothing is written then.
-    """
-    cover_path, secret_path = Path(cover), Path(secret)
-    output = image.check_output(output, (cover_path, secret_path))
-    cover_picture, secret_picture = image.read(cover_path), image.read(secret_path, srgb=True)
-    if min(cover_picture.size) < SMALLEST_SIDE:
-        raise StegoError(
-            f"{cover_path} is only {cover_picture.size[0]}x{cover_picture.size[1]}: "
-            f"a cover needs {SMALLEST_SIDE}x{SMALLEST_SIDE} pixels or more."
-        )
-    notes = list(_notes(cover_path, cover_picture, secret_path, secret_picture))
+def _hide_by_flow(cover_path: Path, cover: Picture, secret_path: Path, output: Path, model: ModelLike) -> Hidden:
+    secret = image.read(secret_path, srgb=True)
+    notes = list(_notes(cover_path, cover, secret_path, secret))
     model = _loaded(model)
-    secret_rgb = image.over_white(secret_picture)
-    frame = codec.frame_size(*cover_picture.size, model.network.config.stride)
-    stego = codec.hide(model, cover_picture.rgb, image.resize(secret_rgb, frame))
-    stego = header.embed(stego, Header(model.id, *secret_picture.size, grey=secret_picture.grey))
-    image.write(output, Picture(stego, cover_picture.alpha, cover_picture.icc))
-    written = image.read(output).rgb
-    if not np.array_equal(written, stego):
-        output.unlink()
-        raise StegoError(f"{output} did not read back as it was written: use .png.")
-    revealed = _own_size(codec.reveal(model, written), header.extract(written))
-    score = metrics.score(cover_picture.rgb, written, secret_rgb, revealed)
-    return Hidden(output, cover_picture.size, secret_picture.size, score, model.name, notes)
+    secret_rgb = image.over_white(secret)
+    frame = codec.frame_size(*cover.size, model.network.config.stride)
+    stego = codec.hide(model, cover.rgb, image.resize(secret_rgb, frame))
+    found = FlowHeader(model.id, *secret.size, grey=secret.grey)
+    written = _write_and_read(output, header.embed(stego, found), cover)
+    revealed = _own_size(codec.reveal(model, written), found)
+    compared = metrics.compare(cover.rgb, written), metrics.compare(secret_rgb, revealed)
+    return Hidden(output, cover.size, f"weights {model.name}", *compared, secret.size, notes)
 
 
-def _own_size(frame: np.ndarray, found: Header) -> np.ndarray:
+def _own_size(frame: np.ndarray, found: FlowHeader) -> np.ndarray:
     secret = image.resize(frame, (found.width, found.height))
     if found.grey:
         secret = np.repeat(secret.mean(-1, keepdims=True).round().astype(np.uint8), 3, -1)
     return secret
 
 
-def _model_for(stego: Path, found: Header, model: ModelLike) -> Model:
+def _model_for(stego: Path, found: FlowHeader, model: ModelLike) -> Model:
     """The given model, or the shipped one that the header names."""
     if model is not None:
         candidates = [_loaded(model)]
@@ -124,39 +171,152 @@ def _model_for(stego: Path, found: Header, model: ModelLike) -> Model:
     )
 
 
-def default_output(stego: str | Path) -> Path:
-    """Where `reveal` writes when not told: beside the stego, NAME-revealed.png."""
+# -- as bytes ---------------------------------------------------------------------------------------------------
+
+
+def _budget(samples: int, private: bool, cover_psnr: float) -> int:
+    """Bytes of content that a cover of so many samples holds at a PSNR, away from black and white."""
+    room = exact.room(samples, private)
+    if room <= 0:
+        return 0
+    plan = trellis.largest(room, 255**2 / 10 ** (cover_psnr / 10))
+    return max(0, plan.bits // 8 - exact.overhead(private))
+
+
+def _hide_bytes(
+    cover_path: Path,
+    cover: Picture,
+    secret_path: Path,
+    output: Path,
+    password: str | None,
+    fit: bool,
+    cover_psnr: float,
+) -> Hidden:
+    private = password is not None
+    budget = _budget(cover.rgb.size, private, cover_psnr)
+    hidden = payload.fitted(secret_path, budget) if fit else payload.exact(secret_path)
+    while True:
+        if len(hidden.content) > budget:
+            raise StegoError(
+                f"{secret_path} needs {len(hidden.content):,} bytes and {cover_path} holds {budget:,} at a cover PSNR "
+                f"of {cover_psnr:g} dB: use a larger cover, a lower --cover-psnr or, for a picture, --fit."
+            )
+        bits = 8 * (len(hidden.content) + exact.overhead(private))
+        plan = trellis.plan(exact.room(cover.rgb.size, private), bits)
+        stego = exact.embed(cover.rgb, hidden.content, plan, password)
+        reached = metrics.psnr(cover.rgb, stego)
+        if reached >= cover_psnr - 0.05:
+            break
+        # Black and white leave only one way to go, so such covers change more than others.
+        budget = int(budget * 10 ** ((reached - cover_psnr) / 40) * 0.98)
+        if fit:
+            hidden = payload.fitted(secret_path, budget)
+    written = _write_and_read(output, stego, cover)
+    content = _open_content(written, header.extract(written), None) if not private else None
+    content = exact.extract_private(written, password) if private else content
+    if content != hidden.content:
+        output.unlink()
+        raise StegoError(f"{output} does not give the secret back: please report this.")
+    method = f"{hidden.coding}; {len(hidden.content):,} of {budget:,} bytes" + (", encrypted" if private else "")
+    seen = hidden.picture
+    compared = secret_size = None
+    if seen is not None:
+        compared = metrics.compare(image.read(secret_path).rgb, seen.rgb)
+        secret_size = seen.size
+    return Hidden(output, cover.size, method, metrics.compare(cover.rgb, written), compared, secret_size)
+
+
+def _open_content(pixels: np.ndarray, found: tuple[ExactHeader, bool], stego: Path | None) -> bytes:
+    """Openly embedded bytes; a picture that was altered gives none."""
+    if not found[1]:
+        raise StegoError(f"{stego} was altered after hiding: use the very file that `stego hide` wrote.")
+    return exact.extract_open(pixels, found[0])
+
+
+# -- reveal -----------------------------------------------------------------------------------------------------
+
+
+def default_output(stego: str | Path, extension: str = ".png") -> Path:
+    """Where `reveal` writes when not told: beside the stego, NAME-revealed and the secret's extension."""
     stego = Path(stego)
-    return stego.with_name(f"{stego.stem}-revealed.png")
+    return stego.with_name(f"{stego.stem}-revealed{extension}")
 
 
-def reveal(stego: str | Path, output: str | Path | None = None, model: ModelLike = None) -> Revealed:
-    """Bring back the picture hidden in the file `stego` and write it to `output`.
+def reveal(
+    stego: str | Path,
+    output: str | Path | None = None,
+    model: ModelLike = None,
+    *,
+    password: str | Callable[[], str | None] | None = None,
+) -> Revealed:
+    """Bring back what is hidden in the file `stego` and write it to `output`.
 
     Args:
         stego: a file written by `hide`, or a lossless copy of it.
-        output: ends in .png, .tif, .webp or .bmp; by default `default_output(stego)`.
+        output: by default `default_output(stego)`. A picture may go to .png, .tif, .webp or .bmp, any other file
+            only to a name with its own extension.
         model: as for `hide`; by default the shipped set named in the stego.
+        password: or a function that asks for it, called only when the picture shows nothing without.
 
     Raises:
-        StegoError: when nothing is hidden, the file was changed, or other weights are needed; nothing is written.
+        StegoError: when nothing is hidden, the file was changed, or other weights or a password are needed;
+            nothing is written then.
     """
     stego = Path(stego)
-    output = image.check_output(output or default_output(stego), (stego,))
     pixels = image.read(stego).rgb
     try:
         found = header.extract(pixels)
     except ValueError as error:
+        raise _too_new(stego, error) from None
+    if found and isinstance(found[0], FlowHeader):
+        target = image.check_output(output or default_output(stego), (stego,))
+        used = _model_for(stego, found[0], model)
+        secret = _own_size(codec.reveal(used, pixels), found[0])
+        image.write(target, Picture(secret, grey=found[0].grey))
+        notes = [] if found[1] else [f"{stego} was altered after hiding: parts of the picture may be damaged."]
+        return Revealed(target, (found[0].width, found[0].height), f"weights {used.name}", notes)
+    if found:
+        content = _open_content(pixels, found, stego)
+    else:
+        content = _private_content(pixels, stego, password() if callable(password) else password)
+    try:
+        extension, secret = payload.unpack(content)
+    except ValueError as error:
+        raise _too_new(stego, error) from None
+    target = Path(output or default_output(stego, extension))
+    if isinstance(secret, Picture):
+        image.write(image.check_output(target, (stego,)), secret)
+        return Revealed(target, secret.size, "bit for bit" if content[0] <= payload.WEBP else "fitted")
+    return _write_file(stego, target, extension, secret)
+
+
+def _too_new(stego: Path, error: ValueError) -> StegoError:
+    return StegoError(f"{stego} was made by a later stego ({error}): upgrade with `pip install -U stegocli`.")
+
+
+def _private_content(pixels: np.ndarray, stego: Path, password: str | None) -> bytes:
+    if not password:
         raise StegoError(
-            f"{stego} was made by a later stego ({error}): upgrade with `pip install -U stegocli`."
-        ) from None
-    if found is None:
-        raise StegoError(
-            f"{stego} holds no hidden picture, or was recompressed, resized or cropped since: "
-            "use the very file that `stego hide` wrote."
+            f"{stego} holds no hidden picture, or was recompressed, resized or cropped since: use the very file that "
+            "`stego hide` wrote, and give --password if it was hidden with one."
         )
-    model = _model_for(stego, found, model)
-    secret = _own_size(codec.reveal(model, pixels), found)
-    image.write(output, Picture(secret, grey=found.grey))
-    notes = [] if found.intact else [f"{stego} was altered after hiding: parts of the picture may be damaged."]
-    return Revealed(output, (found.width, found.height), model.name, notes)
+    try:
+        return exact.extract_private(pixels, password)
+    except exact.Rejected:
+        raise StegoError(f"{stego} can't be opened: {REJECTED}.") from None
+
+
+def _write_file(stego: Path, target: Path, extension: str, content: bytes) -> Revealed:
+    """Write a file's own bytes; a picture may be asked for in another lossless format."""
+    image.check_place(target, (stego,))
+    try:
+        picture = image.read(target, content=content) if extension in image.READABLE else None
+    except StegoError:  # any bytes may carry a picture's name
+        picture = None
+    if target.suffix.lower() == extension:
+        image.write_beside(target, content)
+    elif picture is not None:
+        image.write(image.check_output(target, (stego,)), picture)
+    else:
+        raise StegoError(f"{stego} holds a {extension or 'file without extension'}: name the output so, not {target}.")
+    return Revealed(target, picture.size if picture else None, "bit for bit")

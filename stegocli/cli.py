@@ -1,6 +1,7 @@
 """The command line: parse, call the Python API, print."""
 
 import json
+import os
 import sys
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +19,9 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
 )
+
+# Scripts can't answer a prompt.
+PASSWORD_VARIABLE = "STEGO_PASSWORD"
 
 WeightsOption = Annotated[str | None, typer.Option("--weights", help="Weights: a shipped set's name or a file.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
@@ -62,30 +66,58 @@ def main(
     """Hide one whole picture inside another and bring it back."""
 
 
+def _password(file: Path | None, twice: bool = False) -> str | None:
+    """From a file, the environment or, at a terminal, a prompt: never from an argument, which `ps` would show."""
+    if file is not None:
+        try:
+            return file.read_text().rstrip("\r\n")
+        except (OSError, UnicodeDecodeError):
+            raise StegoError(f"{file} can't be read: give --password-file a text file.") from None
+    if PASSWORD_VARIABLE in os.environ:
+        return os.environ[PASSWORD_VARIABLE]
+    if not sys.stdin.isatty():
+        return None
+    return typer.prompt("Password", hide_input=True, confirmation_prompt=twice, default="", show_default=False)
+
+
+def _show_notes(notes: list[str], console) -> None:
+    for note in notes:
+        console.print(f"note: {note}", style="yellow", soft_wrap=True)
+
+
 @app.command()
 def hide(
     cover: Annotated[Path, typer.Argument(help="The picture that everyone may see.")],
-    secret: Annotated[Path, typer.Argument(help="The picture to hide in it.")],
+    secret: Annotated[Path, typer.Argument(help="The picture to hide in it, or any other file.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="Where to write: .png, .tif, .webp or .bmp.")],
     weights: WeightsOption = None,
+    exact: Annotated[bool, typer.Option("--exact", help="Give the secret back bit for bit.")] = False,
+    password: Annotated[
+        bool, typer.Option("--password", help=f"Encrypt; asks twice, or takes ${PASSWORD_VARIABLE}. Implies --exact.")
+    ] = False,
+    password_file: Annotated[Path | None, typer.Option(help="Encrypt with the password in this file.")] = None,
+    fit: Annotated[bool, typer.Option("--fit", help="Code a picture as finely as --cover-psnr allows.")] = False,
+    cover_psnr: Annotated[
+        float, typer.Option(min=20, max=70, help="With --exact, --fit or a password: least PSNR of the cover, dB.")
+    ] = 40.0,
 ) -> None:
     """Write a picture that looks like COVER and holds SECRET."""
     with _plain_errors():
         from . import api, report
 
-        done = api.hide(cover, secret, output, weights)
-        console = _console()
-        for note in done.notes:
-            console.print(f"note: {note}", style="yellow", soft_wrap=True)
-        (width, height), (secret_width, secret_height) = done.size, done.secret_size
-        console.print(
-            f"{done.path}: {width}x{height}, holds {secret.name} ({secret_width}x{secret_height})", soft_wrap=True
+        secret_word = _password(password_file, twice=True) if password or password_file else None
+        if password and secret_word is None:
+            raise StegoError(f"No terminal to ask at: set {PASSWORD_VARIABLE} or use --password-file.")
+        done = api.hide(
+            cover, secret, output, weights, bit_exact=exact, password=secret_word, fit=fit, cover_psnr=cover_psnr
         )
-        score = done.score
-        columns = {
-            "cover and stego": {"psnr": score.hide_psnr, "ssim": score.hide_ssim},
-            "secret and revealed": {"psnr": score.reveal_psnr, "ssim": score.reveal_ssim},
-        }
+        console = _console()
+        _show_notes(done.notes, console)
+        what = f"{secret.name} ({done.secret_size[0]}x{done.secret_size[1]})" if done.secret_size else secret.name
+        console.print(f"{done.path}: {done.size[0]}x{done.size[1]}, holds {what}; {done.method}", soft_wrap=True)
+        columns = {"cover and stego": {"psnr": done.cover.psnr, "ssim": done.cover.ssim}}
+        if done.secret:
+            columns["secret and revealed"] = {"psnr": done.secret.psnr, "ssim": done.secret.ssim}
         console.print(report.score_table(columns))
 
 
@@ -93,19 +125,22 @@ def hide(
 def reveal(
     stego: Annotated[Path, typer.Argument(help="A picture that `stego hide` wrote.")],
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Where to write; by default beside it, NAME-revealed.png.")
+        Path | None, typer.Option("--output", "-o", help="Where to write; by default beside it, NAME-revealed.")
     ] = None,
     weights: WeightsOption = None,
+    password_file: Annotated[
+        Path | None, typer.Option(help=f"Password in a file; else ${PASSWORD_VARIABLE} or a prompt, when needed.")
+    ] = None,
 ) -> None:
-    """Bring back the picture hidden in STEGO."""
+    """Bring back what is hidden in STEGO."""
     with _plain_errors():
         from . import api
 
-        done = api.reveal(stego, output, weights)
+        done = api.reveal(stego, output, weights, password=lambda: _password(password_file))
         console = _console()
-        for note in done.notes:
-            console.print(f"note: {note}", style="yellow", soft_wrap=True)
-        console.print(f"{done.path}: {done.size[0]}x{done.size[1]}", soft_wrap=True)
+        _show_notes(done.notes, console)
+        size = f"{done.size[0]}x{done.size[1]}, " if done.size else ""
+        console.print(f"{done.path}: {size}{done.method}", soft_wrap=True)
 
 
 @app.command()

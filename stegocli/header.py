@@ -1,9 +1,14 @@
-"""The few bytes inside the stego's pixels that tell how to read the rest: format, weights, the secret's size.
+"""The few bytes inside the stego's pixels that tell how to read the rest.
 
-Layout, big-endian: magic ``Sg``, version, method, weights' identity (4), secret's width (4) and height (4),
-flags, CRC-32 of the picture (4), CRC-32 of all before (4); 26 bytes, one bit in the lowest bit of each of 208
-samples. The samples are spread evenly, one at a hashed place in each of 208 equal stretches of the array, so
-that no region shows or loses anything.
+Layout, big-endian: magic ``Sg``, version, method, 16 bytes that the method defines, CRC-32 of the picture (4),
+CRC-32 of all before (4); 28 bytes, one bit in the lowest bit of each of 224 samples. The samples are spread
+evenly, one at a hashed place in each of 224 equal stretches of the array, so that no region shows or loses
+anything.
+
+    method 1, the flow:  weights' identity (4), secret's width (4) and height (4), flags (1; bit 0: grey), zeros
+    method 2, exact:     content's bytes (4), smaller base (1), samples with the larger base (4), zeros
+
+A picture with a password has no such header: see `exact`.
 """
 
 import struct
@@ -12,36 +17,66 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .trellis import Plan
+
 MAGIC = b"Sg"
 VERSION = 1
-FLOW = 1
-_BODY = struct.Struct(">2sBB4sIIBI")
+_BODY = struct.Struct(">2sBB16sI")
 _CRC = struct.Struct(">I")
 SIZE = _BODY.size + _CRC.size
-_GREY = 1
 
 
 @dataclass(frozen=True)
-class Header:
-    """What `reveal` must know.
+class FlowHeader:
+    """What reveal must know of a picture hidden by the network.
 
     Attributes:
         weights_id: first 4 bytes of the weights' SHA-256.
         width, height: the secret's own size in pixels.
         grey: the secret had no colour.
-        method: how the secret is embedded; `FLOW` is the network.
-        intact: on reading, whether the picture is still as it was written; ignored on writing.
     """
 
     weights_id: bytes
     width: int
     height: int
     grey: bool = False
-    method: int = FLOW
-    intact: bool = True
+
+    METHOD = 1
+    _FORM = struct.Struct(">4sIIB3x")
+
+    def pack(self) -> bytes:
+        return self._FORM.pack(self.weights_id, self.width, self.height, self.grey)
+
+    @classmethod
+    def unpack(cls, body: bytes, samples: int) -> "FlowHeader":
+        weights_id, width, height, flags = cls._FORM.unpack(body)
+        return cls(weights_id, width, height, bool(flags & 1))
 
 
-def _places(samples: int) -> np.ndarray:
+@dataclass(frozen=True)
+class ExactHeader:
+    """What reveal must know of embedded bytes: how many, and how they lie in the samples."""
+
+    length: int
+    plan: Plan
+
+    METHOD = 2
+    _FORM = struct.Struct(">IBI7x")
+
+    def pack(self) -> bytes:
+        return self._FORM.pack(self.length, self.plan.base, self.plan.larger)
+
+    @classmethod
+    def unpack(cls, body: bytes, samples: int) -> "ExactHeader":
+        length, base, larger = cls._FORM.unpack(body)
+        return cls(length, Plan(samples, base, larger))
+
+
+Header = FlowHeader | ExactHeader
+_KINDS = {kind.METHOD: kind for kind in (FlowHeader, ExactHeader)}
+
+
+def places(samples: int) -> np.ndarray:
     """Sorted indices of the samples that carry the header's bits, from the sample count alone."""
     bits = np.arange(SIZE * 8, dtype=np.uint64)
     # SplitMix64 (Steele et al., 2014): fixed for ever, unlike a library's generators.
@@ -53,32 +88,42 @@ def _places(samples: int) -> np.ndarray:
     return edges[:-1] + (z % np.diff(edges).astype(np.uint64)).astype(np.int64)
 
 
+def write_bits(flat: np.ndarray, where: np.ndarray, content: bytes) -> None:
+    """Put bytes into the lowest bits of some samples of a flat uint8 array, in place."""
+    flat[where] = (flat[where] & 0xFE) | np.unpackbits(np.frombuffer(content, np.uint8))
+
+
+def read_bits(flat: np.ndarray, where: np.ndarray) -> bytes:
+    """Undo `write_bits`."""
+    return np.packbits(flat[where] & 1).tobytes()
+
+
 def fits(rgb: np.ndarray) -> bool:
     """Whether the array has a sample for each bit."""
     return rgb.size >= SIZE * 8
 
 
-def _picture_crc(flat: np.ndarray, places: np.ndarray) -> int:
+def _picture_crc(flat: np.ndarray, where: np.ndarray) -> int:
     bare = flat.copy()
-    bare[places] &= 0xFE
+    bare[where] &= 0xFE
     return zlib.crc32(bare)
 
 
 def embed(rgb: np.ndarray, header: Header) -> np.ndarray:
-    """A copy of `rgb` (uint8, (height, width, 3), at least 208 samples) that carries the header."""
+    """A copy of `rgb` (uint8, (height, width, 3), at least 224 samples) that carries the header."""
     flat = rgb.reshape(-1).copy()
-    places = _places(flat.size)
-    body = _BODY.pack(
-        MAGIC, VERSION, header.method, header.weights_id, header.width, header.height,
-        _GREY if header.grey else 0, _picture_crc(flat, places),
-    )  # fmt: skip
-    bits = np.unpackbits(np.frombuffer(body + _CRC.pack(zlib.crc32(body)), np.uint8))
-    flat[places] = (flat[places] & 0xFE) | bits
+    where = places(flat.size)
+    body = _BODY.pack(MAGIC, VERSION, header.METHOD, header.pack(), _picture_crc(flat, where))
+    write_bits(flat, where, body + _CRC.pack(zlib.crc32(body)))
     return flat.reshape(rgb.shape)
 
 
-def extract(rgb: np.ndarray) -> Header | None:
-    """Read the header of a stego; None where there is none or it is damaged (recompressed, resized).
+def extract(rgb: np.ndarray) -> tuple[Header, bool] | None:
+    """Read the header of a stego.
+
+    Returns:
+        The header and whether the picture is still as it was written; None where there is no header or it is
+        damaged (the picture was recompressed or resized).
 
     Raises:
         ValueError: when it was written by a later version of the format.
@@ -86,13 +131,12 @@ def extract(rgb: np.ndarray) -> Header | None:
     if not fits(rgb):
         return None
     flat = rgb.reshape(-1)
-    places = _places(flat.size)
-    content = np.packbits(flat[places] & 1).tobytes()
+    where = places(flat.size)
+    content = read_bits(flat, where)
     body = content[: _BODY.size]
     if content[:2] != MAGIC or _CRC.pack(zlib.crc32(body)) != content[_BODY.size :]:
         return None
-    _, version, method, weights_id, width, height, flags, crc = _BODY.unpack(body)
-    if version != VERSION:
-        raise ValueError(f"format version {version}")
-    intact = crc == _picture_crc(flat, places)
-    return Header(weights_id, width, height, bool(flags & _GREY), method, intact)
+    _, version, method, own, crc = _BODY.unpack(body)
+    if version != VERSION or method not in _KINDS:
+        raise ValueError(f"format version {version}, method {method}")
+    return _KINDS[method].unpack(own, flat.size - len(where)), crc == _picture_crc(flat, where)

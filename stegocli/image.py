@@ -48,13 +48,13 @@ class Picture:
         return self.rgb.shape[1], self.rgb.shape[0]
 
 
-def _open(path: Path) -> Image.Image:
+def _open(path: Path, content: bytes | None) -> Image.Image:
     """Open and decode the first frame, or say in one sentence why not."""
     try:
         with warnings.catch_warnings():
             # Pillow warns from 89 megapixels on; its error at twice that stays.
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            picture = Image.open(path)
+            picture = Image.open(path if content is None else io.BytesIO(content))
             picture.load()
         return picture
     except FileNotFoundError:
@@ -90,18 +90,19 @@ def _through_profile(picture: Image.Image, icc: bytes) -> Image.Image:
         return picture.convert("RGB")
 
 
-def read(path: str | Path, srgb: bool = False) -> Picture:
+def read(path: str | Path, srgb: bool = False, content: bytes | None = None) -> Picture:
     """Read a picture as a viewer shows it: EXIF orientation applied, 8 bits a sample, RGB.
 
     Args:
         path: PNG, JPEG, WebP, BMP, TIFF, GIF, PPM, JPEG 2000 or AVIF; grey, palette, CMYK, 16-bit too.
         srgb: convert through the ICC profile to sRGB instead of keeping the profile.
+        content: the file's bytes when they are at hand; the path then only names them in errors.
 
     Raises:
         StegoError: when the file is missing, damaged, or no picture.
     """
     path = Path(path)
-    picture = ImageOps.exif_transpose(_open(path))
+    picture = ImageOps.exif_transpose(_open(path, content))
     icc = picture.info.get("icc_profile")
     if picture.mode in ("I", "F") or picture.mode.startswith("I;16"):
         picture = _to_8_bits(picture)
@@ -158,6 +159,16 @@ def check_output(path: str | Path, inputs: tuple[Path, ...] = ()) -> Path:
             f"{path} can't be written as {what}: the picture must be stored without loss, so end the name in "
             ".png, .tif, .webp or .bmp."
         )
+    check_place(path, inputs)
+    return path
+
+
+def check_place(path: Path, inputs: tuple[Path, ...] = ()) -> None:
+    """Refuse a folder, a missing folder, and a name that is one of the `inputs`.
+
+    Raises:
+        StegoError: with the reason.
+    """
     if path.is_dir():
         raise StegoError(f"{path} is a folder: name a file.")
     if not path.parent.is_dir():
@@ -165,7 +176,6 @@ def check_output(path: str | Path, inputs: tuple[Path, ...] = ()) -> Path:
     for given in inputs:
         if path.exists() and given.exists() and path.samefile(given):
             raise StegoError(f"{path} is also an input and would be lost: choose another output name.")
-    return path
 
 
 def write_beside(path: Path, content: bytes) -> None:

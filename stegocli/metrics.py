@@ -112,11 +112,15 @@ def score(cover: np.ndarray, stego: np.ndarray, secret: np.ndarray, revealed: np
     Raises:
         ValueError: when cover and stego, or secret and revealed, differ in shape.
     """
-    hide, reveal = compare(cover, stego), compare(secret, revealed)
-    pixels = cover.shape[0] * cover.shape[1]
+    bits_per_pixel = 24 * secret.shape[0] * secret.shape[1] / (cover.shape[0] * cover.shape[1])
+    return joined(compare(cover, stego), compare(secret, revealed), bits_per_pixel)
+
+
+def joined(hide: Comparison, reveal: Comparison, bits_per_pixel: float) -> Score:
+    """A score from its two comparisons."""
     return Score(
         hide.psnr, hide.ssim, hide.mse, reveal.psnr, reveal.ssim, reveal.mse,
-        reveal.bit_accuracy, reveal.bit_error_rate, 24 * secret.shape[0] * secret.shape[1] / pixels,
+        reveal.bit_accuracy, reveal.bit_error_rate, bits_per_pixel,
     )  # fmt: skip
 
 

@@ -166,7 +166,7 @@ def test_a_changed_stego_is_refused(tmp_path, pair, model, damage):
 def test_an_edited_stego_reveals_with_a_warning(tmp_path, pair, model):
     api.hide(*pair, tmp_path / "stego.png", model)
     pixels = image.read(tmp_path / "stego.png").rgb.copy()
-    places = set(header._places(pixels.size).tolist())
+    places = set(header.places(pixels.size).tolist())
     free = next(i for i in range(pixels.size) if i not in places)
     pixels.reshape(-1)[free] ^= 8
     save(tmp_path / "edited.png", pixels)
@@ -183,7 +183,7 @@ def test_other_weights_are_named(tmp_path, pair, model):
 
 def test_a_later_format_asks_for_an_upgrade(tmp_path, pair, model, monkeypatch):
     monkeypatch.setattr(header, "VERSION", 200)
-    marked = header.embed(natural(64, 64), header.Header(b"abcd", 5, 5))
+    marked = header.embed(natural(64, 64), header.FlowHeader(b"abcd", 5, 5))
     monkeypatch.undo()
     with pytest.raises(StegoError, match="later stego"):
         api.reveal(save(tmp_path / "s.png", marked), tmp_path / "r.png", model)
