@@ -221,21 +221,25 @@ def metrics(
     data: Annotated[
         Path | None, typer.Option(help="Score the weights on this folder instead, through real files.")
     ] = None,
+    plot: Annotated[
+        Path | None, typer.Option(help="With --data: compare all methods and draw secret over cover PSNR here.")
+    ] = None,
     weights: WeightsOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Compare two pictures, judge a hide and reveal by its four, or score the weights on a folder."""
+    """Compare two pictures, judge a hide and reveal by its four, or score hiding on a folder."""
     pictures = pictures or []
-    if (len(pictures) not in (2, 4)) if data is None else bool(pictures):
-        raise typer.BadParameter("give two pictures, or four, or --data and none")
+    if ((len(pictures) not in (2, 4)) if data is None else bool(pictures)) or (plot and not data):
+        raise typer.BadParameter("give two pictures, or four, or --data (and perhaps --plot) and none")
     with _plain_errors():
         from . import evaluate
 
         console = _console()
-        if data is not None:
-            show = evaluate.show_folder
-            on_pair = (lambda row: None) if as_json else (lambda row: evaluate.show_pair(row, console))
-            result = evaluate.folder(data, weights, on_pair)
+        on_pair = (lambda row: None) if as_json else (lambda row: evaluate.show_pair(row, console))
+        if plot is not None:
+            show, result = evaluate.show_compared, evaluate.compare(data, plot, weights, on_pair)
+        elif data is not None:
+            show, result = evaluate.show_folder, evaluate.folder(data, weights, on_pair)
         elif len(pictures) == 2:
             show, result = evaluate.show_two, evaluate.two(*pictures)
         else:

@@ -37,8 +37,16 @@ def four(cover: str | Path, stego: str | Path, secret: str | Path, revealed: str
     return metrics.score(*_same_size(Path(cover), Path(stego)), *_same_size(Path(secret), Path(revealed)))
 
 
+# What `compare` runs: the options of `api.hide`. At 20 dB every Kodak picture holds every other.
+METHODS = {
+    "flow": {},
+    "exact": {"bit_exact": True, "cover_psnr": 20.0},
+    **{f"fit {psnr} dB": {"fit": True, "cover_psnr": float(psnr)} for psnr in (40, 43, 46)},
+}
+
+
 def folder(
-    directory: str | Path, model: api.ModelLike = None, on_pair: Callable[[dict], None] = lambda row: None
+    directory: str | Path, model: api.ModelLike = None, on_pair: Callable[[dict], None] = lambda row: None, **options
 ) -> dict:
     """Hide and reveal the pictures of a folder in one another, through real files.
 
@@ -46,6 +54,7 @@ def folder(
 
     Args:
         on_pair: called with each row as soon as it is there.
+        options: of `api.hide`.
 
     Returns:
         ``pairs`` (a list of cover, secret and the fields of `Score`), ``mean`` and ``worst`` (the lowest hide
@@ -66,7 +75,7 @@ def folder(
     with tempfile.TemporaryDirectory() as scratch:
         for i, cover in enumerate(files):
             secret = files[(i + len(files) // 2) % len(files)]
-            scores.append(api.hide(cover, secret, Path(scratch) / "stego.png", model).score)
+            scores.append(api.hide(cover, secret, Path(scratch) / "stego.png", model, **options).score)
             rows.append({"cover": cover.name, "secret": secret.name, **asdict(scores[-1])})
             on_pair(rows[-1])
     mean = metrics.mean(scores)
@@ -77,6 +86,23 @@ def folder(
         "worst": {k: min(row[k] for row in rows) for k in ("hide_psnr", "reveal_psnr")},
         "targets": mean.targets(),
     }
+
+
+def compare(
+    directory: str | Path,
+    plot: str | Path,
+    model: api.ModelLike = None,
+    on_pair: Callable[[dict], None] = lambda row: None,
+) -> dict[str, dict]:
+    """Every method of `METHODS` on the same pictures, and a map of them drawn to the file `plot`.
+
+    Returns:
+        What `folder` returns, for each method.
+    """
+    image.check_output(plot)
+    results = {name: folder(directory, model, on_pair, **options) for name, options in METHODS.items()}
+    image.write(plot, image.Picture(report.method_map(results)))
+    return results
 
 
 def show_two(result: Comparison, console: Console) -> None:
@@ -104,6 +130,11 @@ def show_folder(result: dict, console: Console) -> None:
     console.print(report.score_table({"measured": result["mean"]}, result["targets"], title))
     worst = result["worst"]
     console.print(f"worst pair: hide {worst['hide_psnr']:.2f} dB, reveal {worst['reveal_psnr']:.2f} dB")
+
+
+def show_compared(results: dict[str, dict], console: Console) -> None:
+    """Print the methods' means side by side."""
+    console.print(report.score_table({name: result["mean"] for name, result in results.items()}))
 
 
 def as_json(result: Comparison | Score | dict) -> str:

@@ -58,39 +58,35 @@ def picture_grid(rows: list[tuple[np.ndarray, ...]], height: int = 200) -> np.nd
     return np.asarray(canvas)
 
 
-def line_plot(
-    title: str, x: list[float], series: dict[str, list[float]], size: tuple[int, int] = (560, 300)
-) -> Image.Image:
-    """A plain line chart: title, axis range, grid, legend."""
+def chart(title: str, lines: dict[str, list[tuple[float, float]]], size: tuple[int, int] = (560, 300)) -> Image.Image:
+    """A plain line chart of (x, y) points: title, ticks, grid, legend; points that are no numbers are left out."""
     width, height = size
-    left, right, top, bottom = 56, 12, 26, 24
+    left, right, top, bottom = 56, 16, 26, 24
     canvas = Image.new("RGB", size, _PAPER)
     draw = ImageDraw.Draw(canvas)
-    values = [v for line in series.values() for v in line if np.isfinite(v)] or [0.0]
-    low, high = min(values), max(values)
-    if high - low < 1e-9:
-        low, high = low - 0.5, high + 0.5
-    first, last = min(x), max(x) if max(x) > min(x) else min(x) + 1
+    points = [p for line in lines.values() for p in line if np.isfinite(p).all()] or [(0.0, 0.0)]
+    (low_x, low_y), (high_x, high_y) = np.min(points, 0), np.max(points, 0)
+    span_x, span_y = (high_x - low_x) or 1.0, (high_y - low_y) or 1.0
 
-    def at(a: float, b: float) -> tuple[float, float]:
-        across = left + (a - first) / (last - first) * (width - left - right)
-        return across, height - bottom - (b - low) / (high - low) * (height - top - bottom)
+    def at(x: float, y: float) -> tuple[float, float]:
+        return (
+            left + (x - low_x) / span_x * (width - left - right),
+            height - bottom - (y - low_y) / span_y * (height - top - bottom),
+        )
 
-    for step in range(5):
-        value = low + (high - low) * step / 4
-        y = at(first, value)[1]
+    for part in np.linspace(0, 1, 5):
+        x, y = at(low_x + part * span_x, low_y + part * span_y)
         draw.line((left, y, width - right, y), fill=(225, 225, 225))
-        draw.text((4, y - 6), f"{value:.4g}", fill=_INK)
-    for value in (first, last):
-        draw.text((at(value, low)[0] - 8, height - bottom + 6), f"{value:g}", fill=_INK)
+        draw.text((4, y - 6), f"{low_y + part * span_y:.4g}", fill=_INK)
+        draw.text((x - 8, height - bottom + 6), f"{low_x + part * span_x:.4g}", fill=_INK)
     draw.text((left, 6), title, fill=_INK)
     legend = width - right
-    for colour, (name, line) in reversed(list(zip(_COLOURS, series.items(), strict=False))):
-        points = [at(a, b) for a, b in zip(x, line, strict=True) if np.isfinite(b)]
-        if len(points) > 1:
-            draw.line(points, fill=colour, width=2)
-        for px, py in points if len(points) < 30 else []:
-            draw.ellipse((px - 2, py - 2, px + 2, py + 2), fill=colour)
+    for colour, (name, line) in reversed(list(zip(_COLOURS, lines.items(), strict=False))):
+        places = [at(*p) for p in line if np.isfinite(p).all()]
+        if len(places) > 1:
+            draw.line(places, fill=colour, width=2)
+        for x, y in places if len(places) < 30 else []:
+            draw.ellipse((x - 3, y - 3, x + 3, y + 3), fill=colour)
         legend -= int(draw.textlength(name)) + 14
         draw.text((legend, 6), name, fill=colour)
     return canvas
@@ -98,13 +94,28 @@ def line_plot(
 
 def training_curves(history: list[dict]) -> np.ndarray:
     """Loss, PSNRs and learning rate over the epochs, side by side; uint8 RGB."""
-    x = [row["epoch"] for row in history]
-    plots = [
-        line_plot("loss", x, {"train": [row["loss"] for row in history]}),
-        line_plot("PSNR, dB", x, {k: [row[k] for row in history] for k in history[0] if k.endswith("_psnr")}),
-        line_plot("learning rate", x, {"rate": [row["learning_rate"] for row in history]}),
-    ]  # fmt: skip
-    return np.hstack([np.asarray(plot) for plot in plots])
+
+    def over_epochs(key: str) -> list[tuple[float, float]]:
+        return [(row["epoch"], row[key]) for row in history]
+
+    psnrs = [key for key in history[0] if key.endswith("_psnr")]
+    charts = [
+        chart("loss", {"train": over_epochs("loss")}),
+        chart("PSNR, dB", {key.removesuffix("_psnr"): over_epochs(key) for key in psnrs}),
+        chart("learning rate", {"rate": over_epochs("learning_rate")}),
+    ]
+    return np.hstack([np.asarray(c) for c in charts])
+
+
+def method_map(compared: dict[str, dict], exact_psnr: float = 58.0) -> np.ndarray:
+    """Mean cover PSNR against mean secret PSNR for each method; bit for bit is drawn at the top; uint8 RGB."""
+    lines: dict[str, list[tuple[float, float]]] = {}
+    for name, result in compared.items():
+        mean = result["mean"]
+        secret = exact_psnr if mean["reveal_psnr"] == metrics.EXACT_PSNR else mean["reveal_psnr"]
+        lines.setdefault(name.split()[0], []).append((mean["hide_psnr"], secret))
+    title = f"secret PSNR over cover PSNR, dB ({exact_psnr:g}: exact)"
+    return np.asarray(chart(title, lines, (640, 400)))
 
 
 def figure(name: str, value: float) -> str:

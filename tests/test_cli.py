@@ -45,6 +45,19 @@ def test_metrics_on_a_folder(tmp_path, pair):
     assert "cover.png <- secret.png" in shown.stdout and "worst pair" in shown.stdout
 
 
+def test_metrics_compares_the_methods(tmp_path):
+    pictures, plot = tmp_path / "pictures", tmp_path / "map.png"
+    pictures.mkdir()
+    for i in range(2):
+        Image.fromarray(natural(80, 100, i)).save(pictures / f"{i}.png")
+    done = stego("metrics", "--data", pictures, "--plot", plot, "--json")
+    assert done.returncode == 0, done.stderr
+    results = json.loads(done.stdout)
+    assert list(results) == ["flow", "exact", "fit 40 dB", "fit 43 dB", "fit 46 dB"]
+    assert results["exact"]["mean"]["bit_accuracy"] == 1 and results["flow"]["mean"]["bit_accuracy"] < 1
+    assert min(Image.open(plot).size) >= 400
+
+
 def test_train_runs_anywhere_and_its_weights_work(tmp_path, pair):
     options = ["--epochs", 1, "--amp", "--num-blocks", 1, "--hidden-channels", 4, "--crop", 32, "--workers", 0]
     done = stego("train", *options, "--out", tmp_path / "run")
@@ -102,6 +115,7 @@ def test_errors_are_one_sentence(tmp_path, arguments, expected):
         ["metrics"],
         ["metrics", "a.png"],
         ["metrics", "a.png", "b.png", "--data", "c"],
+        ["metrics", "a.png", "b.png", "--plot", "c.png"],
     ],
 )
 def test_wrong_usage_is_exit_code_2(tmp_path, arguments):

@@ -28,7 +28,24 @@ def test_curves_of_one_epoch_and_of_many():
 
 
 def test_lines_outside_numbers_are_left_out():
-    assert report.line_plot("loss", [1, 2, 3], {"train": [1.0, float("nan"), 2.0]}).size == (560, 300)
+    with_gap = report.chart("loss", {"train": [(1, 1.0), (2, float("nan")), (3, 2.0)]})
+    assert np.array_equal(with_gap, report.chart("loss", {"train": [(1, 1.0), (3, 2.0)]}))
+    assert report.chart("empty", {"train": []}).size == (560, 300)
+
+
+def test_map_of_methods_draws_exact_at_the_top():
+    def result(hide, reveal):
+        return {"mean": {"hide_psnr": hide, "reveal_psnr": reveal}}
+
+    compared = {
+        "flow": result(42, 41),
+        "exact": result(42, 99),
+        "fit 40 dB": result(40, 50),
+        "fit 46 dB": result(46, 48),
+    }
+    drawn = report.method_map(compared)
+    red = (drawn == (214, 39, 40)).all(-1)[18:].nonzero()
+    assert red[0].max() < 15, "the second colour, exact, stays at the upper edge"
 
 
 @pytest.mark.parametrize(
