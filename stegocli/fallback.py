@@ -11,6 +11,9 @@ SMALLER_HIDDEN = 96
 FEWER_BLOCKS = 7
 # One bad step is a bad batch; three in a row are half precision that overflows.
 BAD_STEPS_BEFORE_FLOAT32 = 3
+# Where the flow amplifies a picture that it can't hold, gradients grow a thousandfold; clipped, they would still
+# decide the whole step. Two such steps in a row have ended a run.
+SPIKE = 10.0
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,8 @@ from .flow import FlowConfig
 from .network import StegoNetwork
 
 log = logging.getLogger(__name__)
+# Callers decide whether the log is seen; the display shows every event anyway.
+log.addHandler(logging.NullHandler())
 
 CHECKPOINT = "last.pt"
 BEST = "best.safetensors"
@@ -81,6 +83,7 @@ class Trainer:
         self.micro_batch = settings.batch_size
         self.memory_rung = 0
         self.bad_steps = 0
+        self.usual_norm = 0.0
         self.step = 0
         crop = settings.crop // settings.flow.stride * settings.flow.stride
         if crop < 16:
@@ -176,11 +179,25 @@ class Trainer:
             self._skip(total)
             return {}
         self.bad_steps = 0
+        if self._is_spike(norm.item()):
+            self.record("skipped step", "step skipped", f"gradient of {norm:.0f}, usually {self.usual_norm:.0f}")
+            self.scaler.update()
+            return {}
         self.scaler.step(self.optimizer)
         self.scaler.update()
         self.step += 1
         self._update_ema()
         return {"loss": total, "hide_mse": hide, "reveal_mse": reveal}
+
+    def _is_spike(self, norm: float) -> bool:
+        """Whether a gradient is far larger than those before; keeps their running geometric mean."""
+        if not math.isfinite(norm):
+            return False
+        self.usual_norm = self.usual_norm or norm
+        ratio = norm / max(self.usual_norm, 1e-12)
+        # Moves by a bounded factor a step, so that a lasting change is accepted after some dozens of steps.
+        self.usual_norm *= min(max(ratio, 1 / fallback.SPIKE), fallback.SPIKE) ** 0.02
+        return ratio > fallback.SPIKE and self.step > self.settings.warmup_steps
 
     @torch.no_grad()
     def _update_ema(self) -> None:
@@ -297,6 +314,7 @@ class Trainer:
             "optimizer": self.optimizer.state_dict(),
             "scaler": self.scaler.state_dict(),
             "step": self.step,
+            "usual_norm": self.usual_norm,
             "memory_rung": self.memory_rung,
             "micro_batch": self.micro_batch,
             "mixed": self.precision.is_mixed,
@@ -314,6 +332,7 @@ class Trainer:
         self.optimizer.load_state_dict(state["optimizer"])
         self.scaler.load_state_dict(state["scaler"])
         self.step = state["step"]
+        self.usual_norm = state["usual_norm"]
         self.events = [Event(**event) for event in state["events"]]
 
 
@@ -338,7 +357,7 @@ def resumed_settings(saved: dict, given: Settings, changed: set[str]) -> Setting
     for name in ("out", "data", "init"):
         settings[name] = Path(settings[name]) if settings[name] else None
     settings = Settings(**settings)
-    free = {"out", "data", "epochs", "workers", "amp"}
+    free = {"out", "data", "epochs", "workers", "amp", "reveal_weight"}
     if changed - free:
         raise StegoError(f"A resumed run keeps its {', '.join(sorted(changed - free))}: leave that option out.")
     return replace(settings, **{name: getattr(given, name) for name in changed | {"out"}})

@@ -255,6 +255,24 @@ def test_a_bad_loss_skips_the_step(settings, monkeypatch):
     assert [e.kind for e in trainer.events] == ["skipped step"]
 
 
+def test_a_gradient_spike_is_left_out(settings, monkeypatch):
+    trainer = Trainer(replace(settings, warmup_steps=3))
+    combine, factor = train.losses.combine, [1.0]
+
+    def scaled(*arguments):
+        result = combine(*arguments)
+        return type(result)(result.total * factor[0], result.hide, result.reveal)
+
+    monkeypatch.setattr(train.losses, "combine", scaled)
+    for _ in range(5):
+        assert trainer.train_step(*uint8_batch())
+    factor[0] = 1000.0
+    assert trainer.train_step(*uint8_batch()) == {} and trainer.step == 5
+    assert "usually" in trainer.events[-1].reason
+    taken = [bool(trainer.train_step(*uint8_batch())) for _ in range(150)]
+    assert taken[-1] and not taken[0], "a lasting change must be accepted in the end"
+
+
 def test_bad_losses_in_a_row_end_mixed_precision(settings, monkeypatch):
     mixed = precision.Precision(torch.device("cpu"), torch.bfloat16)
     monkeypatch.setattr(
