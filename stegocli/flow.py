@@ -126,30 +126,36 @@ class Subnet(nn.Sequential):
 class AffineCoupling(nn.Module):
     """cover' = cover + f(secret); secret' = secret * exp(s(cover')) + t(cover').
 
-    s is kept within ``-limit..limit``, so that no block can amplify rounding noise by more than exp(limit).
+    s is kept within ``-limit..limit``, so that no block can amplify rounding noise by more than exp(limit), and f
+    within ``-reach..reach``, three times what ordinary pictures need: without it, stark ones (black on white) send
+    the two streams into a spiral from block to block, in which training ends sooner or later.
     Both streams have shape (batch, channels, height, width).
     """
 
     limit = 2.0
+    reach = 0.5
 
     def __init__(self, channels: int, hidden: int):
         super().__init__()
         self.add = Subnet(channels, hidden, channels)
         self.affine = Subnet(channels, hidden, 2 * channels)
 
+    def _addend(self, secret: Tensor) -> Tensor:
+        return self.reach * torch.tanh(self.add(secret) / self.reach)
+
     def _scale_shift(self, cover: Tensor) -> tuple[Tensor, Tensor]:
         raw, shift = self.affine(cover).chunk(2, 1)
         return self.limit * torch.tanh(raw / self.limit), shift
 
     def forward(self, cover: Tensor, secret: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        cover = cover + self.add(secret)
+        cover = cover + self._addend(secret)
         log_scale, shift = self._scale_shift(cover)
         return cover, secret * log_scale.exp() + shift, log_scale.sum((1, 2, 3))
 
     def inverse(self, cover: Tensor, secret: Tensor) -> tuple[Tensor, Tensor]:
         log_scale, shift = self._scale_shift(cover)
         secret = (secret - shift) * (-log_scale).exp()
-        return cover - self.add(secret), secret
+        return cover - self._addend(secret), secret
 
 
 class Block(nn.Module):

@@ -62,8 +62,10 @@ def test_two_stream_modules_against_inverse_and_autograd(kind, options):
     assert torch.allclose(logdet, autograd_logdet(module, cover, secret), atol=1e-2)
 
 
-def test_coupling_scale_is_limited():
+def test_coupling_is_limited():
     module = awake(AffineCoupling(12, 8))
+    secret = 1e3 * torch.randn(1, 12, 4, 4)
+    assert module._addend(secret).abs().max() <= module.reach
     with torch.no_grad():
         module.affine[-1].bias.fill_(1e3)
     log_scale, _ = module._scale_shift(torch.randn(1, 12, 4, 4))
