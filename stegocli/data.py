@@ -20,21 +20,23 @@ from .errors import StegoError
 PROCEDURAL_COUNT = 100
 # One training crop in this many is a procedural picture even when photographs are given: flat graphics, text,
 # pure black and white are rare in photographs and common in what people hide.
-PROCEDURAL_EVERY = 12
+PROCEDURAL_EVERY = 10
+# Repeated by how hard they are to learn.
+_KINDS = ("gradient", "shapes", "shapes", "text", "text", "text", "texture", "noise")
 # Decoding costs more than a training step, so decoded pictures are kept, up to this much over all workers.
 CACHE_BYTES = 2 * 1024**3
 
 
 def procedural(rng: np.random.Generator, size: int) -> np.ndarray:
     """One made-up picture, uint8 (size, size, 3): a gradient, shapes, lettering, a texture or noise."""
-    kind = rng.integers(5)
+    kind = _KINDS[rng.integers(len(_KINDS))]
     dark, light = rng.integers(0, 256, (2, 3))
-    if kind == 0:
+    if kind == "gradient":
         angle = rng.uniform(0, 2 * np.pi)
         y, x = np.mgrid[0:size, 0:size] / size - 0.5
         ramp = np.clip(0.5 + x * np.cos(angle) + y * np.sin(angle), 0, 1)[..., None]
         return (dark * ramp + light * (1 - ramp)).astype(np.uint8)
-    if kind == 1:
+    if kind == "shapes":
         canvas = Image.new("RGB", (size, size), tuple(map(int, dark)))
         draw = ImageDraw.Draw(canvas)
         for _ in range(rng.integers(2, 9)):
@@ -42,7 +44,7 @@ def procedural(rng: np.random.Generator, size: int) -> np.ndarray:
             shape = (draw.ellipse, draw.rectangle)[rng.integers(2)]
             shape((*map(int, box[0]), *map(int, box[1])), fill=tuple(map(int, rng.integers(0, 256, 3))))
         return np.asarray(canvas)
-    if kind == 2:
+    if kind == "text":
         paper, ink = ((255, 255, 255), (0, 0, 0)) if rng.random() < 0.5 else ((24, 24, 28), (230, 230, 230))
         canvas = Image.new("RGB", (size, size), paper)
         draw = ImageDraw.Draw(canvas)
@@ -51,7 +53,7 @@ def procedural(rng: np.random.Generator, size: int) -> np.ndarray:
             line = "".join(rng.choice(list(letters), size // 6 + 1))
             draw.text((2, top), line, fill=ink if rng.random() < 0.8 else tuple(map(int, light)))
         return np.asarray(canvas)
-    if kind == 3:
+    if kind == "texture":
         # Sums of random octaves: a cloud-like texture with the falling spectrum of natural pictures.
         field = np.zeros((size, size, 3))
         cells = 2

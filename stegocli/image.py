@@ -15,10 +15,10 @@ from .errors import StegoError
 READABLE = {
     ".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".ppm", ".pgm", ".jp2", ".avif",
 }  # fmt: skip
-# What Pillow needs to store every sample unchanged. Level 1 for PNG: a stego's low bits are noise, so level 9
-# takes ten times as long for a file 1 % smaller.
+# What Pillow needs to store every sample unchanged. Level 6 for PNG: a stego comes out a tenth smaller than with
+# level 1, for 0.3 s a megapixel; level 9 gains nothing more.
 LOSSLESS = {
-    ".png": ("PNG", {"compress_level": 1}),
+    ".png": ("PNG", {"compress_level": 6}),
     ".tif": ("TIFF", {"compression": "tiff_adobe_deflate"}),
     ".tiff": ("TIFF", {"compression": "tiff_adobe_deflate"}),
     ".webp": ("WEBP", {"lossless": True, "exact": True, "quality": 25}),

@@ -11,7 +11,7 @@ from .channel import PEAK
 SCALES = 3
 # Pairs count linearly up to about this squared error and by its logarithm, so by dB, beyond it: one crop of pure
 # noise, which nothing can hide, must not outweigh the rest of its batch.
-KNEE = 10.0
+KNEE = 30.0
 
 
 @dataclass(frozen=True)
