@@ -66,7 +66,7 @@ def main(
     """Hide one whole picture inside another and bring it back."""
 
 
-def _password(file: Path | None, twice: bool = False) -> str | None:
+def _password(file: Path | None, prompt: str, twice: bool = False) -> str | None:
     """From a file, the environment or, at a terminal, a prompt: never from an argument, which `ps` would show."""
     if file is not None:
         try:
@@ -77,7 +77,7 @@ def _password(file: Path | None, twice: bool = False) -> str | None:
         return os.environ[PASSWORD_VARIABLE]
     if not sys.stdin.isatty():
         return None
-    return typer.prompt("Password", hide_input=True, confirmation_prompt=twice, default="", show_default=False)
+    return typer.prompt(prompt, hide_input=True, confirmation_prompt=twice, default="", show_default=False)
 
 
 def _show_notes(notes: list[str], console) -> None:
@@ -105,7 +105,7 @@ def hide(
     with _plain_errors():
         from . import api, report
 
-        secret_word = _password(password_file, twice=True) if password or password_file else None
+        secret_word = _password(password_file, "Password", twice=True) if password or password_file else None
         if password and secret_word is None:
             raise StegoError(f"No terminal to ask at: set {PASSWORD_VARIABLE} or use --password-file.")
         done = api.hide(
@@ -136,7 +136,8 @@ def reveal(
     with _plain_errors():
         from . import api
 
-        done = api.reveal(stego, output, weights, password=lambda: _password(password_file))
+        prompt = "Nothing shows without a password. Password"
+        done = api.reveal(stego, output, weights, password=lambda: _password(password_file, prompt))
         console = _console()
         _show_notes(done.notes, console)
         size = f"{done.size[0]}x{done.size[1]}, " if done.size else ""

@@ -2,6 +2,9 @@
 
 import json
 import os
+import pty
+import select
+import signal
 import subprocess
 import sys
 from itertools import pairwise
@@ -198,6 +201,35 @@ def stego(*arguments, password=None):
         [sys.executable, "-m", "stegocli.cli", *map(str, arguments)],
         capture_output=True, text=True, env=environment, stdin=subprocess.DEVNULL, check=False,
     )  # fmt: skip
+
+
+def at_a_terminal(answers, *arguments):
+    """Run the command on a terminal of its own and type the answers; returns exit code and what was shown."""
+    child, terminal = pty.fork()
+    if child == 0:
+        os.execl(sys.executable, sys.executable, "-m", "stegocli.cli", *map(str, arguments))
+    shown = b""
+    try:
+        while select.select([terminal], [], [], 60)[0] and (chunk := os.read(terminal, 1024)):
+            shown += chunk
+            # The space comes last, when the terminal has stopped showing what is typed.
+            if answers and shown.endswith(b": "):
+                os.write(terminal, answers.pop(0).encode() + b"\n")
+    except OSError:  # how Linux says that the other end is closed
+        pass
+    else:
+        os.kill(child, signal.SIGKILL)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), shown.decode()
+
+
+def test_a_password_is_asked_for_twice_and_never_shown(tmp_path, pair):
+    out = tmp_path / "o.png"
+    code, shown = at_a_terminal(["opensesame", "opensesame"], "hide", *pair, "-o", out, "--password")
+    assert code == 0 and "confirmation" in shown and "opensesame" not in shown
+    code, shown = at_a_terminal(["opensesame"], "reveal", out)
+    assert code == 0 and "bit for bit" in shown
+    code, shown = at_a_terminal([""], "reveal", pair[0])
+    assert code == 1 and "holds no hidden picture" in shown
 
 
 def test_the_command_line_finds_the_method_in_the_picture(tmp_path, pair):
