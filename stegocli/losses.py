@@ -50,12 +50,23 @@ def _low_pass_energy(error: Tensor) -> Tensor:
     return total / SCALES
 
 
-def combine(cover: Tensor, stego: Tensor, secret: Tensor, revealed: Tensor, weights: LossWeights) -> Losses:
-    """All arguments: float, (batch, 3, height, width), range -1..1; the stego already rounded to 8 bits."""
+def combine(
+    cover: Tensor, wanted: Tensor, stego: Tensor, secret: Tensor, revealed: Tensor, weights: LossWeights
+) -> Losses:
+    """Judge a batch.
+
+    Args:
+        cover, secret, revealed: float, (batch, 3, height, width), range -1..1.
+        wanted: the stego before rounding.
+        stego: the same as its file holds it.
+        weights: of the terms.
+    """
     hide_error = (stego - cover) * (PEAK / 2)
     reveal_error = (revealed - secret) * (PEAK / 2)
     hide, reveal = _energy(hide_error), _energy(reveal_error)
-    joint = hide + weights.reveal * reveal
+    # Past white there is no error to see where the cover is white, but what is written there is lost.
+    beyond = _energy((wanted.abs() - 1).clamp_min(0) * (PEAK / 2))
+    joint = hide + beyond + weights.reveal * reveal
     if weights.wavelet:
         low_pass = _low_pass_energy(hide_error) + weights.reveal * _low_pass_energy(reveal_error)
         joint = joint + weights.wavelet * low_pass

@@ -35,10 +35,14 @@ class StegoNetwork(nn.Module):
     def _pixels(self, subbands: Tensor) -> Tensor:
         return ilwt.from_subbands(subbands, self.config.levels, self.config.wavelet)
 
+    def embed(self, cover: Tensor, secret: Tensor) -> Tensor:
+        """The stego that the flow wants: real-valued, and perhaps a little beyond -1..1."""
+        stego, _, _ = self.flow(self._subbands(cover), self._subbands(secret))
+        return self._pixels(stego)
+
     def hide(self, cover: Tensor, secret: Tensor) -> Tensor:
         """The stego as its file holds it: every sample one of 256 levels; gradients pass through."""
-        stego, _, _ = self.flow(self._subbands(cover), self._subbands(secret))
-        return self.rounding(self._pixels(stego))
+        return self.rounding(self.embed(cover, secret))
 
     def reveal(self, stego: Tensor) -> Tensor:
         """The secret, not yet rounded."""

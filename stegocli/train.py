@@ -163,12 +163,14 @@ class Trainer:
             group["lr"] = rate
         self.optimizer.zero_grad(set_to_none=True)
         parts = list(zip(cover.split(self.micro_batch), secret.split(self.micro_batch), strict=True))
+        weighting = losses.LossWeights(reveal=self.settings.reveal_weight)
         sums = torch.zeros(3, device=self.precision.device)
         for part_cover, part_secret in parts:
             c, s = self.to_device(part_cover), self.to_device(part_secret)
-            stego = self.network.hide(c, s)
+            wanted = self.network.embed(c, s)
+            stego = self.network.rounding(wanted)
             revealed = self.network.reveal(stego)
-            loss = losses.combine(c, stego, s, revealed, losses.LossWeights(reveal=self.settings.reveal_weight))
+            loss = losses.combine(c, wanted, stego, s, revealed, weighting)
             self.scaler.scale(loss.total / len(parts)).backward()
             sums += torch.stack([loss.total.detach(), loss.hide, loss.reveal]) / len(parts)
         self.scaler.unscale_(self.optimizer)
