@@ -159,7 +159,7 @@ def train(
     levels: Annotated[int, typer.Option(min=1, max=3, help="Wavelet levels.")] = 2,
     wavelet: Annotated[str, typer.Option(help="haar or legall53.")] = "haar",
     learning_rate: Annotated[float, typer.Option(min=1e-8, help="Highest learning rate.")] = 1e-3,
-    reveal_weight: Annotated[float, typer.Option(min=0, help="Weight of the reveal error; hiding has 1.")] = 1.3,
+    reveal_weight: Annotated[float, typer.Option(min=0, help="Weight of the reveal error; hiding has 1.")] = 0.85,
     workers: Annotated[int, typer.Option(min=0, help="Loader processes; validation takes half.")] = 4,
     seed: Annotated[int, typer.Option(min=0, help="Decides initial weights, split and crops.")] = 0,
     init: Annotated[Path | None, typer.Option(help="Weights file to start from.")] = None,

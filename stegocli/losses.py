@@ -18,7 +18,7 @@ KNEE = 30.0
 class LossWeights:
     """Weights of the terms; the hide error has weight 1."""
 
-    reveal: float = 1.3
+    reveal: float = 0.85
     wavelet: float = 0.05
 
 

@@ -59,7 +59,7 @@ class Settings:
     workers: int = 4
     seed: int = 0
     learning_rate: float = 1e-3
-    reveal_weight: float = 1.3
+    reveal_weight: float = 0.85
     init: Path | None = None
     flow: FlowConfig = field(default_factory=FlowConfig)
     pin_memory: bool = True
@@ -246,7 +246,7 @@ class Trainer:
         raise StegoError("Memory is full even with the smallest network: use a smaller --crop.")
 
     def _shrink(self, config: FlowConfig) -> None:
-        # A smaller network can't take over the weights of a larger one: it starts anew, as does the schedule.
+        # A smaller network can't take over the weights of a larger one: it starts anew.
         self.settings = replace(self.settings, init=None)
         self._build_network(config)
 
@@ -266,6 +266,10 @@ class Trainer:
         self.bad_steps = 0
         self.record("precision", "mixed precision off", f"{fallback.BAD_STEPS_BEFORE_FLOAT32} such steps in a row")
 
+    def _drop_workers(self, error: RuntimeError) -> None:
+        self.record("worker", "num_workers=0", fallback.first_line(error))
+        self._build_loaders(0)
+
     def batches(self, epoch: int, start: int = 0):
         """The epoch's batches from the given one on; goes on without workers when one dies."""
         self.sampler.epoch = epoch
@@ -280,10 +284,19 @@ class Trainer:
             except RuntimeError as error:
                 if not fallback.is_dead_worker(error):
                     raise
-                self.record("worker", "num_workers=0", fallback.first_line(error))
-                self._build_loaders(0)
+                self._drop_workers(error)
 
     # -- validation -------------------------------------------------------------------------------------------
+
+    def _val_batches(self) -> list[tuple[Tensor, Tensor]]:
+        """All of them at once: they are few, and a worker that dies half-way must not count a pair twice."""
+        try:
+            return list(self.val_loader)
+        except RuntimeError as error:
+            if not fallback.is_dead_worker(error):
+                raise
+            self._drop_workers(error)
+            return list(self.val_loader)
 
     @torch.no_grad()
     def validate(self) -> tuple[dict[str, float], list[tuple[np.ndarray, ...]]]:
@@ -293,7 +306,7 @@ class Trainer:
             Mean figures, and (cover, stego, secret, revealed) uint8 of the first pairs for the grid.
         """
         scores, shown = [], []
-        for cover, secret in self.val_loader:
+        for cover, secret in self._val_batches():
             stego = self.ema.hide(self.to_device(cover), self.to_device(secret))
             revealed = self.ema.reveal(stego)
             four = [cover, channel.to_bytes(stego), secret, channel.to_bytes(revealed)]
@@ -392,6 +405,8 @@ def train(settings: Settings, resume: bool = False, changed: set[str] = frozense
         history, best, epoch, batches_done, sums = (
             saved[k] for k in ("history", "best", "epoch", "batches_done", "sums")
         )
+    if epoch >= settings.epochs:
+        raise StegoError(f"{settings.out} has finished its {epoch} epochs: give more --epochs to go on.")
     try:
         settings.out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -442,7 +457,7 @@ def train(settings: Settings, resume: bool = False, changed: set[str] = frozense
         keep()
         summary = write_reports(trainer, history, best, shown)
         display.epoch(row, best)
-    return summary if history else {}
+    return summary
 
 
 def _merit(row: dict) -> float:

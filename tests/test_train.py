@@ -1,5 +1,6 @@
 import csv
 import json
+import os
 from dataclasses import replace
 
 import numpy as np
@@ -109,6 +110,8 @@ def test_resume_keeps_its_settings(settings):
     train.train(replace(settings, epochs=1))
     with pytest.raises(StegoError, match="batch_size"):
         train.train(replace(settings, batch_size=1), resume=True, changed={"batch_size"})
+    with pytest.raises(StegoError, match="finished its 1 epochs"):
+        train.train(settings, resume=True)
     summary = train.train(replace(settings, epochs=3, crop=16), resume=True, changed={"epochs"})
     assert len(summary["history"]) == 3 and summary["settings"]["crop"] == 32
 
@@ -212,8 +215,6 @@ class Mortal(data.PairCrops):
     """Its second batch kills the worker that loads it."""
 
     def __getitem__(self, key):
-        import os
-
         if key.index == 3 and torch.utils.data.get_worker_info():
             os._exit(1)
         return super().__getitem__(key)
@@ -229,6 +230,24 @@ def test_a_dead_worker_leaves_none(settings):
     assert [e.kind for e in trainer.events] == ["worker"] and trainer.workers == 0
     assert len(got) == len(expected)
     assert all(torch.equal(a[0], b[0]) and torch.equal(a[1], b[1]) for a, b in zip(got, expected, strict=True))
+
+
+class MortalPairs(data.WholePairs):
+    """Kills the worker that loads it."""
+
+    def __getitem__(self, index):
+        if torch.utils.data.get_worker_info():
+            os._exit(1)
+        return super().__getitem__(index)
+
+
+def test_a_dead_validation_worker_leaves_none(settings):
+    trainer = Trainer(replace(settings, workers=2))
+    expected = Trainer(settings).validate()[0]
+    trainer.whole = MortalPairs(trainer.pictures, [0, 1], trainer.settings.flow.stride)
+    trainer._build_loaders(2)
+    assert trainer.validate()[0].keys() == expected.keys()
+    assert [e.kind for e in trainer.events] == ["worker"] and trainer.workers == 0
 
 
 def poisoned(trainer, monkeypatch, times):
