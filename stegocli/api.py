@@ -212,8 +212,10 @@ def _hide_bytes(
         if fit:
             hidden = payload.fitted(secret_path, budget)
     written = _write_and_read(output, stego, cover)
-    content = _open_content(written, header.extract(written), None) if not private else None
-    content = exact.extract_private(written, password) if private else content
+    if private:
+        content = exact.extract_private(written, password)
+    else:
+        content = _open_content(written, header.extract(written), output)
     if content != hidden.content:
         output.unlink()
         raise StegoError(f"{output} does not give the secret back: please report this.")
@@ -226,7 +228,7 @@ def _hide_bytes(
     return Hidden(output, cover.size, method, metrics.compare(cover.rgb, written), compared, secret_size)
 
 
-def _open_content(pixels: np.ndarray, found: tuple[ExactHeader, bool], stego: Path | None) -> bytes:
+def _open_content(pixels: np.ndarray, found: tuple[ExactHeader, bool], stego: Path) -> bytes:
     """Openly embedded bytes; a picture that was altered gives none."""
     if not found[1]:
         raise StegoError(f"{stego} was altered after hiding: use the very file that `stego hide` wrote.")
@@ -267,7 +269,7 @@ def reveal(
     try:
         found = header.extract(pixels)
     except ValueError as error:
-        raise _too_new(stego, error) from None
+        raise _unreadable(stego, error) from None
     if found and isinstance(found[0], FlowHeader):
         target = image.check_output(output or default_output(stego), (stego,))
         used = _model_for(stego, found[0], model)
@@ -282,7 +284,7 @@ def reveal(
     try:
         extension, secret = payload.unpack(content)
     except ValueError as error:
-        raise _too_new(stego, error) from None
+        raise _unreadable(stego, error) from None
     target = Path(output or default_output(stego, extension))
     if isinstance(secret, Picture):
         image.write(image.check_output(target, (stego,)), secret)
@@ -290,8 +292,10 @@ def reveal(
     return _write_file(stego, target, extension, secret)
 
 
-def _too_new(stego: Path, error: ValueError) -> StegoError:
-    return StegoError(f"{stego} was made by a later stego ({error}): upgrade with `pip install -U stegocli`.")
+def _unreadable(stego: Path, error: ValueError) -> StegoError:
+    return StegoError(
+        f"{stego} was made by a later stego, or forged ({error}): upgrade, or ask its maker for the very file."
+    )
 
 
 def _private_content(pixels: np.ndarray, stego: Path, password: str | None) -> bytes:

@@ -17,10 +17,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .trellis import Plan
+from .trellis import LARGEST_BASE, Plan
 
 MAGIC = b"Sg"
 VERSION = 1
+# A forged header must not make reveal fill the memory: the limit at which Pillow refuses a file.
+MOST_PIXELS = 2 * 89_478_485
 _BODY = struct.Struct(">2sBB16sI")
 _CRC = struct.Struct(">I")
 SIZE = _BODY.size + _CRC.size
@@ -50,6 +52,8 @@ class FlowHeader:
     @classmethod
     def unpack(cls, body: bytes, samples: int) -> "FlowHeader":
         weights_id, width, height, flags = cls._FORM.unpack(body)
+        if not 0 < width * height <= MOST_PIXELS:
+            raise ValueError(f"a secret of {width}x{height}")
         return cls(weights_id, width, height, bool(flags & 1))
 
 
@@ -69,7 +73,10 @@ class ExactHeader:
     @classmethod
     def unpack(cls, body: bytes, samples: int) -> "ExactHeader":
         length, base, larger = cls._FORM.unpack(body)
-        return cls(length, Plan(samples, base, larger))
+        plan = Plan(samples, base, larger)
+        if base >= LARGEST_BASE or larger > samples or 8 * length > plan.bits:
+            raise ValueError(f"{length} bytes in {samples} samples")
+        return cls(length, plan)
 
 
 Header = FlowHeader | ExactHeader
@@ -126,7 +133,7 @@ def extract(rgb: np.ndarray) -> tuple[Header, bool] | None:
         damaged (the picture was recompressed or resized).
 
     Raises:
-        ValueError: when it was written by a later version of the format.
+        ValueError: when it was written by a later version of the format, or says what can't be.
     """
     if not fits(rgb):
         return None

@@ -11,6 +11,7 @@ Content: kind (1 byte), length of the extension (1), the extension (UTF-8), then
 """
 
 import io
+import re
 import struct
 import zlib
 from collections.abc import Callable
@@ -27,6 +28,8 @@ from .image import Picture
 # The format's limit.
 WEBP_SIDE = 16383
 FILE, JXL, WEBP, NEAR_LOSSLESS, LOSSY = range(5)
+# The extension becomes part of a file name at reveal, whoever wrote the stego.
+_EXTENSION = re.compile(r"(\.[^\W_][\w-]{0,30})?")
 _LENGTH = struct.Struct(">I")
 # Steps in halves of a grey level. For PSNR, dividing the samples and coding them without loss beats lossy
 # JPEG XL down to about 45 dB, which is most of what anyone asks of a hidden picture.
@@ -83,7 +86,7 @@ def _webp(array: np.ndarray) -> bytes:
 
 
 def _content(kind: int, extension: str, *parts: bytes) -> bytes:
-    name = extension.encode()[:255]
+    name = extension.encode()
     return bytes([kind, len(name)]) + name + b"".join(parts)
 
 
@@ -131,7 +134,8 @@ def exact(path: str | Path) -> Payload:
         own = path.read_bytes()
     except OSError as error:
         raise StegoError(f"{path} can't be read ({error.strerror}): check name and permissions.") from None
-    extension = path.suffix.lower()
+    # A suffix that could not safely become part of a file name again is not worth a refusal.
+    extension = path.suffix.lower() if _EXTENSION.fullmatch(path.suffix.lower()) else ""
     picture = _codable(path)
     candidates = [(_content(FILE, extension, own), f"the file itself, {len(own):,} bytes")]
     if picture is not None:
@@ -206,10 +210,19 @@ def unpack(content: bytes) -> tuple[str, Picture | bytes]:
     """(extension, the picture or the file's bytes).
 
     Raises:
-        ValueError: for a kind of a later version.
+        ValueError: for a kind of a later version, or content that no `hide` wrote.
     """
+    try:
+        return _unpack(content)
+    except (OSError, struct.error, zlib.error, IndexError, SyntaxError) as error:
+        raise ValueError(f"content can't be decoded: {error}") from None
+
+
+def _unpack(content: bytes) -> tuple[str, Picture | bytes]:
     kind, length = content[0], content[1]
     extension, rest = content[2 : 2 + length].decode(), content[2 + length :]
+    if not _EXTENSION.fullmatch(extension):
+        raise ValueError(f"extension {extension!r}")
     if kind == FILE:
         return extension, rest
     if kind > LOSSY:

@@ -17,7 +17,7 @@ def test_round_trip_changes_only_lowest_bits(size):
     rgb = picture(*size)
     marked = header.embed(rgb, HEADER)
     assert header.extract(marked) == (HEADER, True)
-    other = ExactHeader(12345, Plan(rgb.size - header.SIZE * 8, 3, 77))
+    other = ExactHeader(50, Plan(rgb.size - header.SIZE * 8, 3, 77))
     assert header.extract(header.embed(rgb, other)) == (other, True)
     assert np.abs(marked.astype(int) - rgb).max() <= 1
     assert (marked != rgb).sum() <= header.SIZE * 8
@@ -53,6 +53,21 @@ def test_changes_elsewhere_are_told():
     damaged = marked.copy().reshape(-1)
     damaged[other[50]] ^= 4
     assert header.extract(damaged.reshape(marked.shape)) == (HEADER, False)
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [
+        FlowHeader(b"abcd", 2**31, 2**31),
+        FlowHeader(b"abcd", 0, 9),
+        ExactHeader(2**31, Plan(1576, 3, 0)),
+        ExactHeader(1, Plan(1576, 200, 0)),
+        ExactHeader(1, Plan(1576, 3, 9999)),
+    ],
+)
+def test_forged_headers_are_refused(forged):
+    with pytest.raises(ValueError):
+        header.extract(header.embed(picture(), forged))
 
 
 def test_later_versions_are_named(monkeypatch):

@@ -80,5 +80,18 @@ def test_refusals(tmp_path):
         payload.fitted(tmp_path / "a.pdf", 100)
     with pytest.raises(StegoError, match="can't be read"):
         payload.exact(tmp_path / "none.pdf")
+
+
+def test_forged_content_is_refused():
     with pytest.raises(ValueError, match="kind 99"):
         payload.unpack(bytes([99, 0]))
+    for extension in (b"/../../x", b".a/b", b"..", b".\\x", b".\xff"):
+        with pytest.raises(ValueError):
+            payload.unpack(bytes([payload.FILE, len(extension)]) + extension + b"content")
+    rng = np.random.default_rng(0)
+    for kind in range(1, 5):
+        for length in (0, 1, 5, 60):
+            with pytest.raises(ValueError):
+                payload.unpack(bytes([kind, 0]) + rng.bytes(length))
+    with pytest.raises(ValueError):
+        payload.unpack(b"")
