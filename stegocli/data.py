@@ -65,7 +65,7 @@ def procedural(rng: np.random.Generator, size: int) -> np.ndarray:
             cells *= 2
         field = (field - field.min()) / max(np.ptp(field), 1e-6)
         return (dark + (light - dark) * field).clip(0, 255).astype(np.uint8)
-    spread = rng.uniform(1, 12)
+    spread = np.exp(rng.uniform(0, 4))
     return (dark + rng.normal(0, spread, (size, size, 3))).clip(0, 255).astype(np.uint8)
 
 
