@@ -6,7 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from . import codec, exact, header, image, metrics, payload, trellis, weights
+from . import codec, header, image, metrics, payload, trellis, weights
+from . import exact as embedding
 from .errors import StegoError
 from .header import ExactHeader, FlowHeader
 from .image import Picture
@@ -69,7 +70,7 @@ def hide(
     output: str | Path,
     model: ModelLike = None,
     *,
-    bit_exact: bool = False,
+    exact: bool = False,
     password: str | None = None,
     fit: bool = False,
     cover_psnr: float = COVER_PSNR,
@@ -87,8 +88,8 @@ def hide(
         secret: such a picture, or any file.
         output: ends in .png, .tif, .webp or .bmp.
         model: for the network: a loaded model, the name of a shipped set, a weights file, or None for the default.
-        bit_exact: give the secret back bit for bit.
-        password: encrypt; implies `bit_exact`.
+        exact: give the secret back bit for bit.
+        password: encrypt; implies `exact`.
         fit: code a picture as finely as `cover_psnr` allows instead of failing when it is too large.
         cover_psnr: how much the cover may change, in dB; for bytes only.
 
@@ -105,7 +106,7 @@ def hide(
         )
     if password == "":
         raise StegoError("The password is empty: give one, or leave --password out.")
-    if bit_exact or fit or password is not None or secret_path.suffix.lower() not in image.READABLE:
+    if exact or fit or password is not None or secret_path.suffix.lower() not in image.READABLE:
         return _hide_bytes(cover_path, cover_picture, secret_path, output, password, fit, cover_psnr)
     return _hide_by_flow(cover_path, cover_picture, secret_path, output, model)
 
@@ -180,11 +181,11 @@ def _model_for(stego: Path, found: FlowHeader, model: ModelLike) -> Model:
 
 def _budget(samples: int, private: bool, cover_psnr: float) -> int:
     """Bytes of content that a cover of so many samples holds at a PSNR, away from black and white."""
-    room = exact.room(samples, private)
+    room = embedding.room(samples, private)
     if room <= 0:
         return 0
     plan = trellis.largest(room, 255**2 / 10 ** (cover_psnr / 10))
-    return max(0, plan.bits // 8 - exact.overhead(private))
+    return max(0, plan.bits // 8 - embedding.overhead(private))
 
 
 def _hide_bytes(
@@ -205,9 +206,9 @@ def _hide_bytes(
                 f"{secret_path} needs {len(hidden.content):,} bytes and {cover_path} holds {budget:,} at a cover PSNR "
                 f"of {cover_psnr:g} dB: use a larger cover, a lower --cover-psnr or, for a picture, --fit."
             )
-        bits = 8 * (len(hidden.content) + exact.overhead(private))
-        plan = trellis.plan(exact.room(cover.rgb.size, private), bits)
-        stego = exact.embed(cover.rgb, hidden.content, plan, password)
+        bits = 8 * (len(hidden.content) + embedding.overhead(private))
+        plan = trellis.plan(embedding.room(cover.rgb.size, private), bits)
+        stego = embedding.embed(cover.rgb, hidden.content, plan, password)
         reached = metrics.psnr(cover.rgb, stego)
         if reached >= cover_psnr - 0.05:
             break
@@ -217,7 +218,7 @@ def _hide_bytes(
             hidden = payload.fitted(secret_path, budget)
     written = _write_and_read(output, stego, cover)
     if private:
-        content = exact.extract_private(written, password)
+        content = embedding.extract_private(written, password)
     else:
         content = _open_content(written, header.extract(written), output)
     if content != hidden.content:
@@ -236,7 +237,7 @@ def _open_content(pixels: np.ndarray, found: tuple[ExactHeader, bool], stego: Pa
     """Openly embedded bytes; a picture that was altered gives none."""
     if not found[1]:
         raise StegoError(f"{stego} was altered after hiding: use the very file that `stego hide` wrote.")
-    return exact.extract_open(pixels, found[0])
+    return embedding.extract_open(pixels, found[0])
 
 
 # -- reveal -----------------------------------------------------------------------------------------------------
@@ -309,8 +310,8 @@ def _private_content(pixels: np.ndarray, stego: Path, password: str | None) -> b
             "`stego hide` wrote, and give --password if it was hidden with one."
         )
     try:
-        return exact.extract_private(pixels, password)
-    except exact.Rejected:
+        return embedding.extract_private(pixels, password)
+    except embedding.Rejected:
         raise StegoError(f"{stego} can't be opened: {REJECTED}.") from None
 
 

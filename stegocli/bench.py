@@ -151,6 +151,7 @@ def show(figures: dict, console: Console) -> None:
         if training["utilisation_quartiles"]:
             use += " (quartiles " + ", ".join(f"{q:.0f}" for q in training["utilisation_quartiles"]) + ")"
         facts.add_row("utilisation", use)
+    if training["memory_mib"] is not None:
         facts.add_row("memory", f"{training['memory_mib']:.0f} MiB, peak {training['peak_memory_mib']:.0f} MiB")
     if training["temperature_c"] is not None:
         facts.add_row("temperature", f"{training['temperature_c']:.0f} °C")

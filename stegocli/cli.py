@@ -109,7 +109,7 @@ def hide(
         if password and secret_word is None:
             raise StegoError(f"No terminal to ask at: set {PASSWORD_VARIABLE} or use --password-file.")
         done = api.hide(
-            cover, secret, output, weights, bit_exact=exact, password=secret_word, fit=fit, cover_psnr=cover_psnr
+            cover, secret, output, weights, exact=exact, password=secret_word, fit=fit, cover_psnr=cover_psnr
         )
         console = _console()
         _show_notes(done.notes, console)

@@ -3,13 +3,17 @@
 import ctypes
 import ctypes.util
 import os
-import resource
 import threading
 import time
 from dataclasses import dataclass, field
 
 import numpy as np
 import torch
+
+try:
+    import resource
+except ImportError:  # not on Windows
+    resource = None
 
 _TEMPERATURE_GPU = 0
 
@@ -90,7 +94,7 @@ class Monitor:
         """utilisation (mean and quartiles, per cent), memory in MiB, temperature in degrees Celsius (None on CPUs)."""
         if self.device.type != "cuda":
             seconds, busy = (b - a for a, b in zip(self._began, self._ended, strict=True))
-            peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+            peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024 if resource else None
             return {
                 "device": "cpu",
                 "utilisation_mean": 100 * busy / max(seconds, 1e-9) / (os.cpu_count() or 1),

@@ -63,7 +63,7 @@ def test_round_trip_over_shapes_covers_and_sizes(password, shape, cover, share):
 @pytest.mark.parametrize("password", PASSWORDS)
 def test_files_come_back_bit_for_bit(tmp_path, pair, extension, password):
     stego, out = tmp_path / f"s{extension}", tmp_path / "r.png"
-    hidden = api.hide(*pair, stego, bit_exact=True, password=password)
+    hidden = api.hide(*pair, stego, exact=True, password=password)
     done = api.reveal(stego, out, password=password)
     assert np.array_equal(image.read(out).rgb, image.read(pair[1]).rgb)
     assert hidden.secret.psnr == metrics.EXACT_PSNR and done.method == "bit for bit"
@@ -85,7 +85,7 @@ def test_any_file_by_nature(tmp_path, pair):
 def test_a_jpeg_secret_is_the_same_file_or_a_picture(tmp_path, pair):
     secret = tmp_path / "a.jpg"
     Image.fromarray(natural(50, 70)).save(secret)
-    api.hide(pair[0], secret, tmp_path / "s.png", bit_exact=True)
+    api.hide(pair[0], secret, tmp_path / "s.png", exact=True)
     assert api.reveal(tmp_path / "s.png").path.read_bytes() == secret.read_bytes()
     api.reveal(tmp_path / "s.png", tmp_path / "r.png")
     assert np.array_equal(image.read(tmp_path / "r.png").rgb, image.read(secret).rgb)
@@ -96,7 +96,7 @@ def test_too_large_tells_both_sizes_and_fit_helps(tmp_path):
     Image.fromarray(natural(64, 64)).save(cover)
     Image.fromarray(natural(300, 300)).save(secret)
     with pytest.raises(StegoError, match=r"needs [\d,]+ bytes and .* holds [\d,]+ at a cover PSNR of 44 dB.*--fit"):
-        api.hide(cover, secret, tmp_path / "o.png", bit_exact=True, cover_psnr=44)
+        api.hide(cover, secret, tmp_path / "o.png", exact=True, cover_psnr=44)
     assert not (tmp_path / "o.png").exists()
     hidden = api.hide(cover, secret, tmp_path / "o.png", fit=True, cover_psnr=44)
     api.reveal(tmp_path / "o.png", tmp_path / "r.png")
