@@ -21,8 +21,6 @@ PROCEDURAL_COUNT = 100
 # One training crop in this many is a procedural picture even when photographs are given: flat graphics, text,
 # pure black and white are rare in photographs and common in what people hide.
 PROCEDURAL_EVERY = 10
-# And one in this many is over- or underexposed: blown-out skies are rare in a small set and common in albums.
-EXPOSED_EVERY = 8
 # Repeated by how hard they are to learn.
 _KINDS = ("gradient", "shapes", "shapes", "text", "text", "text", "texture", "noise")
 # Decoding costs more than a training step, so decoded pictures are kept, up to this much over all workers.
@@ -69,12 +67,6 @@ def procedural(rng: np.random.Generator, size: int) -> np.ndarray:
         return (dark + (light - dark) * field).clip(0, 255).astype(np.uint8)
     spread = np.exp(rng.uniform(0, 4))
     return (dark + rng.normal(0, spread, (size, size, 3))).clip(0, 255).astype(np.uint8)
-
-
-def _badly_exposed(patch: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """More contrast and another brightness: blown-out skies and drowned shadows, uint8 as the patch."""
-    stretched = (patch.astype(np.float32) - 128) * rng.uniform(1.0, 2.5) + 128 + rng.uniform(-100, 140)
-    return stretched.clip(0, 255).astype(np.uint8)
 
 
 class ProceduralPictures:
@@ -166,8 +158,6 @@ class PairCrops(Dataset):
         picture = procedural(rng, size) if rng.integers(PROCEDURAL_EVERY) == 0 else self.pictures[index]
         top, left = (int(rng.integers(side - size + 1)) for side in picture.shape[:2])
         patch = picture[top : top + size, left : left + size]
-        if rng.integers(EXPOSED_EVERY) == 0:
-            patch = _badly_exposed(patch, rng)
         patch = np.rot90(patch, rng.integers(4))
         if rng.random() < 0.5:
             patch = patch[:, ::-1]

@@ -106,10 +106,12 @@ EXTREMES = {
 def test_extreme_pictures_do_not_fail(tmp_path, model, name):
     plain = save(tmp_path / "p.png", natural(96, 96, 2))
     extreme = save(tmp_path / "e.png", EXTREMES[name])
-    as_cover = api.hide(extreme, plain, tmp_path / "a.png", model).score
-    as_secret = api.hide(plain, extreme, tmp_path / "b.png", model).score
-    assert as_cover.hide_psnr > 25 and as_secret.hide_psnr > 25
-    assert as_cover.reveal_psnr > 18 and as_secret.reveal_psnr > 18
+    for cover, secret in ((extreme, plain), (plain, extreme)):
+        hidden = api.hide(cover, secret, tmp_path / "a.png", model)
+        reached = min(hidden.cover.psnr, hidden.secret.psnr)
+        # Noise of full range is beyond the network: it must say so.
+        assert reached > 25 or name == "noise"
+        assert (reached < api.POOR_PSNR) == any("--fit" in note for note in hidden.notes)
 
 
 def test_tiles_meet(tmp_path, model, monkeypatch):
@@ -127,16 +129,24 @@ def test_tiles_cover_everything_once():
         assert all(0 < s.stop - s.start <= codec.TILE for s in spans)
 
 
-@pytest.mark.parametrize("hide_amp,reveal_amp", [(True, False), (False, True)])
-def test_precisions_reveal_each_other(model, hide_amp, reveal_amp):
-    """Hidden in bfloat16, revealed in float32, and the other way: within 0.3 dB of one precision for both."""
-    half = weights.Model(weights.load_model(amp=False).network, model.precision, b"", "half")
-    half.network.set_precision(precision.Precision(model.precision.device, precision.torch.bfloat16))
-    models = {False: weights.load_model(amp=False), True: half}
+def test_any_precision_hides_for_any_other(model):
+    """Hidden in bfloat16 or in float32, it reveals within 0.3 dB, whatever the receiver's machine runs in."""
     cover, secret = natural(192, 192, 1), natural(192, 192, 2)
-    stego = codec.hide(models[hide_amp], cover, secret)
-    same, other = (metrics.psnr(secret, codec.reveal(models[a], stego)) for a in (hide_amp, reveal_amp))
-    assert other > same - 0.3
+    half = precision.Precision(model.precision.device, precision.torch.bfloat16)
+    full = precision.Precision(model.precision.device, precision.torch.float32)
+    found = {}
+    for hider in (half, full):
+        sender = weights.load_model()
+        sender.precision = hider
+        sender.network.set_precision(hider)
+        stego = codec.hide(sender, cover, secret)
+        for revealer in (half, full):
+            receiver = weights.load_model()
+            receiver.precision = revealer
+            receiver.network.set_precision(revealer)
+            found[hider.dtype, revealer.dtype] = metrics.psnr(secret, codec.reveal(receiver, stego))
+            assert next(m for m in receiver.network.modules() if hasattr(m, "precision")).precision == revealer
+    assert max(found.values()) - min(found.values()) < 0.3
 
 
 # -- refusals: a sentence, and nothing written ------------------------------------------------------------------
