@@ -5,6 +5,9 @@ batches whatever the number of workers, and a resumed run goes on with the batch
 have seen.
 """
 
+import signal
+import threading
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +16,7 @@ import torch
 from PIL import Image, ImageDraw
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
+from torch.utils.data._utils import signal_handling
 
 from . import image
 from .errors import StegoError
@@ -218,3 +222,17 @@ def loader(dataset: Dataset, batch_size: int, workers: int, pin: bool, sampler: 
         drop_last=sampler is not None and len(sampler) >= batch_size,
         **extra,
     )
+
+
+def start(batches: DataLoader) -> Iterator:
+    """Start a pass whose dead worker is an error of `next`, at the latest 5 seconds after the last batch.
+
+    PyTorch also raises it from a signal handler the moment the worker dies, wherever the main thread is: in the
+    middle of a step, of a checkpoint, of another error's report. This takes the handler away.
+    """
+    iterator = iter(batches)
+    if hasattr(signal, "SIGCHLD") and threading.current_thread() is threading.main_thread():
+        handler = signal.getsignal(signal.SIGCHLD)
+        if getattr(handler, "__module__", None) == signal_handling.__name__:
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    return iterator

@@ -277,7 +277,7 @@ class Trainer:
         while True:
             self.sampler.start = done * self.settings.batch_size
             try:
-                for batch in self.train_loader:
+                for batch in data.start(self.train_loader):
                     yield batch
                     done += 1
                 return
@@ -291,12 +291,12 @@ class Trainer:
     def _val_batches(self) -> list[tuple[Tensor, Tensor]]:
         """All of them at once: they are few, and a worker that dies half-way must not count a pair twice."""
         try:
-            return list(self.val_loader)
+            return list(data.start(self.val_loader))
         except RuntimeError as error:
             if not fallback.is_dead_worker(error):
                 raise
             self._drop_workers(error)
-            return list(self.val_loader)
+            return list(data.start(self.val_loader))
 
     @torch.no_grad()
     def validate(self) -> tuple[dict[str, float], list[tuple[np.ndarray, ...]]]:
