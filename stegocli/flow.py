@@ -6,6 +6,7 @@ the modules of Glow (Kingma & Dhariwal, 2018) and RealNVP (Dinh et al., 2017). E
 precision; sums, products and matrix inverses never do.
 """
 
+from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass
 
@@ -236,6 +237,10 @@ class StegoFlow(nn.Module):
         for block in reversed(self.blocks):
             stego, latent = self._run(block.inverse, stego, latent)
         return stego, latent
+
+    def kernels(self) -> Iterator[nn.Parameter]:
+        """The kernels of the subnets' convolutions."""
+        return (m.weight for m in self.modules() if isinstance(m, nn.Conv2d))
 
     def weights_per_place(self) -> int:
         """Multiplications for each position of the subbands in one direction."""

@@ -1,14 +1,12 @@
 """The whole path from pixels to pixels: wavelet, flow, rounding, and back."""
 
+import torch
 from torch import Tensor, nn
 
 from . import ilwt
 from .channel import NoiseShapedRounding
 from .flow import FlowConfig, StegoFlow
 from .precision import Precision
-
-# In grey levels 6: on Kodak, 2.0 dB better reveal on average than none, for 0.5 dB of cover.
-MARGIN = 6 / 127.5
 
 
 class StegoNetwork(nn.Module):
@@ -21,6 +19,9 @@ class StegoNetwork(nn.Module):
         super().__init__()
         self.flow = StegoFlow(config)
         self.rounding = NoiseShapedRounding(self.config.stride)
+        # Where the cover is black or white there is room on one side only: it is drawn in a little first. How far
+        # at either end is learned, from four grey levels on.
+        self.margins = nn.Parameter(torch.full((2,), 4 / 127.5))
 
     @property
     def config(self) -> FlowConfig:
@@ -29,8 +30,7 @@ class StegoNetwork(nn.Module):
     def set_precision(self, precision: Precision) -> "StegoNetwork":
         """Move to the device and run the subnets in the given type; returns self."""
         self.flow.set_precision(precision)
-        self.rounding.to(precision.device)
-        return self
+        return self.to(precision.device)
 
     def _subbands(self, pixels: Tensor) -> Tensor:
         return ilwt.to_subbands(pixels, self.config.levels, self.config.wavelet)
@@ -40,8 +40,8 @@ class StegoNetwork(nn.Module):
 
     def embed(self, cover: Tensor, secret: Tensor) -> Tensor:
         """The stego that the flow wants: real-valued, and perhaps a little beyond -1..1."""
-        # Where the cover is black or white there is room on one side only: draw it in a little first.
-        cover = cover.clamp(-1 + MARGIN, 1 - MARGIN)
+        black, white = self.margins
+        cover = torch.minimum(torch.maximum(cover, black - 1), 1 - white)
         stego, _, _ = self.flow(self._subbands(cover), self._subbands(secret))
         return self._pixels(stego)
 

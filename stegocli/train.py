@@ -20,6 +20,7 @@ from .errors import StegoError
 from .fallback import Event
 from .flow import FlowConfig
 from .network import StegoNetwork
+from .optimizer import Muon
 
 log = logging.getLogger(__name__)
 # Callers decide whether the log is seen; the display shows every event anyway.
@@ -127,7 +128,10 @@ class Trainer:
         self.network.set_precision(self.precision).train()
         self.network.flow.checkpointing = self.memory_rung > 0
         self.ema = copy.deepcopy(self.network).requires_grad_(False).eval()
-        self.optimizer = torch.optim.Adam(self.network.parameters(), lr=self.settings.learning_rate)
+        rate, kernels = self.settings.learning_rate, list(self.network.flow.kernels())
+        others = [p for p in self.network.parameters() if not any(p is kernel for kernel in kernels)]
+        half = torch.bfloat16 if self.precision.dtype is torch.bfloat16 else torch.float32
+        self.optimizers = [Muon(kernels, rate, dtype=half), torch.optim.Adam(others, lr=rate)]
         self.scaler = torch.amp.GradScaler("cuda", enabled=self.precision.needs_scaler)
 
     # -- one step ---------------------------------------------------------------------------------------------
@@ -159,9 +163,10 @@ class Trainer:
 
     def _try_step(self, cover: Tensor, secret: Tensor) -> dict[str, float]:
         rate = self.learning_rate()
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
-        self.optimizer.zero_grad(set_to_none=True)
+        for optimizer in self.optimizers:
+            for group in optimizer.param_groups:
+                group["lr"] = rate
+        self.network.zero_grad(set_to_none=True)
         parts = list(zip(cover.split(self.micro_batch), secret.split(self.micro_batch), strict=True))
         weighting = losses.LossWeights(reveal=self.settings.reveal_weight)
         sums = torch.zeros(3, device=self.precision.device)
@@ -173,11 +178,15 @@ class Trainer:
             loss = losses.combine(c, wanted, stego, s, revealed, weighting)
             self.scaler.scale(loss.total / len(parts)).backward()
             sums += torch.stack([loss.total.detach(), loss.hide, loss.reveal]) / len(parts)
-        self.scaler.unscale_(self.optimizer)
+        for optimizer in self.optimizers:
+            self.scaler.unscale_(optimizer)
         norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), max_norm=1.0)
         total, hide, reveal = sums.tolist()
-        # With a scaler, an overflowing gradient is its business: it skips the step and lowers the scale.
-        if not math.isfinite(total) or not (math.isfinite(norm) or self.scaler.is_enabled()):
+        if math.isfinite(total) and not math.isfinite(norm) and self.scaler.is_enabled():
+            # float16 gradients that overflow are the scaler's business: it tries a lower scale with the next step.
+            self.scaler.update()
+            return {}
+        if not math.isfinite(total) or not math.isfinite(norm):
             self._skip(total)
             return {}
         self.bad_steps = 0
@@ -185,7 +194,8 @@ class Trainer:
             self.record("skipped step", "step skipped", f"gradient of {norm:.0f}, usually {self.usual_norm:.0f}")
             self.scaler.update()
             return {}
-        self.scaler.step(self.optimizer)
+        for optimizer in self.optimizers:
+            self.scaler.step(optimizer)
         self.scaler.update()
         self.step += 1
         self._update_ema()
@@ -220,7 +230,7 @@ class Trainer:
 
     def _descend(self, reason: str) -> None:
         """Take the next rung of the memory ladder, or give up with a sentence."""
-        self.optimizer.zero_grad(set_to_none=True)
+        self.network.zero_grad(set_to_none=True)
         if self.precision.device.type == "cuda":
             torch.cuda.empty_cache()
         config = self.network.config
@@ -326,7 +336,7 @@ class Trainer:
             "config": asdict(self.network.config),
             "network": self.network.state_dict(),
             "ema": self.ema.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
+            "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
             "scaler": self.scaler.state_dict(),
             "step": self.step,
             "usual_norm": self.usual_norm,
@@ -344,7 +354,8 @@ class Trainer:
         self._build_network(FlowConfig(**state["config"]))
         self.network.load_state_dict(state["network"])
         self.ema.load_state_dict(state["ema"])
-        self.optimizer.load_state_dict(state["optimizer"])
+        for optimizer, saved in zip(self.optimizers, state["optimizers"], strict=True):
+            optimizer.load_state_dict(saved)
         self.scaler.load_state_dict(state["scaler"])
         self.step = state["step"]
         self.usual_norm = state["usual_norm"]

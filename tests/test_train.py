@@ -69,7 +69,7 @@ def test_a_run_leaves_everything(settings):
 def test_training_learns(settings):
 
     # One constant task: after thirty steps the secret must come back much better than after the first.
-    trainer = Trainer(replace(settings, learning_rate=3e-3, warmup_steps=1, epochs=100))
+    trainer = Trainer(replace(settings, learning_rate=1e-2, warmup_steps=1, epochs=100))
     batch = [torch.from_numpy(natural(32, 32, s).transpose(2, 0, 1)[None].copy()) for s in (1, 2)]
     errors = [trainer.train_step(*batch)["reveal_mse"] for _ in range(30)]
     assert errors[-1] < 0.6 * errors[0]

@@ -1,0 +1,63 @@
+"""Muon: momentum whose every update is made orthogonal, for the kernels of convolutions.
+
+Jordan et al., "Muon: an optimizer for hidden layers in neural networks", 2024, with the step size of Liu et al.,
+"Muon is scalable for LLM training", 2025. `torch.optim.Muon` (torch 2.9) takes matrices only; here a kernel counts
+as the matrix of its output channels against all else, and kernels of one shape are treated together.
+"""
+
+import torch
+from torch import Tensor
+
+# A quintic polynomial that, iterated five times, sends singular values from 0.001 to 1 to about 1 (Jordan et al.).
+_COEFFICIENTS = (3.4445, -4.7750, 2.0315)
+_ITERATIONS = 5
+
+
+def orthogonalise(matrices: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
+    """The nearest semi-orthogonal matrices, roughly: all singular values between 0.6 and 1.3.
+
+    Args:
+        matrices: (count, rows, columns).
+        dtype: of the matrix products; bfloat16 is precise enough.
+    """
+    x = matrices.to(dtype)
+    wide = x.shape[1] <= x.shape[2]
+    x = x if wide else x.mT
+    x = x / x.norm(dim=(1, 2), keepdim=True).clamp_min(1e-7)
+    a, b, c = _COEFFICIENTS
+    for _ in range(_ITERATIONS):
+        gram = x @ x.mT
+        x = a * x + (b * gram + c * gram @ gram) @ x
+    return (x if wide else x.mT).to(matrices.dtype)
+
+
+class Muon(torch.optim.Optimizer):
+    """Muon for parameters of two and more dimensions; a learning rate that suits Adam suits it.
+
+    Args:
+        params: kernels, the output channels first.
+        lr: the root mean square of an update is a fifth of it, as is usual of Adam's.
+        momentum: decay of the running sum of gradients; used in Nesterov's form.
+        dtype: of the matrix products.
+    """
+
+    def __init__(self, params, lr: float, momentum: float = 0.95, dtype: torch.dtype = torch.float32):
+        super().__init__(params, {"lr": lr, "momentum": momentum})
+        self.dtype = dtype
+
+    @torch.no_grad()
+    def step(self, closure=None):
+        for group in self.param_groups:
+            shapes: dict[torch.Size, list[Tensor]] = {}
+            for p in group["params"]:
+                if p.grad is not None:
+                    shapes.setdefault(p.shape, []).append(p)
+            for shape, params in shapes.items():
+                running = [self.state[p].setdefault("momentum", torch.zeros_like(p)) for p in params]
+                torch._foreach_mul_(running, group["momentum"])
+                torch._foreach_add_(running, [p.grad for p in params])
+                ahead = torch._foreach_add([p.grad for p in params], running, alpha=group["momentum"])
+                matrices = orthogonalise(torch.stack(ahead).flatten(2), self.dtype)
+                rate = group["lr"] * 0.2 * max(matrices.shape[1:]) ** 0.5
+                for p, update in zip(params, matrices, strict=True):
+                    p.add_(update.view(shape), alpha=-rate)
