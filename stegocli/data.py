@@ -25,8 +25,6 @@ PROCEDURAL_COUNT = 100
 # One training crop in this many is a procedural picture even when photographs are given: flat graphics, text,
 # pure black and white are rare in photographs and common in what people hide.
 PROCEDURAL_EVERY = 10
-# One training crop in this many is badly exposed, so that large black and white areas are seen in training.
-EXPOSED_EVERY = 8
 # Repeated by how hard they are to learn.
 _KINDS = ("gradient", "shapes", "shapes", "text", "text", "text", "texture", "noise")
 # Decoding costs more than a training step, so decoded pictures are kept, up to this much over all workers.
@@ -73,12 +71,6 @@ def procedural(rng: np.random.Generator, size: int) -> np.ndarray:
         return (dark + (light - dark) * field).clip(0, 255).astype(np.uint8)
     spread = np.exp(rng.uniform(0, 4))
     return (dark + rng.normal(0, spread, (size, size, 3))).clip(0, 255).astype(np.uint8)
-
-
-def exposed(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """The picture with contrast raised up to twice and made darker or brighter: uint8, often black or white."""
-    contrast, shift = np.exp(rng.uniform(0, np.log(2))), rng.uniform(-80, 120)
-    return ((picture - 128.0) * contrast + 128 + shift).clip(0, 255).round().astype(np.uint8)
 
 
 class ProceduralPictures:
@@ -168,14 +160,11 @@ class PairCrops(Dataset):
     def _cut(self, index: int, rng: np.random.Generator) -> Tensor:
         size = self.crop
         picture = procedural(rng, size) if rng.integers(PROCEDURAL_EVERY) == 0 else self.pictures[index]
-        wrong_exposure = rng.integers(EXPOSED_EVERY) == 0
         top, left = (int(rng.integers(side - size + 1)) for side in picture.shape[:2])
         patch = picture[top : top + size, left : left + size]
         patch = np.rot90(patch, rng.integers(4))
         if rng.random() < 0.5:
             patch = patch[:, ::-1]
-        if wrong_exposure:
-            patch = exposed(patch, rng)
         return torch.from_numpy(np.ascontiguousarray(patch.transpose(2, 0, 1)))
 
     def __getitem__(self, key: Key) -> tuple[Tensor, Tensor]:

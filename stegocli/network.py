@@ -1,12 +1,14 @@
 """The whole path from pixels to pixels: wavelet, flow, rounding, and back."""
 
-import torch
 from torch import Tensor, nn
 
 from . import ilwt
 from .channel import NoiseShapedRounding
 from .flow import FlowConfig, StegoFlow
 from .precision import Precision
+
+# Four grey levels. Learned, it goes to zero early in training, when the stego is far off anyway, and stays there.
+MARGIN = 4 / 127.5
 
 
 class StegoNetwork(nn.Module):
@@ -19,9 +21,6 @@ class StegoNetwork(nn.Module):
         super().__init__()
         self.flow = StegoFlow(config)
         self.rounding = NoiseShapedRounding(self.config.stride)
-        # Where the cover is black or white there is room on one side only: it is drawn in a little first. How far
-        # at either end is learned, from four grey levels on.
-        self.margins = nn.Parameter(torch.full((2,), 4 / 127.5))
 
     @property
     def config(self) -> FlowConfig:
@@ -40,8 +39,8 @@ class StegoNetwork(nn.Module):
 
     def embed(self, cover: Tensor, secret: Tensor) -> Tensor:
         """The stego that the flow wants: real-valued, and perhaps a little beyond -1..1."""
-        black, white = self.margins
-        cover = torch.minimum(torch.maximum(cover, black - 1), 1 - white)
+        # Where the cover is black or white there is room on one side only: draw it in a little first.
+        cover = cover.clamp(-1 + MARGIN, 1 - MARGIN)
         stego, _, _ = self.flow(self._subbands(cover), self._subbands(secret))
         return self._pixels(stego)
 
