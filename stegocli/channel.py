@@ -55,7 +55,9 @@ class NoiseShapedRounding(nn.Module):
             value = wanted[:, i : i + 1]
             if i:
                 value = value + F.conv2d(errors[:, :i], kernel[i : i + 1, :i], padding=1)
-            rounded[:, i : i + 1] = value.round().clamp(0, PEAK)
+            rounded[:, i : i + 1] = value.round()
+            if not self.training:
+                rounded[:, i : i + 1].clamp_(0, PEAK)
             # Black and white leave errors that no neighbour can make up for: don't let them pile up.
             errors[:, i : i + 1] = (value - rounded[:, i : i + 1]).clamp(-1, 1)
         return rounded, errors
@@ -64,14 +66,16 @@ class NoiseShapedRounding(nn.Module):
         """The picture that a reader of the 8-bit file sees.
 
         The gradient passes straight through the rounding (Bengio et al., "Estimating or propagating gradients
-        through stochastic neurons", 2013), and through the clamp as well: a sample pushed past black or white
-        must still feel the pull back.
+        through stochastic neurons", 2013).
+
+        In training nothing is clamped to black and white; the loss counts what goes past them instead. A flow that
+        feels the clamp while it learns takes to shouting where covers are white, with errors of ten levels and more.
 
         Args:
             x: float, (batch, 3, height, width), range -1..1.
 
         Returns:
-            The same shape and range, every sample one of the 256 levels.
+            The same shape and range, every sample one of the 256 levels; in training, any whole level.
         """
         wanted = F.pixel_unshuffle((x + 1) * (PEAK / 2), self.block)
         kernel = self.feedback * self.earlier * self.gain

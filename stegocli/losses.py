@@ -12,6 +12,8 @@ SCALES = 3
 # Pairs count linearly up to about this squared error and by its logarithm, so by dB, beyond it: one crop of pure
 # noise, which nothing can hide, must not outweigh the rest of its batch.
 KNEE = 30.0
+# Weight of what the real-valued stego has past black and white: a file can't hold it, and reveal suffers for it.
+BEYOND = 4.0
 
 
 @dataclass(frozen=True)
@@ -64,9 +66,8 @@ def combine(
     hide_error = (stego - cover) * (PEAK / 2)
     reveal_error = (revealed - secret) * (PEAK / 2)
     hide, reveal = _energy(hide_error), _energy(reveal_error)
-    # Past white there is no error to see where the cover is white, but what is written there is lost.
     beyond = _energy((wanted.abs() - 1).clamp_min(0) * (PEAK / 2))
-    joint = hide + beyond + weights.reveal * reveal
+    joint = hide + BEYOND * beyond + weights.reveal * reveal
     if weights.wavelet:
         low_pass = _low_pass_energy(hide_error) + weights.reveal * _low_pass_energy(reveal_error)
         joint = joint + weights.wavelet * low_pass

@@ -14,14 +14,23 @@ def test_to_bytes_clamps():
 
 
 def shaped(strength: float) -> NoiseShapedRounding:
-    rounding = NoiseShapedRounding(2)
+    rounding = NoiseShapedRounding(2).eval()
     torch.nn.init.normal_(rounding.feedback, std=strength)
     return rounding
 
 
 def test_without_feedback_it_is_plain_rounding():
     x = torch.rand(2, 3, 8, 8) * 2.2 - 1.1
-    assert torch.equal(channel.to_bytes(NoiseShapedRounding(2)(x)), channel.to_bytes(x))
+    assert torch.equal(channel.to_bytes(NoiseShapedRounding(2).eval()(x)), channel.to_bytes(x))
+
+
+def test_training_rounds_but_does_not_clamp():
+    x = torch.full((1, 3, 4, 4), 1.5, requires_grad=True)
+    rounding = NoiseShapedRounding(2)
+    y = rounding(x)
+    levels = (y + 1) * 127.5
+    assert torch.allclose(levels, levels.round(), atol=1e-3) and y.min() > 1.49
+    assert rounding.eval()(x).max() == 1
 
 
 def test_every_sample_is_a_level_of_a_file():
