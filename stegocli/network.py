@@ -1,5 +1,6 @@
 """The whole path from pixels to pixels: wavelet, flow, rounding, and back."""
 
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from . import ilwt
@@ -7,8 +8,20 @@ from .channel import NoiseShapedRounding
 from .flow import FlowConfig, StegoFlow
 from .precision import Precision
 
-# Four grey levels. Learned, it goes to zero early in training, when the stego is far off anyway, and stays there.
+# Where the cover is black or white there is room on one side only, so it is drawn in first: by four grey levels in
+# training. (As a learned parameter it goes to zero early in training, when the stego is far off anyway.)
 MARGIN = 4 / 127.5
+# Hiding looks how much room each place takes, so it starts with less.
+FIRST_MARGIN = 2 / 127.5
+
+
+def _draw_in(cover: Tensor, margin: float) -> Tensor:
+    return cover.clamp(-1 + margin, 1 - margin)
+
+
+def _surroundings(excess: Tensor) -> Tensor:
+    """The largest value within a pixel's reach, smoothed so that no edge is left."""
+    return F.avg_pool2d(F.max_pool2d(excess, 3, 1, 1), 3, 1, 1, count_include_pad=False)
 
 
 class StegoNetwork(nn.Module):
@@ -37,12 +50,24 @@ class StegoNetwork(nn.Module):
     def _pixels(self, subbands: Tensor) -> Tensor:
         return ilwt.from_subbands(subbands, self.config.levels, self.config.wavelet)
 
-    def embed(self, cover: Tensor, secret: Tensor) -> Tensor:
-        """The stego that the flow wants: real-valued, and perhaps a little beyond -1..1."""
-        # Where the cover is black or white there is room on one side only: draw it in a little first.
-        cover = cover.clamp(-1 + MARGIN, 1 - MARGIN)
+    def _embed(self, cover: Tensor, secret: Tensor) -> Tensor:
         stego, _, _ = self.flow(self._subbands(cover), self._subbands(secret))
         return self._pixels(stego)
+
+    def embed(self, cover: Tensor, secret: Tensor) -> Tensor:
+        """The stego that the flow wants: real-valued, and perhaps a little beyond -1..1.
+
+        What goes beyond is lost in the file, and reveal amplifies the loss. So, but for training, the flow runs again
+        where it does, with the cover drawn in there by as much.
+        """
+        if self.training:
+            return self._embed(_draw_in(cover, MARGIN), secret)
+        cover = _draw_in(cover, FIRST_MARGIN)
+        stego = self._embed(cover, secret)
+        above, below = (stego - 1).clamp_min(0), (-1 - stego).clamp_min(0)
+        if not (above.any() or below.any()):
+            return stego
+        return self._embed(cover - _surroundings(above) + _surroundings(below), secret)
 
     def hide(self, cover: Tensor, secret: Tensor) -> Tensor:
         """The stego as its file holds it: every sample one of 256 levels; gradients pass through."""
@@ -54,6 +79,9 @@ class StegoNetwork(nn.Module):
         return self._pixels(secret)
 
     def operations_per_megapixel(self) -> float:
-        """Multiplications and additions to hide in a megapixel, each counted as one."""
+        """Multiplications and additions of one pass over a megapixel, each counted as one.
+
+        Reveal is one pass; hide is one, or two where the cover has black or white.
+        """
         feedback = self.rounding.feedback.numel() / 2  # the lower triangle
         return 2e6 * (self.flow.weights_per_place() + feedback) / self.config.stride**2
