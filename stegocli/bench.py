@@ -51,7 +51,6 @@ def _measure(settings: Settings, steps: int, pictures=None) -> tuple[dict, Train
         "samples_per_second": rate,
         "seconds_per_step": seconds / steps,
         "epoch_seconds": epoch_seconds,
-        f"seconds_for_{EPOCHS}_epochs": EPOCHS * epoch_seconds,
         "fallbacks": [str(event) for event in trainer.events],
         **monitor.summary(),
     }
@@ -117,6 +116,9 @@ def run(
     model = weights.load_model(source)
     settings = Settings(data=data_folder, batch_size=batch_size, crop=crop)
     training, trainer = _measure(settings, steps)
+    in_float32 = _measure(replace(settings, amp=False), steps, trainer.pictures)[0]["epoch_seconds"]
+    share = settings.amp_share
+    training[f"seconds_for_{EPOCHS}_epochs"] = EPOCHS * (share * training["epoch_seconds"] + (1 - share) * in_float32)
     return {
         "gpu": trainer.precision.device.type == "cuda",
         "precision": str(trainer.precision),
@@ -145,7 +147,10 @@ def show(figures: dict, console: Console) -> None:
     facts.add_row("batch", f"{figures['batch_size']} pairs of {figures['crop']}x{figures['crop']}")
     facts.add_row("speed", f"{training['samples_per_second']:.2f} samples/s")
     facts.add_row(f"epoch of {figures['pictures']} pairs", f"{training['epoch_seconds']:.1f} s")
-    facts.add_row(f"{EPOCHS} epochs", f"{training[f'seconds_for_{EPOCHS}_epochs'] / 60:.1f} min")
+    facts.add_row(
+        f"{EPOCHS} epochs, the last {EPOCHS * (1 - Settings.amp_share):.0f} in float32",
+        f"{training[f'seconds_for_{EPOCHS}_epochs'] / 60:.1f} min",
+    )
     if training["utilisation_mean"] is not None:
         use = f"{training['utilisation_mean']:.0f} %"
         if training["utilisation_quartiles"]:

@@ -8,15 +8,13 @@ from .channel import NoiseShapedRounding
 from .flow import FlowConfig, StegoFlow
 from .precision import Precision
 
-# Where the cover is black or white there is room on one side only, so it is drawn in first: by four grey levels in
-# training. (As a learned parameter it goes to zero early in training, when the stego is far off anyway.)
+# Four grey levels. As a learned parameter it goes to zero early in training, when the stego is far off anyway.
 MARGIN = 4 / 127.5
-# Hiding looks how much room each place takes, so it starts with less.
-FIRST_MARGIN = 2 / 127.5
 
 
-def _draw_in(cover: Tensor, margin: float) -> Tensor:
-    return cover.clamp(-1 + margin, 1 - margin)
+def draw_in(cover: Tensor) -> Tensor:
+    """The cover with a margin to black and white, where there is room on one side only."""
+    return cover.clamp(-1 + MARGIN, 1 - MARGIN)
 
 
 def _surroundings(excess: Tensor) -> Tensor:
@@ -50,28 +48,25 @@ class StegoNetwork(nn.Module):
     def _pixels(self, subbands: Tensor) -> Tensor:
         return ilwt.from_subbands(subbands, self.config.levels, self.config.wavelet)
 
-    def _embed(self, cover: Tensor, secret: Tensor) -> Tensor:
+    def embed(self, cover: Tensor, secret: Tensor) -> Tensor:
+        """The stego that the flow wants: real-valued, and perhaps a little beyond -1..1."""
         stego, _, _ = self.flow(self._subbands(cover), self._subbands(secret))
         return self._pixels(stego)
 
-    def embed(self, cover: Tensor, secret: Tensor) -> Tensor:
-        """The stego that the flow wants: real-valued, and perhaps a little beyond -1..1.
+    def make_room(self, cover: Tensor, secret: Tensor) -> Tensor:
+        """The cover, drawn in from black and white as far as this secret needs.
 
-        What goes beyond is lost in the file, and reveal amplifies the loss. So, but for training, the flow runs again
-        where it does, with the cover drawn in there by as much.
+        What the stego has beyond -1..1 is lost in the file, and reveal amplifies the loss. So this embeds once to
+        look where that happens, and moves the cover there by as much.
         """
-        if self.training:
-            return self._embed(_draw_in(cover, MARGIN), secret)
-        cover = _draw_in(cover, FIRST_MARGIN)
-        stego = self._embed(cover, secret)
+        cover = draw_in(cover)
+        stego = self.embed(cover, secret)
         above, below = (stego - 1).clamp_min(0), (-1 - stego).clamp_min(0)
-        if not (above.any() or below.any()):
-            return stego
-        return self._embed(cover - _surroundings(above) + _surroundings(below), secret)
+        return cover - _surroundings(above) + _surroundings(below)
 
     def hide(self, cover: Tensor, secret: Tensor) -> Tensor:
-        """The stego as its file holds it: every sample one of 256 levels; gradients pass through."""
-        return self.rounding(self.embed(cover, secret))
+        """The stego as its file holds it: every sample one of 256 levels."""
+        return self.rounding(self.embed(self.make_room(cover, secret), secret))
 
     def reveal(self, stego: Tensor) -> Tensor:
         """The secret, not yet rounded."""
@@ -79,9 +74,6 @@ class StegoNetwork(nn.Module):
         return self._pixels(secret)
 
     def operations_per_megapixel(self) -> float:
-        """Multiplications and additions of one pass over a megapixel, each counted as one.
-
-        Reveal is one pass; hide is one, or two where the cover has black or white.
-        """
+        """Multiplications and additions to hide in a megapixel, each counted as one; reveal takes half of them."""
         feedback = self.rounding.feedback.numel() / 2  # the lower triangle
-        return 2e6 * (self.flow.weights_per_place() + feedback) / self.config.stride**2
+        return 2e6 * (2 * self.flow.weights_per_place() + feedback) / self.config.stride**2

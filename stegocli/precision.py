@@ -53,6 +53,9 @@ def choose(device: str | None = None, amp: bool = True) -> Precision:
         else float32.
     """
     where = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    if where.type == "cuda":
+        # Convolutions in float32 would take TensorFloat-32, which has no more digits than float16.
+        torch.backends.cudnn.allow_tf32 = False
     if not amp:
         return Precision(where, torch.float32)
     if where.type == "cuda":

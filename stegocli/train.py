@@ -19,7 +19,7 @@ from . import __version__, channel, data, fallback, image, losses, metrics, prec
 from .errors import StegoError
 from .fallback import Event
 from .flow import FlowConfig
-from .network import StegoNetwork
+from .network import StegoNetwork, draw_in
 from .optimizer import Muon
 
 log = logging.getLogger(__name__)
@@ -43,6 +43,8 @@ class Settings:
         batch_size: pairs in a step.
         crop: side of the random crops in pixels, rounded down to a multiple of the network's stride.
         amp: half precision for the subnets where the device gains from it.
+        amp_share: of the epochs in half precision; the last ones are in float32. Where secrets come back at 45 dB,
+            bfloat16's own errors, which the flow's inverse amplifies, are as large as those that are left.
         workers: loader processes for training; validation takes half as many.
         seed: decides the initial weights, the split and every crop.
         learning_rate: its highest value.
@@ -57,6 +59,7 @@ class Settings:
     batch_size: int = 2
     crop: int = 224
     amp: bool = True
+    amp_share: float = 0.8
     workers: int = 4
     seed: int = 0
     learning_rate: float = 1e-3
@@ -172,7 +175,7 @@ class Trainer:
         sums = torch.zeros(3, device=self.precision.device)
         for part_cover, part_secret in parts:
             c, s = self.to_device(part_cover), self.to_device(part_secret)
-            wanted = self.network.embed(c, s)
+            wanted = self.network.embed(draw_in(c), s)
             stego = self.network.rounding(wanted)
             revealed = self.network.reveal(stego)
             loss = losses.combine(c, wanted, stego, s, revealed, weighting)
@@ -269,12 +272,15 @@ class Trainer:
             return
         if not self.precision.is_mixed:
             raise StegoError("The loss stays infinite in float32: lower --learning-rate.")
+        self.leave_mixed_precision()
+        self.record("precision", "mixed precision off", f"{fallback.BAD_STEPS_BEFORE_FLOAT32} such steps in a row")
+
+    def leave_mixed_precision(self) -> None:
         self.precision = precision.choose(self.precision.device.type, amp=False)
         self.network.set_precision(self.precision)
         self.ema.set_precision(self.precision)
         self.scaler = torch.amp.GradScaler("cuda", enabled=False)
         self.bad_steps = 0
-        self.record("precision", "mixed precision off", f"{fallback.BAD_STEPS_BEFORE_FLOAT32} such steps in a row")
 
     def _drop_workers(self, error: RuntimeError) -> None:
         self.record("worker", "num_workers=0", fallback.first_line(error))
@@ -432,6 +438,8 @@ def train(settings: Settings, resume: bool = False, changed: set[str] = frozense
     display.start(trainer, epoch)
     kept_at = time.monotonic()
     while epoch < settings.epochs:
+        if epoch >= settings.amp_share * settings.epochs and trainer.precision.is_mixed:
+            trainer.leave_mixed_precision()
         for cover, secret in trainer.batches(epoch, batches_done):
             began = time.monotonic()
             figures = trainer.train_step(cover, secret)

@@ -146,10 +146,8 @@ def test_any_precision_hides_for_any_other(model):
             receiver.network.set_precision(revealer)
             found[hider.dtype, revealer.dtype] = metrics.psnr(secret, codec.reveal(receiver, stego))
             assert next(m for m in receiver.network.modules() if hasattr(m, "precision")).precision == revealer
-    for hider in (half, full):
-        assert abs(found[hider.dtype, half.dtype] - found[hider.dtype, full.dtype]) < 0.3
-    # Hiding in half precision has a price of its own; about 0.3 dB on Kodak.
-    assert found[full.dtype, full.dtype] - found[half.dtype, full.dtype] < 0.6
+    # Half precision is for looking only: what goes into the file and comes out of it is float32 on any machine.
+    assert max(found.values()) - min(found.values()) < 0.3
 
 
 # -- refusals: a sentence, and nothing written ------------------------------------------------------------------

@@ -22,6 +22,7 @@ def test_policy(monkeypatch, cuda, cuda_bf16, cpu_bf16, amp, expected):
     chosen = precision.choose(amp=amp)
     assert (chosen.device.type, chosen.dtype) == expected
     assert chosen.needs_scaler == (expected[1] == torch.float16)
+    assert not (cuda and torch.backends.cudnn.allow_tf32)
 
 
 def test_autocast_covers_convolutions_only_when_mixed():

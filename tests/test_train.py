@@ -156,9 +156,23 @@ def test_accumulation_gives_the_same_gradient(settings):
     trainer.micro_batch = 1
     trainer.train_step(*batch)
     parts = [p - b for p, b in zip(trainer.network.parameters(), before, strict=True)]
-    scale = max(float(w.abs().max()) for w in whole)
-    close = [float((a - b).abs().max()) < 0.05 * scale for a, b in zip(whole, parts, strict=True)]
+    scale = max(float(w.detach().abs().max()) for w in whole)
+    close = [float((a - b).detach().abs().max()) < 0.05 * scale for a, b in zip(whole, parts, strict=True)]
     assert scale > 0 and all(close)
+
+
+def test_the_last_fifth_of_a_mixed_run_is_in_float32(settings, monkeypatch):
+    monkeypatch.setattr(precision, "_cpu_has_bfloat16", lambda: True)
+    seen, one_step = [], Trainer._try_step
+
+    def watched(self, *batch):
+        seen.append(self.precision.is_mixed)
+        return one_step(self, *batch)
+
+    monkeypatch.setattr(Trainer, "_try_step", watched)
+    summary = train.train(replace(settings, amp=True, epochs=5))
+    assert seen == [True] * 12 + [False] * 3
+    assert summary["precision"] == "cpu float32" and summary["events"] == []
 
 
 # -- fault injection: each fallback -----------------------------------------------------------------------------
