@@ -14,8 +14,6 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 PEAK = 255.0
-# In grey levels. Rounding alone makes errors up to 0.5; a clamped sample hands on up to this much.
-LARGEST_ERROR = 4.0
 
 
 def from_bytes(pixels: Tensor) -> Tensor:
@@ -61,7 +59,7 @@ class NoiseShapedRounding(nn.Module):
             if not self.training:
                 rounded[:, i : i + 1].clamp_(0, PEAK)
             # Near black and white there are errors that no neighbour can make up for: don't let them pile up.
-            errors[:, i : i + 1] = (value - rounded[:, i : i + 1]).clamp(-LARGEST_ERROR, LARGEST_ERROR)
+            errors[:, i : i + 1] = (value - rounded[:, i : i + 1]).clamp(-1, 1)
         return rounded, errors
 
     def forward(self, x: Tensor) -> Tensor:
