@@ -26,13 +26,13 @@ PROCEDURAL_COUNT = 100
 # pure black and white are rare in photographs and common in what people hide.
 PROCEDURAL_EVERY = 10
 # Repeated by how hard they are to learn.
-_KINDS = ("gradient", "shapes", "shapes", "text", "text", "text", "texture", "noise")
+_KINDS = ("gradient", "shapes", "shapes", "text", "text", "text", "checks", "texture", "noise")
 # Decoding costs more than a training step, so decoded pictures are kept, up to this much over all workers.
 CACHE_BYTES = 2 * 1024**3
 
 
 def procedural(rng: np.random.Generator, size: int) -> np.ndarray:
-    """One made-up picture, uint8 (size, size, 3): a gradient, shapes, lettering, a texture or noise."""
+    """One made-up picture, uint8 (size, size, 3): a gradient, shapes, checks, lettering, a texture or noise."""
     kind = _KINDS[rng.integers(len(_KINDS))]
     dark, light = rng.integers(0, 256, (2, 3))
     if kind == "gradient":
@@ -48,6 +48,12 @@ def procedural(rng: np.random.Generator, size: int) -> np.ndarray:
             shape = (draw.ellipse, draw.rectangle)[rng.integers(2)]
             shape((*map(int, box[0]), *map(int, box[1])), fill=tuple(map(int, rng.integers(0, 256, 3))))
         return np.asarray(canvas)
+    if kind == "checks":
+        if rng.random() < 0.5:
+            dark, light = np.zeros(3), np.full(3, 255)
+        (row, column), cell = rng.integers(0, 32, 2), rng.integers(1, 17)
+        y, x = (np.mgrid[0:size, 0:size] + np.array([row, column])[:, None, None]) // cell
+        return np.where(((y + x) % 2)[..., None], dark, light).astype(np.uint8)
     if kind == "text":
         paper, ink = ((255, 255, 255), (0, 0, 0)) if rng.random() < 0.5 else ((24, 24, 28), (230, 230, 230))
         canvas = Image.new("RGB", (size, size), paper)
