@@ -116,9 +116,11 @@ def run(
     model = weights.load_model(source)
     settings = Settings(data=data_folder, batch_size=batch_size, crop=crop)
     training, trainer = _measure(settings, steps)
-    in_float32 = _measure(replace(settings, amp=False), steps, trainer.pictures)[0]["epoch_seconds"]
+    mixed = in_float32 = training["epoch_seconds"]
+    if trainer.precision.is_mixed:
+        in_float32 = _measure(replace(settings, amp=False), steps, trainer.pictures)[0]["epoch_seconds"]
     share = settings.amp_share
-    training[f"seconds_for_{EPOCHS}_epochs"] = EPOCHS * (share * training["epoch_seconds"] + (1 - share) * in_float32)
+    training[f"seconds_for_{EPOCHS}_epochs"] = EPOCHS * (share * mixed + (1 - share) * in_float32)
     return {
         "gpu": trainer.precision.device.type == "cuda",
         "precision": str(trainer.precision),

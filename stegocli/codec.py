@@ -75,10 +75,10 @@ def hide(model: Model, cover: np.ndarray, secret: np.ndarray) -> np.ndarray:
         raise ValueError(f"a secret of {width}x{height} does not fit a cover of {cover.shape[1]}x{cover.shape[0]}")
     stego = cover.copy()
     for place in _tiles(height, width, stride):
-        inner, outer = _tensor(model, secret[place]), _tensor(model, cover[place])
-        outer = model.network.make_room(outer, inner)
+        inner = _tensor(model, secret[place])
+        outer = model.network.make_room(_tensor(model, cover[place]), inner)
         with _full_precision(model):
-            stego[place] = _array(model.network.rounding(model.network.embed(outer, inner)))
+            stego[place] = _array(model.network.hide(outer, inner))
     return stego
 
 

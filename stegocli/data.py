@@ -16,7 +16,6 @@ import torch
 from PIL import Image, ImageDraw
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
-from torch.utils.data._utils import signal_handling
 
 from . import image
 from .errors import StegoError
@@ -239,6 +238,6 @@ def start(batches: DataLoader) -> Iterator:
     iterator = iter(batches)
     if hasattr(signal, "SIGCHLD") and threading.current_thread() is threading.main_thread():
         handler = signal.getsignal(signal.SIGCHLD)
-        if getattr(handler, "__module__", None) == signal_handling.__name__:
+        if (getattr(handler, "__module__", None) or "").startswith("torch.utils.data"):
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     return iterator

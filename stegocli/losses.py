@@ -60,7 +60,7 @@ def combine(
     Args:
         cover, secret, revealed: float, (batch, 3, height, width), range -1..1.
         wanted: the stego before rounding.
-        stego: the same as its file holds it.
+        stego: the same, rounded.
         weights: of the terms.
     """
     hide_error = (stego - cover) * (PEAK / 2)

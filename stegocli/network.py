@@ -61,8 +61,8 @@ class StegoNetwork(nn.Module):
         return cover - RETREAT * (stego - stego.clamp(-1, 1))
 
     def hide(self, cover: Tensor, secret: Tensor) -> Tensor:
-        """The stego as its file holds it: every sample one of 256 levels."""
-        return self.rounding(self.embed(self.make_room(cover, secret), secret))
+        """The stego as its file holds it, every sample one of 256 levels, for a cover that `make_room` gave."""
+        return self.rounding(self.embed(cover, secret))
 
     def reveal(self, stego: Tensor) -> Tensor:
         """The secret, not yet rounded."""

@@ -14,7 +14,7 @@ _ITERATIONS = 5
 
 
 def orthogonalise(matrices: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
-    """The nearest semi-orthogonal matrices, roughly: all singular values between 0.6 and 1.3.
+    """The nearest semi-orthogonal matrices, roughly: most singular values between 0.6 and 1.3.
 
     Args:
         matrices: (count, rows, columns).
@@ -46,14 +46,17 @@ class Muon(torch.optim.Optimizer):
         self.dtype = dtype
 
     @torch.no_grad()
-    def step(self, closure=None):
+    def step(self) -> None:
         for group in self.param_groups:
             shapes: dict[torch.Size, list[Tensor]] = {}
             for p in group["params"]:
                 if p.grad is not None:
                     shapes.setdefault(p.shape, []).append(p)
             for shape, params in shapes.items():
-                running = [self.state[p].setdefault("momentum", torch.zeros_like(p)) for p in params]
+                for p in params:
+                    if not self.state[p]:
+                        self.state[p]["momentum"] = torch.zeros_like(p)
+                running = [self.state[p]["momentum"] for p in params]
                 torch._foreach_mul_(running, group["momentum"])
                 torch._foreach_add_(running, [p.grad for p in params])
                 ahead = torch._foreach_add([p.grad for p in params], running, alpha=group["momentum"])

@@ -276,10 +276,12 @@ class Trainer:
         self.record("precision", "mixed precision off", f"{fallback.BAD_STEPS_BEFORE_FLOAT32} such steps in a row")
 
     def leave_mixed_precision(self) -> None:
+        """Go on in float32, as a run resumed from here does."""
         self.precision = precision.choose(self.precision.device.type, amp=False)
         self.network.set_precision(self.precision)
         self.ema.set_precision(self.precision)
         self.scaler = torch.amp.GradScaler("cuda", enabled=False)
+        self.optimizers[0].dtype = torch.float32
         self.bad_steps = 0
 
     def _drop_workers(self, error: RuntimeError) -> None:
@@ -323,7 +325,8 @@ class Trainer:
         """
         scores, shown = [], []
         for cover, secret in self._val_batches():
-            stego = self.ema.hide(self.to_device(cover), self.to_device(secret))
+            c, s = self.to_device(cover), self.to_device(secret)
+            stego = self.ema.hide(self.ema.make_room(c, s), s)
             revealed = self.ema.reveal(stego)
             four = [cover, channel.to_bytes(stego), secret, channel.to_bytes(revealed)]
             four = tuple(t[0].permute(1, 2, 0).cpu().numpy() for t in four)

@@ -27,7 +27,7 @@ class Model:
 
     Attributes:
         network: in evaluation mode on `precision.device`.
-        precision: device and type of the subnets.
+        precision: device, and type of the subnets where that costs nothing: in the look at the room in a cover.
         id: 4 bytes that identify the weights, stored in every stego.
         name: file name without its extension.
         card: recipe, figures and licence as the file holds them.
@@ -85,7 +85,7 @@ def load_model(source: str | Path | None = None, device: str | None = None, amp:
     Args:
         source: name of a shipped set, path of a .safetensors file, or None for the default set.
         device: ``cuda``, ``cpu`` or None for the best present.
-        amp: run the subnets in half precision where the device gains from it.
+        amp: half precision for that look where the device gains from it.
 
     Raises:
         StegoError: when the file is missing or not one of ours.

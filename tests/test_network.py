@@ -10,7 +10,7 @@ TINY = FlowConfig(levels=1, num_blocks=2, hidden_channels=8)
 def test_untrained_it_returns_the_cover():
     pixels = torch.randint(10, 246, (1, 3, 16, 16), dtype=torch.uint8)
     cover = channel.from_bytes(pixels)
-    assert torch.equal(channel.to_bytes(StegoNetwork(TINY).hide(cover, torch.zeros_like(cover))), pixels)
+    assert torch.equal(channel.to_bytes(StegoNetwork(TINY).eval().hide(cover, torch.zeros_like(cover))), pixels)
 
 
 def test_covers_are_drawn_in_at_black_and_white():

@@ -175,6 +175,25 @@ def test_the_last_fifth_of_a_mixed_run_is_in_float32(settings, monkeypatch):
     assert summary["precision"] == "cpu float32" and summary["events"] == []
 
 
+def test_a_run_killed_in_its_float32_part_resumes_to_the_same_result(settings, monkeypatch):
+    monkeypatch.setattr(precision, "_cpu_has_bfloat16", lambda: True)
+    mixed = replace(settings, amp=True, epochs=5)
+    train.train(mixed)
+    killed, one_step, done = replace(mixed, out=settings.out.parent / "killed"), Trainer.train_step, []
+
+    def dies(self, *batch):
+        if len(done) == 14:
+            raise KeyboardInterrupt
+        done.append(1)
+        return one_step(self, *batch)
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(Trainer, "train_step", dies)
+        train.train(killed)
+    train.train(killed, resume=True)
+    assert same(values(mixed.out / train.LAST), values(killed.out / train.LAST))
+
+
 # -- fault injection: each fallback -----------------------------------------------------------------------------
 
 
@@ -224,6 +243,17 @@ def test_other_errors_are_not_swallowed(settings, monkeypatch):
     failing(trainer, monkeypatch, 1, RuntimeError("size mismatch"))
     with pytest.raises(RuntimeError, match="size mismatch"):
         trainer.train_step(*uint8_batch())
+
+
+def test_gradients_that_overflow_under_a_scale_are_the_scalers_business(settings):
+    trainer = Trainer(settings)
+    trainer.scaler = torch.amp.GradScaler("cpu", init_scale=2.0**126)
+    before = {name: value.clone() for name, value in trainer.network.state_dict().items()}
+    assert trainer.train_step(*uint8_batch()) == {}
+    assert trainer.events == [] and trainer.step == 0 and trainer.scaler.get_scale() == 2.0**125
+    assert same(trainer.network.state_dict(), before)
+    trainer.scaler = torch.amp.GradScaler("cpu", init_scale=2.0**4)
+    assert trainer.train_step(*uint8_batch()) and not same(trainer.network.state_dict(), before)
 
 
 class Mortal(data.PairCrops):
