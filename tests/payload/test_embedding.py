@@ -186,7 +186,7 @@ def test_key_derivation_is_argon2id_as_documented(monkeypatch):
     assert (keys.PASSES, keys.MEMORY_KIB, keys.LANES) == (3, 65536, 4)
     derived = keys.derive("password", bytes(16))
     assert len({derived.order, derived.plan, derived.content, derived.picture}) == 4
-    assert keys == keys.derive("password", bytes(16)) != keys.derive("password", b"1" * 16)
+    assert derived == keys.derive("password", bytes(16)) != keys.derive("password", b"1" * 16)
 
 
 def test_an_empty_password_is_refused(tmp_path, pair):
