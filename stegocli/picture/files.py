@@ -146,7 +146,7 @@ def over_white(picture: Picture) -> np.ndarray:
     return (picture.rgb * alpha + 255 * (1 - alpha)).round().astype(np.uint8)
 
 
-def check_output(path: str | Path, inputs: tuple[Path, ...] = ()) -> Path:
+def check_output(path: str | Path, inputs: tuple[Path, ...] = (), force: bool = False) -> Path:
     """Refuse, before any work is done, a name that a lossless picture can't be written to.
 
     Raises:
@@ -159,11 +159,11 @@ def check_output(path: str | Path, inputs: tuple[Path, ...] = ()) -> Path:
             f"{path} can't be written as {what}: the picture must be stored without loss, so end the name in "
             ".png, .tif, .webp or .bmp."
         )
-    check_place(path, inputs)
+    check_place(path, inputs, force)
     return path
 
 
-def check_place(path: Path, inputs: tuple[Path, ...] = ()) -> None:
+def check_place(path: Path, inputs: tuple[Path, ...] = (), force: bool = False) -> None:
     """Refuse a folder, a missing folder, and a name that is one of the `inputs`.
 
     Raises:
@@ -200,7 +200,7 @@ def write_beside(path: Path, content: bytes) -> None:
             os.unlink(temporary)
 
 
-def write(path: str | Path, picture: Picture) -> None:
+def write(path: str | Path, picture: Picture, check=None) -> None:
     """Store a picture without loss; grey pictures as grey.
 
     Raises:
@@ -227,3 +227,7 @@ def resize(rgb: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     if (rgb.shape[1], rgb.shape[0]) == size:
         return rgb
     return np.asarray(Image.fromarray(rgb).resize(size, Image.LANCZOS))
+
+
+def is_picture(path: Path) -> bool:
+    return path.suffix.lower() in READABLE
