@@ -1,0 +1,1 @@
+"""Pictures as files and arrays: read and written, laid out, compared, looked at."""
