@@ -1,19 +1,19 @@
-"""How a secret of any size fills the frame of a cover: resampled in the DCT domain, cut and laid, and back.
+"""How a secret of any size fills the frame of a cover: stretched by way of its spectrum, cut and laid, and back.
 
-Three steps, all computed from the two sizes and the stride, so that a stego need not say more than the secret's size:
+Two steps, computed from the two sizes and the stride alone, so that a stego need not say more than the secret's size:
 
-1. The secret is resampled to a size that fills the frame. Its DCT (type II, one axis after the other) is padded with
-   zeros or cut off. Padding makes a scaled isometry, so that the way back by the same function is exact, is the
-   least-squares inverse, and leaves of white noise only the share that the secret has of the frame's pixels. Cutting
-   off is the orthogonal projection: a secret a few pixels too wide loses its highest frequencies alone, where a
-   resampling kernel blurs everywhere.
-2. It is cut as in Euclid's algorithm: as much as fits the width (or height) of the room, then the rest into the rest
-   of the room, turned over its diagonal where that fits better. Since the picture has no more pixels than the room,
-   neither has any rest, and all fits whatever the sizes.
-3. Room left over continues the last piece as in a mirror.
+1. The secret gets a size that fills the frame well, through its orthonormal cosine transform (DCT-II). The new
+   spectrum takes up the old, padded with zeros. Frequencies that it lacks (it is narrower, or less high) are put where
+   the old one has none, low ones first. So a secret with no more pixels comes back exactly, and of white noise the
+   way back leaves only the share that the secret has of the frame's pixels: the least that any linear way can leave.
+   A secret with more pixels gives up its highest frequencies, first a corner where both are high, which holds least.
+2. It is cut into whole tiles as in Euclid's algorithm: as much as fits the width (or height) of the room, then the
+   rest into the rest of the room, turned over its diagonal where that fits better. Since the picture has no more
+   pixels than the room, neither has any rest, and all fits whatever the sizes. What is left over mirrors the last
+   piece.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from math import isqrt
@@ -22,15 +22,19 @@ import numpy as np
 
 Size = tuple[int, int]
 
-# What the choice of a layout weighs, in millionths of the noise that the network leaves in a picture.
+# What the choice of a layout weighs, against the noise that the network leaves of a secret, in millionths of it.
+# Measured on photographs, the cover's loss included. A tile's length of seam costs the noise of so many tiles:
 UNIT = 1_000_000
-# A picture cut down to the share s of its width loses LOSS * (1 / s - 1): detail falls off as 1 / frequency**2.
-LOSS = 8
-# A seam adds the noise of so many tiles for each tile of its length: between tiles, and through them.
-SEAMS = 2, 3
+SEAM = 2
+# Frequencies put elsewhere make the frame busier: times the share by which a side exceeds the frame's, in tenths.
+MOVED = 8
+# Room left over costs a secret that would fit anyhow its share of the noise, and one that does not, detail.
+EMPTY, MISSED = 1, 4
 # How far from the even scale to look for better fitting sizes, in tiles.
 REACH = 200
-# Samples that are resampled at a time: memory for the steps between stays below some tens of megabytes.
+# A secret with more pixels than its room keeps a band of this many percent of the room, less a corner.
+BAND = 105
+# Samples that are transformed at a time: the steps between stay below some tens of megabytes.
 CHUNK = 1 << 20
 
 
@@ -71,24 +75,32 @@ class Piece:
 
 @dataclass(frozen=True)
 class Layout:
-    """Where each part of a secret lies in a cover; all sizes are (width, height) in pixels.
+    """Where each part of a secret lies in a cover; all sizes are (width, height).
 
     Attributes:
-        secret: the secret's own size.
-        frame: the part of the cover that carries it, from the top left corner.
+        secret: the secret's own size in pixels.
+        frame: the part of the cover that carries it, in pixels, from the top left corner.
         scaled: the secret's size in the frame, before it is cut.
-        pieces: its parts, the last beside the room left over.
+        band: how many of the secret's lowest frequencies are kept.
+        corner: how many of the highest of those are left out where both are that high.
+        pieces: the parts of the scaled secret, the last one beside the room left over.
     """
 
     secret: Size
     frame: Size
     scaled: Size
+    band: Size
+    corner: Size
     pieces: tuple[Piece, ...]
 
     @property
     def kept(self) -> float:
         """Share of the secret's frequencies that come back: 1 unless it has more pixels than the frame."""
-        return float(np.prod([min(1, scaled / own) for scaled, own in zip(self.scaled, self.secret, strict=True)]))
+        return (_area(self.band) - _area(self.corner)) / _area(self.secret)
+
+
+def _area(size: Size) -> int:
+    return size[0] * size[1]
 
 
 def frame_size(width: int, height: int, stride: int) -> Size:
@@ -100,7 +112,7 @@ def frame_size(width: int, height: int, stride: int) -> Size:
 
 
 def _cut(size: Size, room: Size) -> Iterator[Piece]:
-    """Lay a picture with no more pixels than the room into it, piece by piece."""
+    """Lay a picture with no more pixels than the room into it, piece by piece: Euclid's algorithm on rectangles."""
     (width, height), (room_width, room_height) = size, room
     left = top = x = y = 0
     while width and height:
@@ -125,36 +137,49 @@ def _cut(size: Size, room: Size) -> Iterator[Piece]:
             x, room_width = x + laid_width, room_width - laid_width
 
 
+def _shrunk(size: Size, pixels: int) -> Size:
+    """A size of the same shape with at most so many pixels; the same if it has no more."""
+    width, height = size
+    if width * height <= pixels:
+        return size
+    if width < height:
+        return _shrunk((height, width), pixels)[::-1]
+    short = max(1, isqrt(pixels * height // width))
+    return min(width, pixels // short), short
+
+
+def _corner(band: Size, pixels: int) -> Size:
+    """The corner to leave out of a band so that no more than so many frequencies remain."""
+    excess = _area(band) - pixels
+    if excess <= 0:
+        return 0, 0
+    # Shaped like the band, but never so high that it does not fit.
+    across = min(band[0], max(isqrt(excess * band[0] // band[1]) + 1, -(-excess // band[1])))
+    return across, -(-excess // across)
+
+
 def _cost(secret: Size, scaled: Size, frame: Size, stride: int, limit: int) -> int:
-    """The noise and loss to expect of a resampled size, in millionths of the noise at equal size; above limit, any."""
-    area = frame[0] * frame[1]
-    lost = sum(max(0, UNIT * (own - now) // now) for own, now in zip(secret, scaled, strict=True))
-    cost = LOSS * lost + UNIT * (area - scaled[0] * scaled[1]) // area
-    previous = None
+    """Noise and loss to expect of a scaled size, in millionths of the noise at equal size; if over limit, any such."""
+    area = _area(frame)
+    band = _shrunk(secret, _area(scaled) * BAND // 100)
+    moved = sum(max(0, wanted - there) * UNIT // there for wanted, there in zip(band, scaled, strict=True))
+    empty = UNIT * (area - _area(scaled)) // area
+    cost = moved * MOVED // 10 + empty * (EMPTY if _area(secret) <= area else MISSED)
+    border = 0
     for piece in _cut(scaled, frame):
+        cost += SEAM * UNIT * border * stride // area
         if cost > limit:
             break
-        if previous is not None:
-            border = previous.laid[0] if piece.x == previous.x else previous.laid[1]
-            cost += SEAMS[bool(piece.x % stride or piece.y % stride)] * UNIT * border * stride // area
-        previous = piece
+        border = max(piece.laid)
     return cost
 
 
 def _sizes(secret: Size, frame: Size, stride: int) -> Iterator[Size]:
-    """Sizes that a secret may be resampled to, none with more pixels than the frame."""
-    width, height = secret
-    area = frame[0] * frame[1]
+    """Sizes of whole tiles, none with more pixels than the frame, about the secret's shape or the frame's."""
     yield frame
     yield frame[::-1]
-    if width * height <= area:
-        yield secret
-    if width <= area:
-        yield width, area // width
-    if height <= area:
-        yield area // height, height
-    tiles = area // stride**2
-    even = isqrt(tiles * width // height)
+    tiles = _area(frame) // stride**2
+    even = isqrt(tiles * secret[0] // secret[1])
     for columns in range(max(1, even - REACH), min(tiles, even + REACH) + 1):
         yield columns * stride, tiles // columns * stride
 
@@ -163,29 +188,31 @@ def _sizes(secret: Size, frame: Size, stride: int) -> Iterator[Size]:
 def plan(cover: Size, secret: Size, stride: int) -> Layout:
     """The layout that promises most for a secret in a cover; integer arithmetic, so the same on every machine.
 
+    Part of the file format: reveal must lay out as hide did.
+
     Args:
         cover: (width, height), each at least the stride.
         secret: (width, height), each at least 1.
         stride: the network works on frames of multiples of it.
 
     Raises:
-        ValueError: when the cover is smaller than one tile or a size is not positive.
+        ValueError: when the cover is smaller than one tile or the secret has no pixels.
     """
     frame = frame_size(*cover, stride)
     if min(*frame, *secret) < 1:
         raise ValueError(f"no room for {secret[0]}x{secret[1]} in {cover[0]}x{cover[1]}")
-    fits = secret[0] * secret[1] <= frame[0] * frame[1]
-    best, least = None, None
+    best, least = frame, _cost(secret, frame, frame, stride, 1 << 62)
     for scaled in _sizes(secret, frame, stride):
-        if fits and (scaled[0] < secret[0] or scaled[1] < secret[1]):
+        if _area(scaled) < _area(secret) <= _area(frame):  # what fits must come back whole
             continue
-        cost = _cost(secret, scaled, frame, stride, least if least is not None else 1 << 62)
-        if least is None or cost < least:
+        cost = _cost(secret, scaled, frame, stride, least)
+        if cost < least:
             best, least = scaled, cost
-    return Layout(secret, frame, best, tuple(_cut(best, frame)))
+    band = _shrunk(secret, _area(best) * BAND // 100)
+    return Layout(secret, frame, best, band, _corner(band, _area(best)), tuple(_cut(best, frame)))
 
 
-# -- resampling -------------------------------------------------------------------------------------------------
+# -- the transform ----------------------------------------------------------------------------------------------
 
 
 def _order(size: int) -> np.ndarray:
@@ -193,50 +220,112 @@ def _order(size: int) -> np.ndarray:
     return np.concatenate([np.arange(0, size, 2), np.arange(1, size, 2)[::-1]])
 
 
-def _turns(size: int) -> np.ndarray:
-    return np.exp(-0.5j * np.pi / size * np.arange(size // 2 + 1)).astype(np.complex64)
+def _twiddles(size: int) -> np.ndarray:
+    """Turns, and the scale that makes the DCT orthonormal."""
+    turns = np.exp(-0.5j * np.pi / size * np.arange(size // 2 + 1)) * np.sqrt(2 / size)
+    turns[0] /= np.sqrt(2)
+    return turns.astype(np.complex64)
 
 
-def _resample_last(x: np.ndarray, size: int) -> np.ndarray:
-    """Resample the last axis by its DCT, with the order and the twiddle factors of Makhoul's fast transform."""
-    own = x.shape[-1]
-    half = own // 2 + 1
-    spectrum = np.fft.rfft(x[..., _order(own)]) * _turns(own)
-    dct = np.zeros((*x.shape[:-1], max(own, size) + 1), np.float32)
-    dct[..., own : own - half : -1] = -spectrum.imag
-    dct[..., :half] = spectrum.real
-    dct[..., min(own, size) :] = 0
+def _dct(x: np.ndarray) -> np.ndarray:
+    """Orthonormal DCT-II of the last axis, by a real FFT of the same length."""
+    size = x.shape[-1]
+    spectrum = np.fft.rfft(x[..., _order(size)]) * _twiddles(size)
+    y = np.empty(x.shape, np.float32)
     half = size // 2 + 1
-    spectrum = dct[..., :half] - 1j * dct[..., size : size - half : -1]
-    y = np.empty((*x.shape[:-1], size), np.float32)
-    y[..., _order(size)] = np.fft.irfft(spectrum * (_turns(size).conj() * (size / own)), size)
+    y[..., half:] = -spectrum.imag[..., (size - 1) // 2 : 0 : -1]
+    y[..., :half] = spectrum.real
     return y
 
 
-def _resample_rows(x: np.ndarray, width: int) -> np.ndarray:
-    """(height, own width, channels) to (height, width, channels)."""
-    if x.shape[1] == width:
-        return x
-    y = np.empty((x.shape[0], width, x.shape[2]), np.float32)
-    rows = max(1, CHUNK // (max(x.shape[1], width) * x.shape[2]))
-    for start in range(0, len(x), rows):
-        part = np.ascontiguousarray(x[start : start + rows].swapaxes(1, 2), np.float32)
-        y[start : start + rows] = _resample_last(part, width).swapaxes(1, 2)
-    return y
+def _inverse_dct(y: np.ndarray) -> np.ndarray:
+    """The orthonormal inverse of `_dct`."""
+    size = y.shape[-1]
+    half = size // 2 + 1
+    spectrum = y[..., :half].astype(np.complex64)
+    spectrum.imag[..., 1:] = -y[..., size - 1 : size - half : -1]
+    twiddles = _twiddles(size)
+    x = np.empty(y.shape, np.float32)
+    x[..., _order(size)] = np.fft.irfft(spectrum * (twiddles.conj() / np.abs(twiddles) ** 2), size)
+    return x
 
 
-def resample(x: np.ndarray, size: Size) -> np.ndarray:
-    """Resample a picture through its DCT: exact there and back where it grows, a projection where it shrinks.
+def _along(transform: Callable[[np.ndarray], np.ndarray], x: np.ndarray, axis: int) -> np.ndarray:
+    """Transform a picture of (height, width, channels) along its axis 0 or 1, in place and some rows at a time."""
+    rows = np.moveaxis(x, axis, -1)
+    step = max(1, CHUNK // (rows.shape[1] * rows.shape[2]))
+    for start in range(0, len(rows), step):
+        part = rows[start : start + step]
+        part[:] = transform(np.ascontiguousarray(part))
+    return x
 
-    Args:
-        x: float32, (height, width, channels), any range.
-        size: (width, height) wanted.
 
-    Returns:
-        float32, (height, width, channels); constants stay what they are.
-    """
-    x = _resample_rows(x, size[0])
-    return _resample_rows(x.swapaxes(0, 1), size[1]).swapaxes(0, 1)
+# -- the secret's spectrum in the scaled one --------------------------------------------------------------------
+
+
+def _lowest_first(free: np.ndarray) -> np.ndarray:
+    """Flat indices of the true places, by the product of their two frequencies: about from strong to weak."""
+    places = np.flatnonzero(free)
+    rows, columns = np.divmod(places, free.shape[1])
+    return places[np.argsort((rows + 1) * (columns + 1), kind="stable")]
+
+
+def _moves(layout: Layout) -> tuple[np.ndarray, np.ndarray]:
+    """Flat indices, in the band and in the scaled spectrum, of the frequencies that lie elsewhere."""
+    kept = np.ones(layout.band[::-1], bool)
+    kept[_outer(layout.band, layout.corner)] = False
+    free = np.ones(layout.scaled[::-1], bool)
+    common = _common(layout)
+    free[common] = ~kept[common]
+    kept[common] = False
+    moved = _lowest_first(kept) if kept.any() else np.empty(0, np.int64)
+    return moved, _lowest_first(free)[: len(moved)] if len(moved) else moved
+
+
+def _common(layout: Layout) -> tuple[slice, slice]:
+    """Rows and columns that the band and the scaled spectrum both have."""
+    return slice(min(layout.band[1], layout.scaled[1])), slice(min(layout.band[0], layout.scaled[0]))
+
+
+def _outer(size: Size, corner: Size) -> tuple[slice, slice]:
+    """Rows and columns of a corner at the highest frequencies."""
+    return slice(size[1] - corner[1], size[1]), slice(size[0] - corner[0], size[0])
+
+
+def _rescaled(x: np.ndarray, size: Size, change: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+    """To the spectrum, through `change` and back from a spectrum of the given size; constants stay what they are."""
+    gain = np.float32(np.sqrt(_area(size) / (x.shape[0] * x.shape[1])))
+    spectrum = _along(_dct, _along(_dct, np.array(x, np.float32, order="C"), 1), 0)
+    changed = change(spectrum)
+    changed *= gain
+    return _along(_inverse_dct, _along(_inverse_dct, changed, 0), 1)
+
+
+def _to_scaled(secret: np.ndarray, layout: Layout) -> np.ndarray:
+    def change(spectrum: np.ndarray) -> np.ndarray:
+        band = np.ascontiguousarray(spectrum[: layout.band[1], : layout.band[0]])
+        band[_outer(layout.band, layout.corner)] = 0
+        scaled = np.zeros((*layout.scaled[::-1], band.shape[2]), np.float32)
+        scaled[_common(layout)] = band[_common(layout)]
+        sources, places = _moves(layout)
+        scaled.reshape(-1, band.shape[2])[places] = band.reshape(-1, band.shape[2])[sources]
+        return scaled
+
+    return secret if layout.scaled == layout.secret else _rescaled(secret, layout.scaled, change)
+
+
+def _from_scaled(scaled: np.ndarray, layout: Layout) -> np.ndarray:
+    def change(spectrum: np.ndarray) -> np.ndarray:
+        band = np.zeros((*layout.band[::-1], spectrum.shape[2]), np.float32)
+        band[_common(layout)] = spectrum[_common(layout)]
+        sources, places = _moves(layout)
+        band.reshape(-1, spectrum.shape[2])[sources] = spectrum.reshape(-1, spectrum.shape[2])[places]
+        band[_outer(layout.band, layout.corner)] = 0
+        secret = np.zeros((*layout.secret[::-1], spectrum.shape[2]), np.float32)
+        secret[: layout.band[1], : layout.band[0]] = band
+        return secret
+
+    return scaled if layout.scaled == layout.secret else _rescaled(scaled, layout.secret, change)
 
 
 # -- laying and taking ------------------------------------------------------------------------------------------
@@ -253,7 +342,7 @@ def lay(secret: np.ndarray, layout: Layout) -> np.ndarray:
     """
     if secret.shape[1::-1] != layout.secret:
         raise ValueError(f"a layout for {layout.secret} does not take {secret.shape[1::-1]}")
-    scaled = resample(secret, layout.scaled)
+    scaled = _to_scaled(np.asarray(secret, np.float32), layout)
     width, height = layout.frame
     frame = np.empty((height, width, secret.shape[2]), np.float32)
     for piece in layout.pieces:
@@ -281,4 +370,4 @@ def take(frame: np.ndarray, layout: Layout) -> np.ndarray:
     scaled = np.empty((height, width, frame.shape[2]), np.float32)
     for piece in layout.pieces:
         piece.source(scaled)[:] = piece.place(frame)
-    return resample(scaled, layout.secret)
+    return _from_scaled(scaled, layout)
