@@ -34,6 +34,8 @@ EMPTY, MISSED = 1, 4
 REACH = 200
 # A secret with more pixels than its room keeps a band of this many percent of the room, less a corner.
 BAND = 105
+# Of a band cut off that way, so much at its end fades out, or edges would be seen to ring far into the sky.
+FADE = 0.15
 # Samples that are transformed at a time: the steps between stay below some tens of megabytes.
 CHUNK = 1 << 20
 
@@ -301,6 +303,13 @@ def _rescaled(x: np.ndarray, size: Size, change: Callable[[np.ndarray], np.ndarr
     return _along(_inverse_dct, _along(_inverse_dct, changed, 0), 1)
 
 
+def _fade(band: int, own: int) -> np.ndarray:
+    """Weights of a band's frequencies: all 1 where nothing was cut off, and falling to 0 at the end where much was."""
+    share = min(FADE, ((own - band) / own) ** 2)
+    beyond = np.clip(np.arange(band) - band * (1 - share), 0, None) / max(1, band * share)
+    return (0.5 + 0.5 * np.cos(np.pi * np.minimum(beyond, 1))).astype(np.float32)
+
+
 def _to_scaled(secret: np.ndarray, layout: Layout) -> np.ndarray:
     def change(spectrum: np.ndarray) -> np.ndarray:
         band = np.ascontiguousarray(spectrum[: layout.band[1], : layout.band[0]])
@@ -321,6 +330,8 @@ def _from_scaled(scaled: np.ndarray, layout: Layout) -> np.ndarray:
         sources, places = _moves(layout)
         band.reshape(-1, spectrum.shape[2])[sources] = spectrum.reshape(-1, spectrum.shape[2])[places]
         band[_outer(layout.band, layout.corner)] = 0
+        across, along = (_fade(*sides) for sides in zip(layout.band, layout.secret, strict=True))
+        band *= along[:, None, None] * across[:, None]
         secret = np.zeros((*layout.secret[::-1], spectrum.shape[2]), np.float32)
         secret[: layout.band[1], : layout.band[0]] = band
         return secret
@@ -356,7 +367,9 @@ def lay(secret: np.ndarray, layout: Layout) -> np.ndarray:
 
 
 def take(frame: np.ndarray, layout: Layout) -> np.ndarray:
-    """The secret out of a frame that `lay` made and the network brought back: the least-squares inverse of `lay`.
+    """The secret out of a frame that `lay` made and the network brought back.
+
+    The least-squares inverse of `lay`; of a secret that was shrunk, the highest frequencies left fade out.
 
     Args:
         frame: float32, (frame height, frame width, 3) as in the layout.

@@ -68,8 +68,6 @@ def test_any_sizes():
         assert frame.shape == (cover[1] // 4 * 4, cover[0] // 4 * 4, 3)
         found = layout.take(frame, laid_out)
         assert found.shape == secret.shape
-        # What was kept once is kept for good.
-        np.testing.assert_allclose(layout.take(layout.lay(found, laid_out), laid_out), found, atol=2e-5)
         if size[0] * size[1] <= frame.shape[0] * frame.shape[1]:
             exact += 1
             assert laid_out.kept == 1
