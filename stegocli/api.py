@@ -9,6 +9,7 @@ import numpy as np
 from . import methods
 from .errors import StegoError
 from .methods.base import COVER_PSNR, Cover, Found, Hiding, ModelLike, Options, Progress, Secret, Stego, unseen
+from .payload import codings
 from .picture import files, metrics
 from .picture.files import Picture
 from .picture.metrics import Comparison, Score
@@ -113,6 +114,7 @@ def hide(
             f"{seen.path} is only {seen.picture.size[0]}x{seen.picture.size[1]}: "
             f"a cover needs {SMALLEST_SIDE}x{SMALLEST_SIDE} pixels or more."
         )
+    files.check_holds(output, seen.picture)
     file = Secret(inputs[1])
     word = password() if callable(password) else password
     if word == "":
@@ -132,7 +134,12 @@ def hide(
 
 def _write(output: Path, stego: np.ndarray, cover: Picture) -> None:
     """Write the stego; a file that does not read back as it was meant never gets its name."""
-    files.write(output, Picture(stego, cover.alpha, cover.icc), lambda written: np.array_equal(written, stego))
+
+    def check(written: np.ndarray) -> None:
+        if not np.array_equal(written, stego):
+            raise StegoError(f"{output} does not read back as it was written: use .png.")
+
+    files.write(output, Picture(stego, cover.alpha, cover.icc), check)
 
 
 def _told(output: Path, cover: Cover, hiding: Hiding, report: Path | None) -> Hidden:
@@ -219,7 +226,7 @@ def reveal(
         files.write(files.check_output(target, (seen.path,), force), found.secret)
         return Revealed(target, found.secret.size, found.words, found.notes)
     files.check_place(target, (seen.path,), force)
-    return _write_file(seen.path, target, found.extension, found.secret)
+    return _write_file(seen.path, target, found.extension, found.secret, found.words)
 
 
 def _found(stego: Stego, options: Options, password: str | Callable[[], str | None] | None) -> Found:
@@ -249,7 +256,7 @@ def _found(stego: Stego, options: Options, password: str | Callable[[], str | No
     )
 
 
-def _write_file(stego: Path, target: Path, extension: str, content: bytes) -> Revealed:
+def _write_file(stego: Path, target: Path, extension: str, content: bytes, words: str) -> Revealed:
     """Write a file's own bytes; a picture may be asked for in another lossless format."""
     try:
         picture = files.read(target, content=content) if extension in files.READABLE else None
@@ -258,7 +265,8 @@ def _write_file(stego: Path, target: Path, extension: str, content: bytes) -> Re
     if target.suffix.lower() == extension:
         files.write_beside(target, content)
     elif picture is not None:
-        files.write(files.check_output(target, (stego,), force=True), picture)
+        words = codings.SAME_PIXELS
+        files.write(files.check_output(target, (stego,)), picture)
     else:
         raise StegoError(f"{stego} holds a {extension or 'file without extension'}: name the output so, not {target}.")
-    return Revealed(target, picture.size if picture else None, "bit for bit")
+    return Revealed(target, picture.size if picture else None, words)

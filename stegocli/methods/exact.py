@@ -52,7 +52,8 @@ class Exact:
         stego = Stego(cover.path, rgb)
         if _content(stego, options.password) != packed.content:
             raise StegoError(f"{secret.path} does not come back from {cover.path}: please report this.")
-        words = f"{packed.coding}; {len(packed.content):,} of {holds:,} bytes" + (", encrypted" if private else "")
+        words = f"{packed.coding}; {packed.fidelity}; {len(packed.content):,} of {holds:,} bytes"
+        words += ", encrypted" if private else ""
         if packed.picture is None:
             return Hiding(rgb, words)
         return Hiding(rgb, words, secret.picture.rgb, packed.picture.rgb)
@@ -63,7 +64,7 @@ class Exact:
             return None
         options.progress("decoding", 0.0)
         extension, secret = codings.unpack(content)
-        return Found(secret, extension, "bit for bit" if content[0] <= codings.WEBP else "fitted")
+        return Found(secret, extension, codings.fidelity(content, secret))
 
 
 def _content(stego: Stego, password: str | None) -> bytes | None:
