@@ -49,7 +49,7 @@ def _energy_of_blocks(error: Tensor) -> Tensor:
         return mean
     blocks = F.avg_pool2d(error.square().mean(1, keepdim=True), BLOCK)
     # The small constant: the gradient of a root at zero is infinite.
-    gathered = (blocks.square().mean((1, 2, 3)) + 1e-12).sqrt()
+    gathered = (blocks.square().mean((1, 2, 3)) + 1e-16).sqrt()
     return (1 - GATHERED) * mean + GATHERED * gathered
 
 
