@@ -6,13 +6,14 @@ from pathlib import Path
 
 import numpy as np
 
-from . import codec, header, image, metrics, payload, trellis, weights
-from . import exact as embedding
 from .errors import StegoError
-from .header import ExactHeader, FlowHeader
-from .image import Picture
-from .metrics import Comparison, Score
-from .weights import Model
+from .flow import tiles, weights
+from .flow.weights import Model
+from .payload import codings, embedding, header, trellis
+from .payload.header import ExactHeader, FlowHeader
+from .picture import files, metrics
+from .picture.files import Picture
+from .picture.metrics import Comparison, Score
 
 SMALLEST_SIDE = 16
 COVER_PSNR = 40.0
@@ -84,7 +85,7 @@ def hide(
     the figures are the receiver's.
 
     Args:
-        cover: any format that `image.read` takes, from 16x16.
+        cover: any format that `files.read` takes, from 16x16.
         secret: such a picture, or any file.
         output: ends in .png, .tif, .webp or .bmp.
         model: for the network: a loaded model, the name of a shipped set, a weights file, or None for the default.
@@ -97,8 +98,8 @@ def hide(
         StegoError: with a sentence for the user; nothing is written then.
     """
     cover_path, secret_path = Path(cover), Path(secret)
-    output = image.check_output(output, (cover_path, secret_path))
-    cover_picture = image.read(cover_path)
+    output = files.check_output(output, (cover_path, secret_path))
+    cover_picture = files.read(cover_path)
     if min(cover_picture.size) < SMALLEST_SIDE:
         raise StegoError(
             f"{cover_path} is only {cover_picture.size[0]}x{cover_picture.size[1]}: "
@@ -106,15 +107,15 @@ def hide(
         )
     if password == "":
         raise StegoError("The password is empty: give one, or leave --password out.")
-    if exact or fit or password is not None or secret_path.suffix.lower() not in image.READABLE:
+    if exact or fit or password is not None or secret_path.suffix.lower() not in files.READABLE:
         return _hide_bytes(cover_path, cover_picture, secret_path, output, password, fit, cover_psnr)
     return _hide_by_flow(cover_path, cover_picture, secret_path, output, model)
 
 
 def _write_and_read(output: Path, stego: np.ndarray, cover: Picture) -> np.ndarray:
     """Write the stego and read it back; no file is left that does not hold what it should."""
-    image.write(output, Picture(stego, cover.alpha, cover.icc))
-    written = image.read(output).rgb
+    files.write(output, Picture(stego, cover.alpha, cover.icc))
+    written = files.read(output).rgb
     if not np.array_equal(written, stego):
         output.unlink()
         raise StegoError(f"{output} did not read back as it was written: use .png.")
@@ -136,15 +137,15 @@ def _loaded(model: ModelLike) -> Model:
 
 
 def _hide_by_flow(cover_path: Path, cover: Picture, secret_path: Path, output: Path, model: ModelLike) -> Hidden:
-    secret = image.read(secret_path, srgb=True)
+    secret = files.read(secret_path, srgb=True)
     notes = list(_notes(cover_path, cover, secret_path, secret))
     model = _loaded(model)
-    secret_rgb = image.over_white(secret)
-    frame = codec.frame_size(*cover.size, model.network.config.stride)
-    stego = codec.hide(model, cover.rgb, image.resize(secret_rgb, frame))
+    secret_rgb = files.over_white(secret)
+    frame = tiles.frame_size(*cover.size, model.network.config.stride)
+    stego = tiles.hide(model, cover.rgb, files.resize(secret_rgb, frame))
     found = FlowHeader(model.id, *secret.size, grey=secret.grey)
     written = _write_and_read(output, header.embed(stego, found), cover)
-    revealed = _own_size(codec.reveal(model, written), found)
+    revealed = _own_size(tiles.reveal(model, written), found)
     compared = metrics.compare(cover.rgb, written), metrics.compare(secret_rgb, revealed)
     if min(c.psnr for c in compared) < POOR_PSNR:
         notes.append(f"{cover_path} and {secret_path} are hard for the network: --fit does better with such pictures.")
@@ -152,7 +153,7 @@ def _hide_by_flow(cover_path: Path, cover: Picture, secret_path: Path, output: P
 
 
 def _own_size(frame: np.ndarray, found: FlowHeader) -> np.ndarray:
-    secret = image.resize(frame, (found.width, found.height))
+    secret = files.resize(frame, (found.width, found.height))
     if found.grey:
         secret = np.repeat(secret.mean(-1, keepdims=True).round().astype(np.uint8), 3, -1)
     return secret
@@ -199,7 +200,7 @@ def _hide_bytes(
 ) -> Hidden:
     private = password is not None
     budget = _budget(cover.rgb.size, private, cover_psnr)
-    hidden = payload.fitted(secret_path, budget) if fit else payload.exact(secret_path)
+    hidden = codings.fitted(secret_path, budget) if fit else codings.exact(secret_path)
     while True:
         if len(hidden.content) > budget:
             raise StegoError(
@@ -215,7 +216,7 @@ def _hide_bytes(
         # Black and white leave only one way to go, so such covers change more than others.
         budget = int(budget * 10 ** ((reached - cover_psnr) / 40) * 0.98)
         if fit:
-            hidden = payload.fitted(secret_path, budget)
+            hidden = codings.fitted(secret_path, budget)
     written = _write_and_read(output, stego, cover)
     if private:
         content = embedding.extract_private(written, password)
@@ -228,7 +229,7 @@ def _hide_bytes(
     seen = hidden.picture
     compared = secret_size = None
     if seen is not None:
-        compared = metrics.compare(image.read(secret_path).rgb, seen.rgb)
+        compared = metrics.compare(files.read(secret_path).rgb, seen.rgb)
         secret_size = seen.size
     return Hidden(output, cover.size, method, metrics.compare(cover.rgb, written), compared, secret_size)
 
@@ -270,16 +271,16 @@ def reveal(
             nothing is written then.
     """
     stego = Path(stego)
-    pixels = image.read(stego).rgb
+    pixels = files.read(stego).rgb
     try:
         found = header.extract(pixels)
     except ValueError as error:
         raise _unreadable(stego, error) from None
     if found and isinstance(found[0], FlowHeader):
-        target = image.check_output(output or default_output(stego), (stego,))
+        target = files.check_output(output or default_output(stego), (stego,))
         used = _model_for(stego, found[0], model)
-        secret = _own_size(codec.reveal(used, pixels), found[0])
-        image.write(target, Picture(secret, grey=found[0].grey))
+        secret = _own_size(tiles.reveal(used, pixels), found[0])
+        files.write(target, Picture(secret, grey=found[0].grey))
         notes = [] if found[1] else [f"{stego} was altered after hiding: parts of the picture may be damaged."]
         return Revealed(target, (found[0].width, found[0].height), f"weights {used.name}", notes)
     if found:
@@ -287,13 +288,13 @@ def reveal(
     else:
         content = _private_content(pixels, stego, password() if callable(password) else password)
     try:
-        extension, secret = payload.unpack(content)
+        extension, secret = codings.unpack(content)
     except ValueError as error:
         raise _unreadable(stego, error) from None
     target = Path(output or default_output(stego, extension))
     if isinstance(secret, Picture):
-        image.write(image.check_output(target, (stego,)), secret)
-        return Revealed(target, secret.size, "bit for bit" if content[0] <= payload.WEBP else "fitted")
+        files.write(files.check_output(target, (stego,)), secret)
+        return Revealed(target, secret.size, "bit for bit" if content[0] <= codings.WEBP else "fitted")
     return _write_file(stego, target, extension, secret)
 
 
@@ -317,15 +318,15 @@ def _private_content(pixels: np.ndarray, stego: Path, password: str | None) -> b
 
 def _write_file(stego: Path, target: Path, extension: str, content: bytes) -> Revealed:
     """Write a file's own bytes; a picture may be asked for in another lossless format."""
-    image.check_place(target, (stego,))
+    files.check_place(target, (stego,))
     try:
-        picture = image.read(target, content=content) if extension in image.READABLE else None
+        picture = files.read(target, content=content) if extension in files.READABLE else None
     except StegoError:  # any bytes may carry a picture's name
         picture = None
     if target.suffix.lower() == extension:
-        image.write_beside(target, content)
+        files.write_beside(target, content)
     elif picture is not None:
-        image.write(image.check_output(target, (stego,)), picture)
+        files.write(files.check_output(target, (stego,)), picture)
     else:
         raise StegoError(f"{stego} holds a {extension or 'file without extension'}: name the output so, not {target}.")
     return Revealed(target, picture.size if picture else None, "bit for bit")

@@ -103,7 +103,8 @@ def hide(
 ) -> None:
     """Write a picture that looks like COVER and holds SECRET."""
     with _plain_errors():
-        from . import api, report
+        from . import api
+        from .picture import look
 
         secret_word = _password(password_file, "Password", twice=True) if password or password_file else None
         if password and secret_word is None:
@@ -118,7 +119,7 @@ def hide(
         columns = {"cover and stego": {"psnr": done.cover.psnr, "ssim": done.cover.ssim}}
         if done.secret:
             columns["secret and revealed"] = {"psnr": done.secret.psnr, "ssim": done.secret.ssim}
-        console.print(report.score_table(columns))
+        console.print(look.score_table(columns))
 
 
 @app.command()
@@ -170,13 +171,14 @@ def train(
 ) -> None:
     """Train weights and write them, with metrics, curves and pictures, to --out."""
     with _plain_errors():
-        from . import ilwt, report
-        from .flow import FlowConfig
-        from .train import BEST, Settings
-        from .train import train as run
+        from .flow.couplings import FlowConfig
+        from .flow.wavelet import WAVELETS
+        from .picture import look
+        from .training.loop import BEST, Settings
+        from .training.loop import train as run
 
-        if wavelet not in ilwt.WAVELETS:
-            raise typer.BadParameter(f"choose one of {', '.join(ilwt.WAVELETS)}", param_hint="--wavelet")
+        if wavelet not in WAVELETS:
+            raise typer.BadParameter(f"choose one of {', '.join(WAVELETS)}", param_hint="--wavelet")
         flow = FlowConfig(wavelet=wavelet, levels=levels, num_blocks=num_blocks, hidden_channels=hidden_channels)
         settings = Settings(
             out=out, data=data, epochs=epochs, batch_size=batch_size, crop=crop, amp=amp, workers=workers, seed=seed,
@@ -184,7 +186,7 @@ def train(
         )  # fmt: skip
         given = {n for n in context.params if context.get_parameter_source(n).name == "COMMANDLINE"}
         console = _console()
-        with report.TrainingDisplay(console) as display:
+        with look.TrainingDisplay(console) as display:
             summary = run(settings, resume, given - {"resume"}, display)
         best = summary["best"]
         console.print(
@@ -205,7 +207,7 @@ def bench(
 ) -> None:
     """Measure training, its five speed-ups one by one, and hiding and revealing."""
     with _plain_errors():
-        from . import bench as bench_module
+        from .measure import bench as bench_module
 
         figures = bench_module.run(batch_size, data, crop, steps, weights)
         if as_json:
@@ -233,7 +235,7 @@ def metrics(
     if ((len(pictures) not in (2, 4)) if data is None else bool(pictures)) or (plot and not data):
         raise typer.BadParameter("give two pictures, or four, or --data (and perhaps --plot) and none")
     with _plain_errors():
-        from . import evaluate
+        from .measure import evaluate
 
         console = _console()
         on_pair = (lambda row: None) if as_json else (lambda row: evaluate.show_pair(row, console))

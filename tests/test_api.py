@@ -8,8 +8,11 @@ from conftest import natural
 from PIL import Image, ImageCms
 
 import stegocli
-from stegocli import api, codec, header, image, metrics, precision, weights
+from stegocli import api
 from stegocli.errors import StegoError
+from stegocli.flow import precision, tiles, weights
+from stegocli.payload import header
+from stegocli.picture import files, metrics
 
 
 def save(path, rgb, **options):
@@ -21,12 +24,12 @@ def hide_and_reveal(tmp_path, cover, secret, model, extension=".png"):
     stego, revealed = tmp_path / f"stego{extension}", tmp_path / "revealed.png"
     hidden = api.hide(cover, secret, stego, model)
     api.reveal(stego, revealed, model)
-    return hidden, image.read(stego), image.read(revealed)
+    return hidden, files.read(stego), files.read(revealed)
 
 
 def test_a_picture_comes_back_from_the_file_alone(tmp_path, pair, model):
     hidden, stego, revealed = hide_and_reveal(tmp_path, *pair, model)
-    cover, secret = (image.read(p).rgb for p in pair)
+    cover, secret = (files.read(p).rgb for p in pair)
     measured = metrics.score(cover, stego.rgb, secret, revealed.rgb)
     assert measured == hidden.score, "hide must report what the receiver gets"
     assert measured.hide_psnr > 38 and measured.reveal_psnr > 36
@@ -51,7 +54,7 @@ def test_any_sizes(tmp_path, model, cover_size, secret_size):
 def test_rows_and_columns_beyond_the_stride_stay(tmp_path, model):
     stride = model.network.config.stride
     rgb = natural(64 + stride - 1, 64 + 1)
-    stego = codec.hide(model, rgb, natural(64, 64, 3))
+    stego = tiles.hide(model, rgb, natural(64, 64, 3))
     assert np.array_equal(stego[64:], rgb[64:]) and np.array_equal(stego[:, 64:], rgb[:, 64:])
     assert not np.array_equal(stego[:64, :64], rgb[:64, :64])
 
@@ -59,7 +62,7 @@ def test_rows_and_columns_beyond_the_stride_stay(tmp_path, model):
 @pytest.mark.parametrize("extension", [".png", ".tif", ".webp", ".bmp"])
 def test_every_lossless_output_reveals(tmp_path, pair, model, extension):
     _, _, revealed = hide_and_reveal(tmp_path, *pair, model, extension)
-    assert metrics.psnr(image.read(pair[1]).rgb, revealed.rgb) > 36
+    assert metrics.psnr(files.read(pair[1]).rgb, revealed.rgb) > 36
 
 
 def test_alpha_and_profile_of_the_cover_are_kept(tmp_path, model):
@@ -84,7 +87,7 @@ def test_a_grey_secret_comes_back_grey(tmp_path, model):
     secret = save(tmp_path / "s.png", natural(64, 64, 2)[..., 0])
     cover = save(tmp_path / "c.png", natural(64, 64))
     hidden, _, revealed = hide_and_reveal(tmp_path, cover, secret, model)
-    assert revealed.grey and hidden.score.reveal_psnr == metrics.psnr(image.read(secret).rgb, revealed.rgb)
+    assert revealed.grey and hidden.score.reveal_psnr == metrics.psnr(files.read(secret).rgb, revealed.rgb)
 
 
 def test_transparent_and_larger_secrets_are_noted(tmp_path, model):
@@ -116,17 +119,17 @@ def test_extreme_pictures_do_not_fail(tmp_path, model, name):
 
 def test_tiles_meet(tmp_path, model, monkeypatch):
     """In tiles the result is nearly the same, and reveal cuts where hide did."""
-    monkeypatch.setattr(codec, "TILE", 64)
+    monkeypatch.setattr(tiles, "TILE", 64)
     cover, secret = natural(160, 200, 1), natural(160, 200, 2)
-    stego = codec.hide(model, cover, secret)
-    assert metrics.psnr(codec.reveal(model, stego), secret) > 34 and metrics.psnr(stego, cover) > 36
+    stego = tiles.hide(model, cover, secret)
+    assert metrics.psnr(tiles.reveal(model, stego), secret) > 34 and metrics.psnr(stego, cover) > 36
 
 
 def test_tiles_cover_everything_once():
     for length in (4, 1024, 1028, 5000):
-        spans = codec._spans(length, 4)
+        spans = tiles._spans(length, 4)
         assert [i for s in spans for i in range(s.start, s.stop)] == list(range(length))
-        assert all(0 < s.stop - s.start <= codec.TILE for s in spans)
+        assert all(0 < s.stop - s.start <= tiles.TILE for s in spans)
 
 
 def test_any_precision_hides_for_any_other(model):
@@ -139,12 +142,12 @@ def test_any_precision_hides_for_any_other(model):
         sender = weights.load_model()
         sender.precision = hider
         sender.network.set_precision(hider)
-        stego = codec.hide(sender, cover, secret)
+        stego = tiles.hide(sender, cover, secret)
         for revealer in (half, full):
             receiver = weights.load_model()
             receiver.precision = revealer
             receiver.network.set_precision(revealer)
-            found[hider.dtype, revealer.dtype] = metrics.psnr(secret, codec.reveal(receiver, stego))
+            found[hider.dtype, revealer.dtype] = metrics.psnr(secret, tiles.reveal(receiver, stego))
             assert next(m for m in receiver.network.modules() if hasattr(m, "precision")).precision == revealer
     # Half precision is for looking only: what goes into the file and comes out of it is float32 on any machine.
     assert max(found.values()) - min(found.values()) < 0.3
@@ -176,7 +179,7 @@ def test_a_changed_stego_is_refused(tmp_path, pair, model, damage):
 
 def test_an_edited_stego_reveals_with_a_warning(tmp_path, pair, model):
     api.hide(*pair, tmp_path / "stego.png", model)
-    pixels = image.read(tmp_path / "stego.png").rgb.copy()
+    pixels = files.read(tmp_path / "stego.png").rgb.copy()
     places = set(header.places(pixels.size).tolist())
     free = next(i for i in range(pixels.size) if i not in places)
     pixels.reshape(-1)[free] ^= 8
@@ -229,7 +232,7 @@ def test_a_file_that_reads_back_otherwise_is_removed(tmp_path, pair, model, monk
         Image.fromarray(picture.rgb).save(buffer, "JPEG")
         path.write_bytes(buffer.getvalue())
 
-    monkeypatch.setattr(api.image, "write", lossy)
+    monkeypatch.setattr(api.files, "write", lossy)
     with pytest.raises(StegoError, match="did not read back"):
         api.hide(*pair, tmp_path / "o.png", model)
     assert not (tmp_path / "o.png").exists()

@@ -9,7 +9,8 @@ import pytest
 from conftest import natural
 from PIL import Image
 
-from stegocli import __version__, image, metrics
+from stegocli import __version__
+from stegocli.picture import files, metrics
 
 
 def stego(*arguments, cwd=None):
@@ -24,7 +25,7 @@ def test_hide_reveal_and_metrics_on_files(tmp_path, pair):
     assert "203x157" in hidden.stdout and "120x91" in hidden.stdout and "dB" in hidden.stdout
     revealed = stego("reveal", tmp_path / "stego.png")
     assert revealed.returncode == 0, revealed.stderr
-    assert metrics.psnr(image.read(secret).rgb, image.read(tmp_path / "stego-revealed.png").rgb) > 36
+    assert metrics.psnr(files.read(secret).rgb, files.read(tmp_path / "stego-revealed.png").rgb) > 36
     four = [cover, tmp_path / "stego.png", secret, tmp_path / "stego-revealed.png"]
     table = stego("metrics", *four)
     assert table.returncode == 0 and "target" in table.stdout and "hide PSNR" in table.stdout

@@ -1,0 +1,75 @@
+"""The whole path from pixels to pixels: wavelet, flow, rounding, and back."""
+
+from torch import Tensor, nn
+
+from . import wavelet
+from .channel import NoiseShapedRounding
+from .couplings import FlowConfig, StegoFlow
+from .precision import Precision
+
+# Three grey levels. As a learned parameter it goes to zero early in training, when the stego is far off anyway.
+MARGIN = 3 / 127.5
+# How far a cover is drawn in for each level that its stego went past black or white: once is not quite enough, since
+# the stego changes with the cover, and more costs the cover more than the secret gains.
+RETREAT = 1.5
+
+
+def draw_in(cover: Tensor) -> Tensor:
+    """The cover with a margin to black and white, where there is room on one side only."""
+    return cover.clamp(-1 + MARGIN, 1 - MARGIN)
+
+
+class StegoNetwork(nn.Module):
+    """Hide and reveal on float pictures of shape (batch, 3, height, width), range -1..1.
+
+    Height and width are multiples of `config.stride`.
+    """
+
+    def __init__(self, config: FlowConfig | None = None):
+        super().__init__()
+        self.flow = StegoFlow(config)
+        self.rounding = NoiseShapedRounding(self.config.stride)
+
+    @property
+    def config(self) -> FlowConfig:
+        return self.flow.config
+
+    def set_precision(self, precision: Precision) -> "StegoNetwork":
+        """Move to the device and run the subnets in the given type; returns self."""
+        self.flow.set_precision(precision)
+        return self.to(precision.device)
+
+    def _subbands(self, pixels: Tensor) -> Tensor:
+        return wavelet.to_subbands(pixels, self.config.levels, self.config.wavelet)
+
+    def _pixels(self, subbands: Tensor) -> Tensor:
+        return wavelet.from_subbands(subbands, self.config.levels, self.config.wavelet)
+
+    def embed(self, cover: Tensor, secret: Tensor) -> Tensor:
+        """The stego that the flow wants: real-valued, and perhaps a little beyond -1..1."""
+        stego, _, _ = self.flow(self._subbands(cover), self._subbands(secret))
+        return self._pixels(stego)
+
+    def make_room(self, cover: Tensor, secret: Tensor) -> Tensor:
+        """The cover, drawn in from black and white as far as this secret needs.
+
+        What the stego has beyond -1..1 is lost in the file, and reveal amplifies the loss. So this embeds once to
+        look where that happens, and moves the cover back there.
+        """
+        cover = draw_in(cover)
+        stego = self.embed(cover, secret)
+        return cover - RETREAT * (stego - stego.clamp(-1, 1))
+
+    def hide(self, cover: Tensor, secret: Tensor) -> Tensor:
+        """The stego as its file holds it, every sample one of 256 levels, for a cover that `make_room` gave."""
+        return self.rounding(self.embed(cover, secret))
+
+    def reveal(self, stego: Tensor) -> Tensor:
+        """The secret, not yet rounded."""
+        _, secret = self.flow.inverse(self._subbands(stego))
+        return self._pixels(secret)
+
+    def operations_per_megapixel(self) -> float:
+        """Multiplications and additions to hide in a megapixel, each counted as one; reveal takes half of them."""
+        feedback = self.rounding.feedback.numel() / 2  # the lower triangle
+        return 2e6 * (2 * self.flow.weights_per_place() + feedback) / self.config.stride**2

@@ -1,0 +1,107 @@
+"""Weights files: safetensors that carry the architecture and the model card in their metadata."""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+
+from ..errors import StegoError
+from ..picture import files
+from . import precision
+from .couplings import FlowConfig
+from .network import StegoNetwork
+from .precision import Precision
+
+DEFAULT = "default"
+_PACKAGE = Path(__file__).resolve().parent.parent
+# Inside the wheel the weights lie in the package; in a checkout beside it.
+FOLDERS = (_PACKAGE / "weights", _PACKAGE.parent / "weights")
+
+
+@dataclass
+class Model:
+    """A network ready to hide and reveal.
+
+    Attributes:
+        network: in evaluation mode on `precision.device`.
+        precision: device, and type of the subnets where that costs nothing: in the look at the room in a cover.
+        id: 4 bytes that identify the weights, stored in every stego.
+        name: file name without its extension.
+        card: recipe, figures and licence as the file holds them.
+    """
+
+    network: StegoNetwork
+    precision: Precision
+    id: bytes
+    name: str
+    card: dict = field(default_factory=dict)
+
+
+def identity(network: StegoNetwork) -> bytes:
+    """First 4 bytes of the SHA-256 over the architecture and all values: equal weights, equal identity."""
+    digest = hashlib.sha256(json.dumps(asdict(network.config), sort_keys=True).encode())
+    for name, value in sorted(network.state_dict().items()):
+        digest.update(name.encode())
+        digest.update(value.detach().cpu().contiguous().numpy().tobytes())
+    return digest.digest()[:4]
+
+
+def save_weights(path: str | Path, network: StegoNetwork, card: dict) -> None:
+    """Write weights with their architecture and card.
+
+    Args:
+        path: ends in .safetensors.
+        card: anything JSON can hold; by custom recipe, figures, licence.
+    """
+    tensors = {name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()}
+    metadata = {"config": json.dumps(asdict(network.config)), "card": json.dumps(card)}
+    files.write_beside(Path(path), save(tensors, metadata))
+
+
+def find(source: str | Path | None = None) -> Path:
+    """The file of a shipped set (by name), of a path, or of the default set.
+
+    Raises:
+        StegoError: when there is none.
+    """
+    name = str(source or DEFAULT)
+    if name.endswith(".safetensors"):
+        if Path(name).is_file():
+            return Path(name)
+        raise StegoError(f"{name} does not exist: check the path given to --weights.")
+    for folder in FOLDERS:
+        if (folder / f"{name}.safetensors").is_file():
+            return folder / f"{name}.safetensors"
+    known = ", ".join(sorted({p.stem for folder in FOLDERS for p in folder.glob("*.safetensors")})) or "none"
+    raise StegoError(f"No weights are named {name!r} (shipped: {known}): name one of these or a .safetensors file.")
+
+
+def load_model(source: str | Path | None = None, device: str | None = None, amp: bool = True) -> Model:
+    """Load weights, ready to use.
+
+    Args:
+        source: name of a shipped set, path of a .safetensors file, or None for the default set.
+        device: ``cuda``, ``cpu`` or None for the best present.
+        amp: half precision for that look where the device gains from it.
+
+    Raises:
+        StegoError: when the file is missing or not one of ours.
+    """
+    path = find(source)
+    try:
+        with safe_open(path, "pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not iterable)
+        network = StegoNetwork(FlowConfig(**json.loads(metadata["config"])))
+        network.load_state_dict(tensors)
+        card = json.loads(metadata.get("card", "{}"))
+    except (SafetensorError, OSError, KeyError, TypeError, ValueError, RuntimeError):
+        raise StegoError(f"{path} is not a weights file of stego: use one that `stego train` wrote.") from None
+    chosen = precision.choose(device, amp)
+    network.set_precision(chosen).eval().requires_grad_(False)
+    torch.set_flush_denormal(True)
+    return Model(network, chosen, identity(network), path.stem, card)

@@ -1,0 +1,1 @@
+"""Figures: scoring pictures and folders, timing the machine. Imports every room below; only `cli` is above."""

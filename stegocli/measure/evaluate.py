@@ -1,0 +1,146 @@
+"""`stego metrics`: two pictures, a hide and reveal by its four, or the weights on a folder through real files."""
+
+import json
+import tempfile
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+
+from rich.console import Console
+
+from .. import api
+from ..errors import StegoError
+from ..flow import weights
+from ..picture import files, look, metrics
+from ..picture.metrics import Comparison, Score
+
+
+def _same_size(a: Path, b: Path) -> tuple:
+    first, second = files.read(a), files.read(b)
+    if first.size != second.size:
+        raise StegoError(
+            f"{a} is {first.size[0]}x{first.size[1]} but {b} is {second.size[0]}x{second.size[1]}: "
+            "compare pictures of one size."
+        )
+    return first.rgb, second.rgb
+
+
+def two(a: str | Path, b: str | Path) -> Comparison:
+    """Compare two picture files of one size.
+
+    Raises:
+        StegoError: when one can't be read or the sizes differ.
+    """
+    return metrics.compare(*_same_size(Path(a), Path(b)))
+
+
+def four(cover: str | Path, stego: str | Path, secret: str | Path, revealed: str | Path) -> Score:
+    """Judge a hide and reveal by its four files; errors as `two`."""
+    return metrics.score(*_same_size(Path(cover), Path(stego)), *_same_size(Path(secret), Path(revealed)))
+
+
+# What `compare` runs: the options of `api.hide`. At 20 dB every Kodak picture holds every other.
+METHODS = {
+    "flow": {},
+    "exact": {"exact": True, "cover_psnr": 20.0},
+    **{f"fit {psnr} dB": {"fit": True, "cover_psnr": float(psnr)} for psnr in (40, 43, 46)},
+}
+
+
+def folder(
+    directory: str | Path, model: api.ModelLike = None, on_pair: Callable[[dict], None] = lambda row: None, **options
+) -> dict:
+    """Hide and reveal the pictures of a folder in one another, through real files.
+
+    Of N pictures sorted by name, number i is the cover and number i + N/2 (modulo N) its secret.
+
+    Args:
+        on_pair: called with each row as soon as it is there.
+        options: of `api.hide`.
+
+    Returns:
+        ``pairs`` (a list of cover, secret and the fields of `Score`), ``mean`` and ``worst`` (the lowest hide
+        and reveal PSNR), ``targets`` (whether the mean meets each) and ``weights``.
+
+    Raises:
+        StegoError: for fewer than two pictures or one that can't be read.
+    """
+    directory = Path(directory)
+    if not directory.is_dir():
+        raise StegoError(f"{directory} is not a folder: give --data a folder of pictures.")
+    files = sorted(p for p in directory.iterdir() if p.suffix.lower() in files.READABLE)
+    if len(files) < 2:
+        raise StegoError(f"{directory} holds {len(files)} pictures: two are needed.")
+    if not isinstance(model, weights.Model):
+        model = weights.load_model(model)
+    rows, scores = [], []
+    with tempfile.TemporaryDirectory() as scratch:
+        for i, cover in enumerate(files):
+            secret = files[(i + len(files) // 2) % len(files)]
+            scores.append(api.hide(cover, secret, Path(scratch) / "stego.png", model, **options).score)
+            rows.append({"cover": cover.name, "secret": secret.name, **asdict(scores[-1])})
+            on_pair(rows[-1])
+    mean = metrics.mean(scores)
+    return {
+        "weights": model.name,
+        "pairs": rows,
+        "mean": asdict(mean),
+        "worst": {k: min(row[k] for row in rows) for k in ("hide_psnr", "reveal_psnr")},
+        "targets": mean.targets(),
+    }
+
+
+def compare(
+    directory: str | Path,
+    plot: str | Path,
+    model: api.ModelLike = None,
+    on_pair: Callable[[dict], None] = lambda row: None,
+) -> dict[str, dict]:
+    """Every method of `METHODS` on the same pictures, and a map of them drawn to the file `plot`.
+
+    Returns:
+        What `folder` returns, for each method.
+    """
+    files.check_output(plot)
+    results = {name: folder(directory, model, on_pair, **options) for name, options in METHODS.items()}
+    files.write(plot, files.Picture(look.method_map(results)))
+    return results
+
+
+def show_two(result: Comparison, console: Console) -> None:
+    """Print a comparison as a table."""
+    console.print(look.score_table({"": asdict(result)}))
+
+
+def show_four(result: Score, console: Console) -> None:
+    """Print a score with the seed's targets."""
+    console.print(look.score_table({"measured": asdict(result)}, result.targets()))
+
+
+def show_pair(row: dict, console: Console) -> None:
+    """Print one line of a folder's run."""
+    console.print(
+        f"{row['cover']} <- {row['secret']}  hide {row['hide_psnr']:.2f} dB {row['hide_ssim']:.4f}  "
+        f"reveal {row['reveal_psnr']:.2f} dB {row['reveal_ssim']:.4f}",
+        soft_wrap=True,
+    )
+
+
+def show_folder(result: dict, console: Console) -> None:
+    """Print a folder's mean with the seed's targets."""
+    title = f"mean of {len(result['pairs'])} pairs, weights {result['weights']}"
+    console.print(look.score_table({"measured": result["mean"]}, result["targets"], title))
+    worst = result["worst"]
+    console.print(f"worst pair: hide {worst['hide_psnr']:.2f} dB, reveal {worst['reveal_psnr']:.2f} dB")
+
+
+def show_compared(results: dict[str, dict], console: Console) -> None:
+    """Print the methods' means side by side."""
+    console.print(look.score_table({name: result["mean"] for name, result in results.items()}))
+
+
+def as_json(result: Comparison | Score | dict) -> str:
+    """The same as JSON; a `Score` with the seed's targets."""
+    if isinstance(result, Score):
+        return json.dumps({**asdict(result), "targets": result.targets()}, indent=1)
+    return json.dumps(result if isinstance(result, dict) else asdict(result), indent=1)

@@ -1,0 +1,102 @@
+"""The few bytes inside the stego's pixels that tell how to read the rest: where their bits lie, and what guards them.
+
+Layout, big-endian: magic ``Sg``, version, method, 16 bytes that the method packs for itself, CRC-32 of the picture
+(4), CRC-32 of all before (4); 28 bytes, one bit in the lowest bit of each of 224 samples. The samples are spread
+evenly, one at a hashed place in each of 224 equal stretches of the array, so that no region shows or loses
+anything.
+
+A picture with a password has no such header: see `embedding`.
+"""
+
+import struct
+import zlib
+from dataclasses import dataclass
+
+import numpy as np
+
+MAGIC = b"Sg"
+# Of the newest format; every method reads the older ones too.
+VERSION = 2
+OWN = 16
+_BODY = struct.Struct(f">2sBB{OWN}sI")
+_CRC = struct.Struct(">I")
+SIZE = _BODY.size + _CRC.size
+
+
+@dataclass(frozen=True)
+class Header:
+    """What a stego says of itself.
+
+    Attributes:
+        method: number of the method that hid something.
+        own: the 16 bytes that this method packed.
+        version: of the format.
+        intact: whether the picture is still as it was written.
+    """
+
+    method: int
+    own: bytes
+    version: int = VERSION
+    intact: bool = True
+
+
+def places(samples: int) -> np.ndarray:
+    """Sorted indices of the samples that carry the header's bits, from the sample count alone."""
+    bits = np.arange(SIZE * 8, dtype=np.uint64)
+    # SplitMix64 (Steele et al., 2014): fixed for ever, unlike a library's generators.
+    z = (bits + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15) + np.uint64(samples)
+    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    z ^= z >> np.uint64(31)
+    edges = np.linspace(0, samples, SIZE * 8 + 1).astype(np.int64)
+    return edges[:-1] + (z % np.diff(edges).astype(np.uint64)).astype(np.int64)
+
+
+def write_bits(flat: np.ndarray, where: np.ndarray, content: bytes) -> None:
+    """Put bytes into the lowest bits of some samples of a flat uint8 array, in place."""
+    flat[where] = (flat[where] & 0xFE) | np.unpackbits(np.frombuffer(content, np.uint8))
+
+
+def read_bits(flat: np.ndarray, where: np.ndarray) -> bytes:
+    """Undo `write_bits`."""
+    return np.packbits(flat[where] & 1).tobytes()
+
+
+def fits(rgb: np.ndarray) -> bool:
+    """Whether the array has a sample for each bit."""
+    return rgb.size >= SIZE * 8
+
+
+def _picture_crc(flat: np.ndarray, where: np.ndarray) -> int:
+    bare = flat.copy()
+    bare[where] &= 0xFE
+    return zlib.crc32(bare)
+
+
+def embed(rgb: np.ndarray, header: Header) -> np.ndarray:
+    """A copy of `rgb` (uint8, (height, width, 3), at least 224 samples) that carries the header."""
+    flat = rgb.reshape(-1).copy()
+    where = places(flat.size)
+    body = _BODY.pack(MAGIC, header.version, header.method, header.own, _picture_crc(flat, where))
+    write_bits(flat, where, body + _CRC.pack(zlib.crc32(body)))
+    return flat.reshape(rgb.shape)
+
+
+def extract(rgb: np.ndarray) -> Header | None:
+    """Read the header of a stego; None where there is none or it is damaged (recompressed, resized, cropped).
+
+    Raises:
+        ValueError: when it was written by a later version of the format.
+    """
+    if not fits(rgb):
+        return None
+    flat = rgb.reshape(-1)
+    where = places(flat.size)
+    content = read_bits(flat, where)
+    body = content[: _BODY.size]
+    if content[:2] != MAGIC or _CRC.pack(zlib.crc32(body)) != content[_BODY.size :]:
+        return None
+    _, version, method, own, crc = _BODY.unpack(body)
+    if not 0 < version <= VERSION:
+        raise ValueError(f"format version {version}")
+    return Header(method, own, version, crc == _picture_crc(flat, where))

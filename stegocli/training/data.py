@@ -1,0 +1,338 @@
+"""Training pictures: folders or the built-in procedural set, crops, pairs and loaders.
+
+Every sample is drawn from a generator seeded with (seed, epoch, index) alone, so the same run gives the same
+batches whatever the number of workers, and a resumed run goes on with the batches that the killed one would
+have seen.
+"""
+
+import signal
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image, ImageDraw
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from ..errors import StegoError
+from ..picture import files
+
+PROCEDURAL_COUNT = 100
+# One training crop in this many is a procedural picture even when photographs are given: flat graphics, text,
+# pure black and white are rare in photographs and common in what people hide.
+PROCEDURAL_EVERY = 10
+# Repeated by how hard they are to learn.
+_KINDS = (
+    *("gradient", "flat", "shapes", "shapes", "text", "text", "text"),
+    *("checks", "stripes", "stripes", "stripes", "texture", "noise"),
+)
+# Photographs are shrunk by up to this much before a crop is taken, as long as the shorter side keeps `KEPT_SIDE`
+# pixels: the same facade is coarse in one crop and at the limit of resolution in the next.
+MOST_SHRINK = 1 / 0.3
+KEPT_SIDE = 256
+# How often a crop of a photograph is made harder: exchanged channels, more saturation, more contrast (clipped to
+# black and white), stripes multiplied over it.
+EXCHANGED, SATURATED, STARK, STRIPED = 0.25, 0.25, 0.12, 0.04
+# Decoding costs more than a training step, so decoded pictures are kept, up to this much over all workers.
+CACHE_BYTES = 2 * 1024**3
+
+
+def _grating(rng: np.random.Generator, size: int, angle: float) -> np.ndarray:
+    """Stripes as float32 (size, size), range 0..1: a period of 2 to 16 pixels that may change from side to side."""
+    y, x = np.mgrid[0:size, 0:size].astype(np.float32) / size
+    along, across = x * np.cos(angle) + y * np.sin(angle), y * np.cos(angle) - x * np.sin(angle)
+    periods = size / np.exp(rng.uniform(np.log(2), np.log(16)))
+    if rng.random() < 0.5:
+        # A chirp, and stripes that run together, as lines on a wall seen at a slant.
+        along = along * (1 + rng.uniform(-0.25, 0.25) * along + rng.uniform(-0.25, 0.25) * across)
+    wave = np.sin(2 * np.pi * (periods * along + rng.random()))
+    # From soft to hard-edged, and lines from thin to thick.
+    return np.clip(0.5 + np.exp(rng.uniform(-1, 2)) * (wave + rng.uniform(-0.7, 0.7)), 0, 1).astype(np.float32)
+
+
+def _stripes(rng: np.random.Generator, size: int) -> np.ndarray:
+    """A grating, or two across each other like the windows of a facade; float32 (size, size), range 0..1."""
+    angle = rng.integers(2) * np.pi / 2 if rng.random() < 0.4 else rng.uniform(0, np.pi)
+    stripes = _grating(rng, size, angle)
+    if rng.random() < 0.4:
+        stripes = stripes * _grating(rng, size, angle + np.pi / 2)
+    return stripes
+
+
+def procedural(rng: np.random.Generator, size: int) -> np.ndarray:
+    """One made-up picture, uint8 (size, size, 3).
+
+    A gradient, a flat colour, shapes, checks, stripes, lettering, a texture or noise.
+    """
+    kind = _KINDS[rng.integers(len(_KINDS))]
+    dark, light = rng.integers(0, 256, (2, 3))
+    if kind == "flat":
+        # Every channel at one of its ends or anywhere: pure and saturated colours.
+        ends = np.where(rng.random(3) < 0.6, 255 * rng.integers(0, 2, 3), light)
+        return np.broadcast_to(ends.astype(np.uint8), (size, size, 3))
+    if kind == "stripes":
+        if rng.random() < 0.5:
+            dark, light = np.array([-20, -20, -20]), np.array([275, 275, 275])
+        wave = _stripes(rng, size)[..., None]
+        return (dark * wave + light * (1 - wave)).clip(0, 255).astype(np.uint8)
+    if kind == "gradient":
+        angle = rng.uniform(0, 2 * np.pi)
+        y, x = np.mgrid[0:size, 0:size] / size - 0.5
+        ramp = np.clip(0.5 + x * np.cos(angle) + y * np.sin(angle), 0, 1)[..., None]
+        return (dark * ramp + light * (1 - ramp)).astype(np.uint8)
+    if kind == "shapes":
+        canvas = Image.new("RGB", (size, size), tuple(map(int, dark)))
+        draw = ImageDraw.Draw(canvas)
+        for _ in range(rng.integers(2, 9)):
+            box = np.sort(rng.integers(-size // 4, size + size // 4, (2, 2)), axis=0)
+            shape = (draw.ellipse, draw.rectangle)[rng.integers(2)]
+            shape((*map(int, box[0]), *map(int, box[1])), fill=tuple(map(int, rng.integers(0, 256, 3))))
+        return np.asarray(canvas)
+    if kind == "checks":
+        if rng.random() < 0.5:
+            dark, light = np.zeros(3), np.full(3, 255)
+        (row, column), cell = rng.integers(0, 32, 2), rng.integers(1, 17)
+        y, x = (np.mgrid[0:size, 0:size] + np.array([row, column])[:, None, None]) // cell
+        return np.where(((y + x) % 2)[..., None], dark, light).astype(np.uint8)
+    if kind == "text":
+        paper, ink = ((255, 255, 255), (0, 0, 0)) if rng.random() < 0.5 else ((24, 24, 28), (230, 230, 230))
+        canvas = Image.new("RGB", (size, size), paper)
+        draw = ImageDraw.Draw(canvas)
+        letters = "abcdefghijklmnopqrstuvwxyz ABCDEFGHIJKLMNOPQRSTUVWXYZ 0123456789 .,;:!?(){}[]<>=+-"
+        for top in range(2, size, 13):
+            line = "".join(rng.choice(list(letters), size // 6 + 1))
+            draw.text((2, top), line, fill=ink if rng.random() < 0.8 else tuple(map(int, light)))
+        return np.asarray(canvas)
+    if kind == "texture":
+        # Sums of random octaves: a cloud-like texture with the falling spectrum of natural pictures.
+        field = np.zeros((size, size, 3))
+        cells = 2
+        while cells <= size:
+            octave = rng.normal(0, 1 / cells**0.8, (cells, cells, 3)).astype(np.float32)
+            for channel in range(3):
+                grown = Image.fromarray(octave[..., channel]).resize((size, size), Image.BICUBIC)
+                field[..., channel] += np.asarray(grown)
+            cells *= 2
+        field = (field - field.min()) / max(np.ptp(field), 1e-6)
+        return (dark + (light - dark) * field).clip(0, 255).astype(np.uint8)
+    spread = np.exp(rng.uniform(0, 4))
+    return (dark + rng.normal(0, spread, (size, size, 3))).clip(0, 255).astype(np.uint8)
+
+
+def _busyness(patch: np.ndarray) -> float:
+    """Mean step from pixel to pixel in grey levels: skies and walls have little to teach."""
+    green = patch[..., 1].astype(np.int16)
+    return float(np.abs(np.diff(green)).mean() + np.abs(np.diff(green, axis=0)).mean())
+
+
+def harder(rng: np.random.Generator, patch: np.ndarray) -> np.ndarray:
+    """A crop of a photograph, uint8 (size, size, 3), in other colours, starker or striped; mostly as it is."""
+    exchanged, saturated, stark, striped = rng.random(4) < (EXCHANGED, SATURATED, STARK, STRIPED)
+    if exchanged:
+        patch = patch[..., rng.permutation(3)]
+    if not (saturated or stark or striped):
+        return patch
+    values = patch.astype(np.float32)
+    if striped:
+        depth = rng.uniform(0.2, 1)
+        values = values * (1 - depth * _stripes(rng, len(patch))[..., None]) * rng.uniform(1, 1.5)
+    if saturated:
+        grey = values.mean(-1, keepdims=True)
+        values = grey + rng.uniform(1, 2.5) * (values - grey)
+    if stark:
+        pivot = rng.uniform(0, 255)
+        values = pivot + rng.uniform(1, 3) * (values - pivot)
+    return values.round().clip(0, 255).astype(np.uint8)
+
+
+class ProceduralPictures:
+    """The built-in set: `PROCEDURAL_COUNT` pictures of 256x256, the same on every machine."""
+
+    skipped = 0
+
+    def __len__(self) -> int:
+        return PROCEDURAL_COUNT
+
+    def __getitem__(self, index: int) -> np.ndarray:
+        return procedural(np.random.default_rng((20251101, index)), 256)
+
+
+class FolderPictures:
+    """Every readable picture below a folder, decoded on demand and kept while there is room.
+
+    Args:
+        paths: picture files.
+        skipped: how many more were found but could not be read.
+    """
+
+    def __init__(self, paths: list[Path], skipped: int = 0):
+        self.paths = paths
+        self.skipped = skipped
+        self._kept: dict[int, np.ndarray] = {}
+        self._used = 0
+
+    @classmethod
+    def scan(cls, folder: Path, smallest: int) -> "FolderPictures":
+        """Look below `folder`, recursively; leave out what can't be read or has a side under `smallest`.
+
+        Raises:
+            StegoError: when there is no such folder or fewer than two pictures are left.
+        """
+        if not folder.is_dir():
+            raise StegoError(f"{folder} is not a folder: give --data a folder of pictures.")
+        found = [p for p in sorted(folder.rglob("*")) if p.is_file() and p.suffix.lower() in files.READABLE]
+        good = [p for p in found if files.is_readable(p, smallest)]
+        if len(good) < 2:
+            raise StegoError(
+                f"{folder} holds {len(good)} readable pictures of {smallest} pixels or more a side: training needs two."
+            )
+        return cls(good, len(found) - len(good))
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def __getitem__(self, index: int) -> np.ndarray:
+        picture = self._kept.get(index)
+        if picture is None:
+            picture = files.read(self.paths[index]).rgb
+            worker = torch.utils.data.get_worker_info()
+            if self._used + picture.nbytes <= CACHE_BYTES // (worker.num_workers if worker else 1):
+                self._kept[index] = picture
+                self._used += picture.nbytes
+        return picture
+
+
+def split(pictures, seed: int) -> tuple[list[int], list[int]]:
+    """Indices for training and for validation: about 1 %, at least two, at most sixteen, an even number."""
+    order = np.random.default_rng(seed).permutation(len(pictures))
+    held = min(16, max(2, len(pictures) // 100)) // 2 * 2
+    if len(pictures) < 4:
+        return list(map(int, order)), list(map(int, order[:2]))
+    return list(map(int, order[held:])), list(map(int, order[:held]))
+
+
+@dataclass(frozen=True)
+class Key:
+    """Names one training sample; a sampler hands these to the dataset."""
+
+    epoch: int
+    index: int
+    cover: int
+    secret: int
+
+
+class PairCrops(Dataset):
+    """Random crops at random scales, flipped, turned and recoloured, of a cover and a secret.
+
+    uint8 tensors (3, crop, crop).
+    """
+
+    def __init__(self, pictures, crop: int, seed: int):
+        self.pictures = pictures
+        self.crop = crop
+        self.seed = seed
+
+    def _region(self, picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """A random part of a photograph at a random scale, (crop, crop, 3); half of the time the busier of two."""
+        most = min(MOST_SHRINK, min(picture.shape[:2]) / max(KEPT_SIDE, self.crop))
+        side = self.crop
+        if most > 1:
+            side = int(side * np.exp(rng.uniform(0, np.log(most))))
+        height, width = picture.shape[:2]
+        patches = [
+            picture[top : top + side, left : left + side]
+            for top, left in zip(
+                rng.integers(height - side + 1, size=2), rng.integers(width - side + 1, size=2), strict=True
+            )
+        ]
+        patch = max(patches, key=_busyness) if rng.random() < 0.5 else patches[0]
+        if side == self.crop:
+            return patch
+        return np.asarray(Image.fromarray(patch).resize((self.crop, self.crop), Image.LANCZOS))
+
+    def _cut(self, index: int, rng: np.random.Generator) -> Tensor:
+        if rng.integers(PROCEDURAL_EVERY) == 0:
+            patch = procedural(rng, self.crop)
+        else:
+            patch = harder(rng, self._region(self.pictures[index], rng))
+        patch = np.rot90(patch, rng.integers(4))
+        if rng.random() < 0.5:
+            patch = patch[:, ::-1]
+        return torch.from_numpy(np.ascontiguousarray(patch.transpose(2, 0, 1)))
+
+    def __getitem__(self, key: Key) -> tuple[Tensor, Tensor]:
+        rng = np.random.default_rng((self.seed, key.epoch, key.index))
+        return self._cut(key.cover, rng), self._cut(key.secret, rng)
+
+
+class FreshPairs(Sampler):
+    """Each epoch every picture is a cover once and a secret once, in new pairs; can start in mid-epoch."""
+
+    def __init__(self, indices: list[int], seed: int):
+        self.indices = indices
+        self.seed = seed
+        self.epoch = 0
+        self.start = 0
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def __iter__(self):
+        rng = np.random.default_rng((self.seed, self.epoch))
+        covers, secrets = rng.permutation(self.indices), rng.permutation(self.indices)
+        for index in range(self.start, len(self.indices)):
+            yield Key(self.epoch, index, int(covers[index]), int(secrets[index]))
+
+
+class WholePairs(Dataset):
+    """Validation: pictures in fixed pairs, both cut to the smaller size, a multiple of `stride`, or `MOST_SIDE`."""
+
+    # Large photographs would take longer to validate on than an epoch of training.
+    MOST_SIDE = 512
+
+    def __init__(self, pictures, indices: list[int], stride: int):
+        self.pictures = pictures
+        self.pairs = list(zip(indices[0::2], indices[1::2], strict=True))
+        self.stride = stride
+
+    def __len__(self) -> int:
+        return len(self.pairs)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
+        cover, secret = (self.pictures[i] for i in self.pairs[index])
+        height, width = (
+            min(a, b, self.MOST_SIDE) // self.stride * self.stride
+            for a, b in zip(cover.shape[:2], secret.shape[:2], strict=True)
+        )
+        return tuple(torch.from_numpy(p[:height, :width].transpose(2, 0, 1).copy()) for p in (cover, secret))
+
+
+def loader(dataset: Dataset, batch_size: int, workers: int, pin: bool, sampler: Sampler | None = None) -> DataLoader:
+    """A loader that keeps its workers between epochs and two batches ready in each."""
+    extra = {"prefetch_factor": 2, "persistent_workers": True} if workers else {}
+    return DataLoader(
+        dataset,
+        batch_size=batch_size,
+        sampler=sampler,
+        num_workers=workers,
+        pin_memory=pin,
+        drop_last=sampler is not None and len(sampler) >= batch_size,
+        **extra,
+    )
+
+
+def start(batches: DataLoader) -> Iterator:
+    """Start a pass whose dead worker is an error of `next`, at the latest 5 seconds after the last batch.
+
+    PyTorch also raises it from a signal handler the moment the worker dies, wherever the main thread is: in the
+    middle of a step, of a checkpoint, of another error's report. This takes the handler away.
+    """
+    iterator = iter(batches)
+    if hasattr(signal, "SIGCHLD") and threading.current_thread() is threading.main_thread():
+        handler = signal.getsignal(signal.SIGCHLD)
+        if (getattr(handler, "__module__", None) or "").startswith("torch.utils.data"):
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    return iterator

@@ -1,0 +1,254 @@
+"""Bit for bit, openly and under a password: round trips, refusals, and what a stranger sees."""
+
+import json
+import os
+import pty
+import select
+import signal
+import subprocess
+import sys
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import natural
+from PIL import Image
+
+from stegocli import api
+from stegocli.errors import StegoError
+from stegocli.payload import embedding, header, keys, trellis
+from stegocli.picture import files, metrics
+
+PASSWORDS = [None, "Käse & Brot"]
+
+
+@pytest.fixture(autouse=True)
+def quick_keys(monkeypatch):
+    """Argon2id at its true cost takes a tenth of a second: too long for thousands of trials."""
+    monkeypatch.setattr(keys, "PASSES", 1)
+    monkeypatch.setattr(keys, "MEMORY_KIB", 32)
+
+
+def plan_for(rgb, content, password):
+    private = password is not None
+    return trellis.plan(embedding.room(rgb.size, private), 8 * (len(content) + embedding.overhead(private)))
+
+
+def taken_out(rgb, password):
+    if password is not None:
+        return embedding.extract_private(rgb, password)
+    found, intact = header.extract(rgb)
+    assert intact
+    return embedding.extract_open(rgb, found)
+
+
+@pytest.mark.parametrize("password", PASSWORDS)
+@pytest.mark.parametrize("shape", [(16, 16), (1, 400), (400, 1), (33, 47)])
+@pytest.mark.parametrize("cover", ["natural", "black", "white", "noise"])
+@pytest.mark.parametrize("share", [0, 0.01, 0.3, 1])
+def test_round_trip_over_shapes_covers_and_sizes(password, shape, cover, share):
+    rgb = {
+        "natural": lambda: natural(max(shape[0], 3), max(shape[1], 4))[: shape[0], : shape[1]],
+        "black": lambda: np.zeros((*shape, 3), np.uint8),
+        "white": lambda: np.full((*shape, 3), 255, np.uint8),
+        "noise": lambda: np.random.default_rng(0).integers(0, 256, (*shape, 3), dtype=np.uint8),
+    }[cover]()
+    private = password is not None
+    limit = trellis.Plan(embedding.room(rgb.size, private), trellis.LARGEST_BASE - 1, 0).bits // 8 - embedding.overhead(
+        private
+    )
+    content = os.urandom(max(0, int(limit * share)))
+    plan = plan_for(rgb, content, password)
+    assert taken_out(embedding.embed(rgb, content, plan, password), password) == content
+
+
+@pytest.mark.parametrize("extension", [".png", ".tif", ".webp", ".bmp"])
+@pytest.mark.parametrize("password", PASSWORDS)
+def test_files_come_back_bit_for_bit(tmp_path, pair, extension, password):
+    stego, out = tmp_path / f"s{extension}", tmp_path / "r.png"
+    hidden = api.hide(*pair, stego, exact=True, password=password)
+    done = api.reveal(stego, out, password=password)
+    assert np.array_equal(files.read(out).rgb, files.read(pair[1]).rgb)
+    assert hidden.secret.psnr == metrics.EXACT_PSNR and done.method == "bit for bit"
+    assert hidden.cover.psnr == metrics.psnr(files.read(pair[0]).rgb, files.read(stego).rgb) >= api.COVER_PSNR
+
+
+def test_any_file_by_nature(tmp_path, pair):
+    secret = tmp_path / "report.pdf"
+    secret.write_bytes(os.urandom(3000))
+    hidden = api.hide(pair[0], secret, tmp_path / "s.png")
+    assert hidden.secret is None and hidden.score is None
+    done = api.reveal(tmp_path / "s.png")
+    assert done.path.name == "s-revealed.pdf" and done.path.read_bytes() == secret.read_bytes()
+    with pytest.raises(StegoError, match=r"holds a \.pdf"):
+        api.reveal(tmp_path / "s.png", tmp_path / "r.txt")
+    assert not (tmp_path / "r.txt").exists()
+
+
+def test_a_jpeg_secret_is_the_same_file_or_a_picture(tmp_path, pair):
+    secret = tmp_path / "a.jpg"
+    Image.fromarray(natural(50, 70)).save(secret)
+    api.hide(pair[0], secret, tmp_path / "s.png", exact=True)
+    assert api.reveal(tmp_path / "s.png").path.read_bytes() == secret.read_bytes()
+    api.reveal(tmp_path / "s.png", tmp_path / "r.png")
+    assert np.array_equal(files.read(tmp_path / "r.png").rgb, files.read(secret).rgb)
+
+
+def test_too_large_tells_both_sizes_and_fit_helps(tmp_path):
+    cover, secret = tmp_path / "c.png", tmp_path / "s.png"
+    Image.fromarray(natural(64, 64)).save(cover)
+    Image.fromarray(natural(300, 300)).save(secret)
+    with pytest.raises(StegoError, match=r"needs [\d,]+ bytes and .* holds [\d,]+ at a cover PSNR of 44 dB.*--fit"):
+        api.hide(cover, secret, tmp_path / "o.png", exact=True, cover_psnr=44)
+    assert not (tmp_path / "o.png").exists()
+    hidden = api.hide(cover, secret, tmp_path / "o.png", fit=True, cover_psnr=44)
+    api.reveal(tmp_path / "o.png", tmp_path / "r.png")
+    assert hidden.cover.psnr > 43.9
+    assert hidden.secret.psnr == metrics.psnr(files.read(secret).rgb, files.read(tmp_path / "r.png").rgb) > 25
+
+
+def test_a_black_cover_keeps_its_word_or_refuses(tmp_path):
+    Image.fromarray(np.zeros((100, 100, 3), np.uint8)).save(tmp_path / "c.png")
+    (tmp_path / "a.bin").write_bytes(os.urandom(11_000))
+    with pytest.raises(StegoError, match="at a cover PSNR of 40 dB"):
+        api.hide(tmp_path / "c.png", tmp_path / "a.bin", tmp_path / "o.png")
+    (tmp_path / "a.bin").write_bytes(os.urandom(4000))
+    assert api.hide(tmp_path / "c.png", tmp_path / "a.bin", tmp_path / "o.png").cover.psnr > 39.9
+
+
+# -- privacy ----------------------------------------------------------------------------------------------------
+
+
+def test_wrong_password_and_altered_picture_say_the_same(tmp_path, pair):
+    api.hide(*pair, tmp_path / "s.png", password="right")
+    altered = files.read(tmp_path / "s.png").rgb.copy()
+    altered[5, 5, 1] ^= 2
+    Image.fromarray(altered).save(tmp_path / "t.png")
+    messages = []
+    for path, password in (("s.png", "wrong"), ("t.png", "right")):
+        with pytest.raises(StegoError) as caught:
+            api.reveal(tmp_path / path, tmp_path / "r.png", password=password)
+        messages.append(str(caught.value).replace(path, ""))
+    assert messages[0] == messages[1] and not (tmp_path / "r.png").exists()
+    with pytest.raises(StegoError, match="--password"):
+        api.reveal(tmp_path / "s.png", tmp_path / "r.png")
+
+
+@pytest.mark.parametrize("password", PASSWORDS)
+def test_two_thousand_single_changes_are_all_refused(tmp_path, password):
+    """Openly and under a password: never a wrong picture, whichever sample changes and however."""
+    rgb = natural(40, 50)
+    content = os.urandom(1200)
+    stego = embedding.embed(rgb, content, plan_for(rgb, content, password), password)
+    rng = np.random.default_rng(0)
+    for _ in range(2000):
+        changed = stego.reshape(-1).copy()
+        changed[rng.integers(changed.size)] ^= rng.integers(1, 256)
+        changed = changed.reshape(stego.shape)
+        if password is None:
+            found = header.extract(changed)
+            assert found is None or not found[1]
+        else:
+            with pytest.raises(embedding.Rejected):
+                embedding.extract_private(changed, password)
+
+
+def test_nothing_tells_without_the_password():
+    """Header places, lowest bits and digits of a private stego are as random as coin throws."""
+    rgb = np.random.default_rng(3).integers(30, 226, (200, 200, 3), dtype=np.uint8)
+    content = bytes(20_000)
+    plan = plan_for(rgb, content, "secret")
+    stegos = [embedding.embed(rgb, content, plan, "secret") for _ in range(6)]
+    assert all(header.extract(s) is None for s in stegos)
+    places = header.places(rgb.size)
+    ones = np.mean([s.reshape(-1)[places] & 1 for s in stegos])
+    assert abs(ones - 0.5) < 4 * 0.5 / np.sqrt(6 * len(places))
+    # The same content twice: the changes are unrelated, so neither order, salt nor cipher repeats.
+    changes = [(s.astype(int) - rgb).reshape(-1) for s in stegos]
+    for a, b in pairwise(changes):
+        assert abs(np.corrcoef(a, b)[0, 1]) < 5 / np.sqrt(rgb.size)
+    # 20,000 zero bytes leave no trace: digits are uniform (chi-squared, 4 degrees of freedom, p = 1e-5).
+    digits = np.bincount(stegos[0].reshape(-1) % 5, minlength=5)
+    before = np.bincount(rgb.reshape(-1) % 5, minlength=5)
+    expected = rgb.size / 5
+    assert ((digits - expected) ** 2 / expected).sum() < max(28.5, ((before - expected) ** 2 / expected).sum() * 3)
+
+
+def test_positions_are_keyed():
+    places = np.arange(1000)
+    a, b = (keys.shuffle(bytes([i]) * 32, places) for i in (1, 2))
+    assert sorted(a) == sorted(b) == list(places) and (a == b).mean() < 0.02
+
+
+def test_key_derivation_is_argon2id_as_documented(monkeypatch):
+    monkeypatch.undo()
+    assert (keys.PASSES, keys.MEMORY_KIB, keys.LANES) == (3, 65536, 4)
+    derived = keys.derive("password", bytes(16))
+    assert len({derived.order, derived.plan, derived.content, derived.picture}) == 4
+    assert derived == keys.derive("password", bytes(16)) != keys.derive("password", b"1" * 16)
+
+
+def test_an_empty_password_is_refused(tmp_path, pair):
+    with pytest.raises(StegoError, match="empty"):
+        api.hide(*pair, tmp_path / "o.png", password="")
+
+
+# -- command line -----------------------------------------------------------------------------------------------
+
+
+def stego(*arguments, password=None):
+    environment = {k: v for k, v in os.environ.items() if k != "STEGO_PASSWORD"}
+    if password is not None:
+        environment["STEGO_PASSWORD"] = password
+    return subprocess.run(
+        [sys.executable, "-m", "stegocli.cli", *map(str, arguments)],
+        capture_output=True, text=True, env=environment, stdin=subprocess.DEVNULL, check=False,
+    )  # fmt: skip
+
+
+def at_a_terminal(answers, *arguments):
+    """Run the command on a terminal of its own and type the answers; returns exit code and what was shown."""
+    child, terminal = pty.fork()
+    if child == 0:
+        os.execl(sys.executable, sys.executable, "-m", "stegocli.cli", *map(str, arguments))
+    shown = b""
+    try:
+        while select.select([terminal], [], [], 60)[0] and (chunk := os.read(terminal, 1024)):
+            shown += chunk
+            # The space comes last, when the terminal has stopped showing what is typed.
+            if answers and shown.endswith(b": "):
+                os.write(terminal, answers.pop(0).encode() + b"\n")
+    except OSError:  # how Linux says that the other end is closed
+        pass
+    else:
+        os.kill(child, signal.SIGKILL)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), shown.decode()
+
+
+def test_a_password_is_asked_for_twice_and_never_shown(tmp_path, pair):
+    out = tmp_path / "o.png"
+    code, shown = at_a_terminal(["opensesame", "opensesame"], "hide", *pair, "-o", out, "--password")
+    assert code == 0 and "confirmation" in shown and "opensesame" not in shown
+    code, shown = at_a_terminal(["opensesame"], "reveal", out)
+    assert code == 0 and "bit for bit" in shown
+    code, shown = at_a_terminal([""], "reveal", pair[0])
+    assert code == 1 and "holds no hidden picture" in shown
+
+
+def test_the_command_line_finds_the_method_in_the_picture(tmp_path, pair):
+    cover, secret = pair
+    out = tmp_path / "o.png"
+    (tmp_path / "word").write_text("from a file\n")
+    assert "exact" in stego("hide", cover, secret, "-o", out, "--exact").stdout
+    assert "bit for bit" in stego("reveal", out).stdout
+    assert stego("hide", cover, secret, "-o", out, "--password", password="one").returncode == 0
+    assert stego("reveal", out).returncode == 1
+    assert stego("reveal", out, password="two").returncode == 1
+    assert stego("reveal", out, password="one").returncode == 0
+    assert stego("hide", cover, secret, "-o", out, "--password-file", tmp_path / "word").returncode == 0
+    assert stego("reveal", out, "--password-file", tmp_path / "word").returncode == 0
+    figures = json.loads(stego("metrics", secret, tmp_path / "o-revealed.png", "--json").stdout)
+    assert figures["bit_accuracy"] == 1
+    asked = stego("hide", cover, secret, "-o", tmp_path / "n.png", "--password")
+    assert asked.returncode == 1 and "STEGO_PASSWORD" in asked.stderr and not Path(tmp_path / "n.png").exists()
