@@ -60,8 +60,6 @@ def _full_precision(model: "Model"):
 def hide(model: "Model", cover: np.ndarray, secret: np.ndarray, progress=lambda share: None) -> np.ndarray:
     """Hide one picture in another.
 
-    The look at how much room there is takes half precision where the device has it, the embedding float32.
-
     Args:
         cover: uint8, (height, width, 3).
         secret: uint8, the size that `frame_size` gives for the cover.
@@ -78,10 +76,8 @@ def hide(model: "Model", cover: np.ndarray, secret: np.ndarray, progress=lambda 
         raise ValueError(f"a secret of {width}x{height} does not fit a cover of {cover.shape[1]}x{cover.shape[0]}")
     stego = cover.copy()
     for place in _tiles(height, width, stride):
-        inner = _tensor(model, secret[place])
-        outer = model.network.make_room(_tensor(model, cover[place]), inner)
         with _full_precision(model):
-            stego[place] = _array(model.network.hide(outer, inner))
+            stego[place] = _array(model.network.hide(_tensor(model, cover[place]), _tensor(model, secret[place])))
     return stego
 
 
