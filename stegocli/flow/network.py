@@ -65,16 +65,17 @@ class StegoNetwork(nn.Module):
         """As `embed`, with a cover that is drawn in from black and white as far as this secret needs.
 
         What a stego has beyond -1..1 is lost in the file, and reveal amplifies the loss into specks and discs. So
-        where that happens the cover is moved back, and embedded again until the stego stays inside; a pair with
-        room enough is done in one pass.
+        where that happens the cover is moved back, and embedded again until the stego stays inside or this helps no
+        more; a pair with room enough is done in one pass.
         """
-        cover = draw_in(cover)
+        cover, before = draw_in(cover), float("inf")
         for left in reversed(range(MOST_PASSES)):
             stego = self.embed(cover, secret)
             beyond = stego - stego.clamp(-1, 1)
-            if not left or most_energy(beyond) <= BEYOND:
+            energy = most_energy(beyond)
+            if not left or energy <= BEYOND or energy > before / 2:
                 break
-            cover = cover - RETREAT * beyond
+            cover, before = cover - RETREAT * beyond, energy
         return stego
 
     def hide(self, cover: Tensor, secret: Tensor) -> Tensor:
