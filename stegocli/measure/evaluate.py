@@ -5,13 +5,14 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
 from .. import api
 from ..errors import StegoError
 from ..flow import weights
-from ..picture import files, look, metrics
+from ..picture import charts, files, look, metrics
 from ..picture.metrics import Comparison, Score
 
 
@@ -68,16 +69,19 @@ def folder(
     directory = Path(directory)
     if not directory.is_dir():
         raise StegoError(f"{directory} is not a folder: give --data a folder of pictures.")
-    files = sorted(p for p in directory.iterdir() if p.suffix.lower() in files.READABLE)
-    if len(files) < 2:
-        raise StegoError(f"{directory} holds {len(files)} pictures: two are needed.")
+    covers = sorted(p for p in directory.iterdir() if p.suffix.lower() in files.READABLE)
+    if len(covers) < 2:
+        raise StegoError(f"{directory} holds {len(covers)} pictures: two are needed.")
     if not isinstance(model, weights.Model):
         model = weights.load_model(model)
-    rows, scores = [], []
+    rows: list[dict[str, Any]] = []
+    scores: list[Score] = []
     with tempfile.TemporaryDirectory() as scratch:
-        for i, cover in enumerate(files):
-            secret = files[(i + len(files) // 2) % len(files)]
-            scores.append(api.hide(cover, secret, Path(scratch) / "stego.png", model, **options).score)
+        for i, cover in enumerate(covers):
+            secret = covers[(i + len(covers) // 2) % len(covers)]
+            score = api.hide(cover, secret, Path(scratch) / "stego.png", model, **options).score
+            assert score is not None  # the secret is a picture
+            scores.append(score)
             rows.append({"cover": cover.name, "secret": secret.name, **asdict(scores[-1])})
             on_pair(rows[-1])
     mean = metrics.mean(scores)
@@ -103,7 +107,7 @@ def compare(
     """
     files.check_output(plot)
     results = {name: folder(directory, model, on_pair, **options) for name, options in METHODS.items()}
-    files.write(plot, files.Picture(look.method_map(results)))
+    files.write(plot, files.Picture(charts.method_map(results)))
     return results
 
 
