@@ -14,6 +14,7 @@ from rich.table import Table
 
 from .. import api
 from ..flow import precision, tiles, weights
+from ..flow.model import Model
 from ..picture import files
 from ..training import data
 from ..training.feed import Feed, pictures_for
@@ -129,7 +130,7 @@ def _pair(megapixels: float) -> tuple[np.ndarray, np.ndarray]:
     return files.resize(one, (width, height)), files.resize(two, (width, height))
 
 
-def _inference(model: weights.Model, megapixels: float, runs: int) -> dict[str, Any]:
+def _inference(model: Model, megapixels: float, runs: int) -> dict[str, Any]:
     """Seconds for the network's part of hide and reveal, the best of some runs."""
     cover, secret = _pair(megapixels)
     device = model.precision.device
@@ -146,7 +147,7 @@ def _inference(model: weights.Model, megapixels: float, runs: int) -> dict[str, 
     return {"megapixels": size, "hide_seconds": min(hides), "reveal_seconds": min(reveals)}
 
 
-def _whole(model: weights.Model, megapixels: float) -> dict[str, Any]:
+def _whole(model: Model, megapixels: float) -> dict[str, Any]:
     """Seconds of hide and reveal from file to file: read-back, scores and PNG included."""
     cover, secret = _pair(megapixels)
     with tempfile.TemporaryDirectory() as scratch:
@@ -155,14 +156,14 @@ def _whole(model: weights.Model, megapixels: float) -> dict[str, Any]:
         files.write(cover_path, files.Picture(cover))
         files.write(secret_path, files.Picture(secret))
         began = time.perf_counter()
-        api.hide(cover_path, secret_path, stego_path, model)
+        api.hide(cover_path, secret_path, stego_path, model, flow=True)
         between = time.perf_counter()
         api.reveal(stego_path, revealed_path, model)
         ended = time.perf_counter()
     return {"file_hide_seconds": between - began, "file_reveal_seconds": ended - between}
 
 
-def _by_size(model: weights.Model, peak: float, on_row: OnRow) -> list[dict[str, Any]]:
+def _by_size(model: Model, peak: float, on_row: OnRow) -> list[dict[str, Any]]:
     """Each of `MEGAPIXELS`, the smallest first, since the peak of the memory is that of all so far."""
     operations = model.network.operations_per_megapixel()
     table = []

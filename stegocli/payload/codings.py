@@ -8,26 +8,37 @@ Content: kind (1 byte), length of the extension (1), the extension (UTF-8), then
     kind 3  a picture, near-lossless: as kind 1, but after the profile a step in halves of a grey level (1);
             the JPEG XL holds the samples divided by the step
     kind 4  a picture, lossy: as kind 1 with lossy JPEG XL
+    kind 6  a PNG's samples and remarks: the latter as `png.remarks` gives them, in a part; a stream
+    kind 7  a file around bare samples (BMP, TIFF, PPM): layout (1), the part before, the part after; a stream
+    kind 8  a PNG to be rebuilt: its remarks in a part, its `png.recipe` in a part; a stream
+
+A part is its length (4, big-endian) and that many bytes of deflate, a stream lossless JPEG XL or WebP. Kind 5 is kept
+for pictures of reduced size.
 """
 
 import io
 import re
 import struct
+import warnings
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from PIL import Image, TiffImagePlugin
 
 from ..errors import StegoError
-from ..picture import files, metrics
+from ..picture import files, metrics, png
 from ..picture.files import Picture
 
-# The format's limit.
-WEBP_SIDE = 16383
 FILE, JXL, WEBP, NEAR_LOSSLESS, LOSSY = range(5)
+PNG_PIXELS, AROUND, PNG_REBUILT = 6, 7, 8
+# What a receiver gets.
+SAME_FILE, SAME_PIXELS, APPROXIMATE = "same file", "same pixels", "approximate"
+# A file for other bytes with the same pixels is only worth it for so much less.
+WORTH_RECODING = 0.95
+MOST_PART = 1 << 24
 # The extension becomes part of a file name at reveal, whoever wrote the stego.
 _EXTENSION = re.compile(r"(\.[^\W_][\w-]{0,30})?")
 _LENGTH = struct.Struct(">I")
@@ -46,12 +57,15 @@ class Payload:
         extension: of the secret's name, with its dot, lower case.
         picture: what the receiver sees; None when the secret is no picture.
         coding: in words.
+        fidelity: `SAME_FILE` when the receiver gets every byte; `SAME_PIXELS` when a picture comes back in another
+            file, with the same samples, profile and remarks; `APPROXIMATE`.
     """
 
     content: bytes
     extension: str
     picture: Picture | None
     coding: str
+    fidelity: str
 
 
 def _need_jxl() -> None:
@@ -69,9 +83,60 @@ def _jxl(array: np.ndarray, **options) -> bytes:
     return content.getvalue()
 
 
-def _decode(content: bytes) -> np.ndarray:
+def _jxl_size(content: bytes) -> tuple[int, int]:
+    """(width, height) that a bare JPEG XL stream says (ISO/IEC 18181-1, SizeHeader)."""
+    if content[:2] != b"\xff\x0a":
+        raise ValueError("no JPEG XL stream")
+    bits = int.from_bytes(content[2:14], "little")
+
+    def take(count: int) -> int:
+        nonlocal bits
+        value, bits = bits & ((1 << count) - 1), bits >> count
+        return value
+
+    small = take(1)
+
+    def side() -> int:
+        return 8 * (1 + take(5)) if small else 1 + take((9, 13, 18, 30)[take(2)])
+
+    height = side()
+    ratio = take(3)
+    if not ratio:
+        return side(), height
+    across, down = ((1, 1), (12, 10), (4, 3), (3, 2), (16, 9), (5, 4), (2, 1))[ratio - 1]
+    return height * across // down, height
+
+
+def _webp_size(content: bytes) -> tuple[int, int]:
+    """(width, height) that a lossless WebP file without extras says (RFC 9649)."""
+    if content[:4] != b"RIFF" or content[8:16] != b"WEBPVP8L" or content[20:21] != b"\x2f":
+        raise ValueError("no lossless WebP")
+    bits = int.from_bytes(content[21:25], "little")
+    return 1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF)
+
+
+def _decode(content: bytes, codec: str) -> np.ndarray:
+    """Samples, uint8, (height, width) or (height, width, 3 or 4), by the given decoder and no other.
+
+    Raises:
+        ValueError: for another format, other samples, or more pixels than is safe; the decoders raise much else.
+    """
     _need_jxl()
-    return np.asarray(Image.open(io.BytesIO(content)))
+    # The JPEG XL plug-in decodes as soon as it opens: the size is looked at before.
+    width, height = _jxl_size(content) if codec == "JXL" else _webp_size(content)
+    if width * height > files.MOST_PIXELS:
+        raise ValueError(f"a picture of {width}x{height}")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        picture = Image.open(io.BytesIO(content), formats=(codec,))
+        if picture.mode not in ("L", "RGB", "RGBA") or picture.size != (width, height):
+            raise ValueError(f"samples of kind {picture.mode}")
+        return np.asarray(picture)
+
+
+def _decode_stream(content: bytes) -> np.ndarray:
+    """Of kinds 6 to 8, which tell the codec by the stream's start."""
+    return _decode(content, "WEBP" if content[:4] == b"RIFF" else "JXL")
 
 
 def _effort(samples: np.ndarray) -> int:
@@ -90,9 +155,24 @@ def _content(kind: int, extension: str, *parts: bytes) -> bytes:
     return bytes([kind, len(name)]) + name + b"".join(parts)
 
 
-def _profile(icc: bytes | None) -> bytes:
-    packed = zlib.compress(icc, 9) if icc else b""
+def _part(content: bytes) -> bytes:
+    packed = zlib.compress(content, 9) if content else b""
     return _LENGTH.pack(len(packed)) + packed
+
+
+def _take_part(content: bytes) -> tuple[bytes, bytes]:
+    """(the part at the start, what follows)."""
+    (size,) = _LENGTH.unpack_from(content)
+    packed, rest = content[4 : 4 + size], content[4 + size :]
+    unpacker = zlib.decompressobj()
+    part = unpacker.decompress(packed, MOST_PART) if size else b""
+    if size and not unpacker.eof:
+        raise ValueError("a part that is cut or too long")
+    return part, rest
+
+
+def _profile(icc: bytes | None) -> bytes:
+    return _part(icc if icc and len(icc) <= MOST_PART else b"")
 
 
 def _samples(picture: Picture) -> np.ndarray:
@@ -109,22 +189,129 @@ def _picture(samples: np.ndarray, icc: bytes | None) -> Picture:
     return Picture(np.ascontiguousarray(samples[..., :3]), alpha, icc)
 
 
-def _codable(path: Path) -> Picture | None:
-    """The picture, if its samples are all that the file says: 8 bits, upright, in a format that we can write."""
-    if path.suffix.lower() not in files.LOSSLESS:
+# -- without loss -----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Frame:
+    """What a file is besides its samples: the kind of content, all before the stream, and what comes back."""
+
+    kind: int | None
+    head: bytes
+    fidelity: str
+
+
+# Baseline structure (TIFF 6.0), predictor, tiles and the ICC profile: what is lost with other tags would be missed.
+_TIFF_STRUCTURE = {256, 257, 258, 259, 262, 273, 277, 278, 279, 284, 317, 322, 323, 324, 325, 338, 339, 34675}
+
+
+def _bare(samples: np.ndarray, layout: int) -> bytes:
+    """Samples as files without compression store them: 0 from the top, 1 BMP (from the bottom, BGR, rows of 4n)."""
+    if layout == 0:
+        return samples.tobytes()
+    if layout != 1:
+        raise ValueError(f"layout {layout}")
+    if samples.ndim == 3:
+        samples = samples[..., [2, 1, 0, 3][: samples.shape[2]]]
+    rows = samples[::-1].reshape(len(samples), -1)
+    return np.pad(rows, ((0, 0), (0, -rows.shape[1] % 4))).tobytes()
+
+
+def _around(own: bytes, samples: np.ndarray) -> _Frame | None:
+    for layout in (0, 1):
+        bare = _bare(samples, layout)
+        at = own.find(bare)
+        before, after = own[: max(0, at)], own[at + len(bare) :]
+        if at >= 0 and max(len(before), len(after)) <= MOST_PART:
+            return _Frame(AROUND, bytes([layout]) + _part(before) + _part(after), SAME_FILE)
+    return None
+
+
+def _png_frame(own: bytes, samples: np.ndarray) -> _Frame | None:
+    parts = png.chunks(own)
+    if not png.is_plain(parts):
         return None
+    remarks, recipe = png.remarks(parts), png.recipe(parts, samples)
+    if len(remarks) > MOST_PART:
+        return None
+    if recipe:
+        return _Frame(PNG_REBUILT, _part(remarks) + _part(recipe), SAME_FILE)
+    # Kinds 1 and 2 are what earlier versions read too.
+    return _Frame(PNG_PIXELS, _part(remarks), SAME_PIXELS) if remarks else _Frame(None, _part(b""), SAME_PIXELS)
+
+
+def _tiff_frame(opened: TiffImagePlugin.TiffImageFile, samples: np.ndarray) -> _Frame | None:
+    tags, bands = opened.tag_v2, len(opened.getbands())
+    plain = (
+        set(tags) <= _TIFF_STRUCTURE
+        and opened.n_frames == 1
+        and set(tags.get(258, (1,))) == {8}
+        and tags.get(277, 1) == bands
+        and tags.get(338, (2,)) == (2,)
+    )
+    icc = opened.info.get("icc_profile")
+    # A grey picture's profile would not come back: `files` drops it.
+    return _Frame(None, _profile(icc), SAME_PIXELS) if plain and not (icc and bands == 1) else None
+
+
+def _stored(own: bytes, suffix: str) -> tuple[np.ndarray, _Frame] | None:
+    """The samples of a picture file and the rest of it, when they are all that the file says."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        opened = Image.open(io.BytesIO(own), formats=files.FORMATS)
+        if opened.mode not in ("L", "RGB", "RGBA"):
+            return None
+        upright = opened.getexif().get(0x0112, 1) == 1
+        samples = np.asarray(opened)
+        frame = None
+        if opened.format in ("BMP", "TIFF", "PPM"):
+            frame = _around(own, samples)
+        # These two may come back as a picture, to be written in the format that the suffix names.
+        if upright and opened.format == "PNG" and suffix == ".png":
+            frame = _png_frame(own, samples)
+        elif upright and not frame and isinstance(opened, TiffImagePlugin.TiffImageFile) and suffix[:4] == ".tif":
+            frame = _tiff_frame(opened, samples)
+    return (samples, frame) if frame else None
+
+
+def _recoded(own: bytes, extension: str) -> list[Payload]:
+    """The file by way of its samples, once for each codec; only what was seen to come back."""
     try:
-        with Image.open(path) as opened:
-            upright = opened.getexif().get(0x0112, 1) == 1
-            plain = opened.mode in ("L", "RGB", "RGBA") and "transparency" not in opened.info
-            single = getattr(opened, "n_frames", 1) == 1
-        return files.read(path) if upright and plain and single else None
+        stored = _stored(own, extension)
     except Exception:  # no picture, or a damaged one: its bytes are hidden as they are
-        return None
+        return []
+    if stored is None:
+        return []
+    samples, frame = stored
+    streams = {JXL: _jxl(samples, lossless=True, effort=_effort(samples))}
+    if max(samples.shape[:2]) <= files.WEBP_SIDE:
+        streams[WEBP] = _webp(samples)
+    found = []
+    for codec, stream in streams.items():
+        kind = codec if frame.kind is None else frame.kind
+        content = _content(kind, extension, frame.head, stream)
+        if _comes_back(content, own, samples, frame.fidelity):
+            words = ("JPEG XL" if codec == JXL else "WebP") + " without loss"
+            found.append(Payload(content, extension, None, words, frame.fidelity))
+    return found
+
+
+def _comes_back(content: bytes, own: bytes, samples: np.ndarray, promised: str) -> bool:
+    try:
+        back = unpack(content)[1]
+    except ValueError:
+        return False
+    if isinstance(back, bytes):
+        return back == own
+    return promised == SAME_PIXELS and np.array_equal(_samples(back), samples)
 
 
 def exact(path: str | Path) -> Payload:
     """The file in the fewest bytes: its own, or, for a picture, JPEG XL or WebP without loss.
+
+    The receiver gets the same file, but for PNG and TIFF pictures whose compression can't be repeated: those come
+    back with the same pixels, profile and remarks. Whatever else a file holds (16 bits a sample, palettes,
+    animations, tags of a camera) goes as the file's own bytes.
 
     Raises:
         StegoError: when the file can't be read.
@@ -132,29 +319,23 @@ def exact(path: str | Path) -> Payload:
     path = Path(path)
     try:
         own = path.read_bytes()
-    except OSError as error:
-        raise StegoError(f"{path} can't be read ({error.strerror}): check name and permissions.") from None
+    except (OSError, ValueError) as error:
+        raise StegoError(f"{path} can't be read ({files.reason(error)}): check name and permissions.") from None
     # A suffix that could not safely become part of a file name again is not worth a refusal.
     extension = path.suffix.lower() if _EXTENSION.fullmatch(path.suffix.lower()) else ""
-    picture = _codable(path)
-    candidates = [(_content(FILE, extension, own), f"the file itself, {len(own):,} bytes")]
-    if picture is not None:
-        samples, profile = _samples(picture), _profile(picture.icc)
-        coded = {JXL: _jxl(samples, lossless=True, effort=_effort(samples))}
-        if max(samples.shape[:2]) <= WEBP_SIDE:
-            coded[WEBP] = _webp(samples)
-        for kind, stream in coded.items():
-            # Trust no codec with "bit for bit" unseen.
-            if np.array_equal(_decode(stream), samples):
-                words = ("JPEG XL" if kind == JXL else "WebP") + " without loss"
-                candidates.append((_content(kind, extension, profile, stream), words))
-    content, coding = min(candidates, key=lambda c: len(c[0]))
-    if picture is None and extension in files.READABLE:
-        try:
-            picture = files.read(path)
-        except StegoError:
-            picture = None
-    return Payload(content, extension, picture, coding)
+    best = Payload(_content(FILE, extension, own), extension, None, f"the file itself, {len(own):,} bytes", SAME_FILE)
+    for candidate in _recoded(own, extension):
+        worth = WORTH_RECODING if best.fidelity == SAME_FILE and candidate.fidelity != SAME_FILE else 1
+        if len(candidate.content) < worth * len(best.content):
+            best = candidate
+    try:
+        seen = files.read(path, content=own) if files.is_picture(path, own) else None
+    except StegoError:  # damaged: bytes like any other
+        seen = None
+    return replace(best, picture=seen)
+
+
+# -- into a budget ----------------------------------------------------------------------------------------------
 
 
 def fitted(path: str | Path, budget: int) -> Payload:
@@ -187,7 +368,9 @@ def fitted(path: str | Path, budget: int) -> Payload:
         if fitting:
             content = fitting[0]
             seen = unpack(content)[1]
-            found.append((metrics.psnr(seen.rgb, picture.rgb), Payload(content, extension, seen, words(fitting[1]))))
+            assert isinstance(seen, Picture)
+            payload = Payload(content, extension, seen, words(fitting[1]), APPROXIMATE)
+            found.append((metrics.psnr(seen.rgb, picture.rgb), payload))
     if not found:
         raise StegoError(f"{path} does not fit into {budget:,} bytes at any quality: use a larger cover.")
     return max(found, key=lambda f: f[0])[1]
@@ -206,16 +389,32 @@ def _first_that_fits(code: Callable, settings, budget: int) -> tuple[bytes, floa
     return best
 
 
+# -- and back ---------------------------------------------------------------------------------------------------
+
+
 def unpack(content: bytes) -> tuple[str, Picture | bytes]:
     """(extension, the picture or the file's bytes).
 
     Raises:
-        ValueError: for a kind of a later version, or content that no `hide` wrote.
+        ValueError: for a kind of a later version, or content that no `hide` wrote, whatever it is.
+        StegoError: when JPEG XL is not installed.
     """
     try:
         return _unpack(content)
-    except (OSError, struct.error, zlib.error, IndexError, SyntaxError) as error:
+    except (ValueError, StegoError):
+        raise
+    except Exception as error:  # the decoders raise what they like on forged streams
         raise ValueError(f"content can't be decoded: {error}") from None
+
+
+def fidelity(content: bytes, secret: Picture | bytes) -> str:
+    """`SAME_FILE`, `SAME_PIXELS` or `APPROXIMATE`: what `unpack` made of the content.
+
+    A rebuilt PNG (kind 8) comes as bytes, or, where this machine's zlib does not repeat the writer's, as a picture.
+    """
+    if isinstance(secret, bytes):
+        return SAME_FILE
+    return SAME_PIXELS if content[0] in (JXL, WEBP, PNG_PIXELS, PNG_REBUILT) else APPROXIMATE
 
 
 def _unpack(content: bytes) -> tuple[str, Picture | bytes]:
@@ -225,14 +424,28 @@ def _unpack(content: bytes) -> tuple[str, Picture | bytes]:
         raise ValueError(f"extension {extension!r}")
     if kind == FILE:
         return extension, rest
-    if kind > LOSSY:
+    if kind in (JXL, WEBP, NEAR_LOSSLESS, LOSSY):
+        profile, rest = _take_part(rest)
+        return extension, _picture(_unpack_samples(kind, rest), profile or None)
+    if kind == AROUND:
+        before, after_and_stream = _take_part(rest[1:])
+        after, stream = _take_part(after_and_stream)
+        return extension, before + _bare(_decode_stream(stream), rest[0]) + after
+    if kind not in (PNG_PIXELS, PNG_REBUILT):
         raise ValueError(f"content of kind {kind}")
-    (size,) = _LENGTH.unpack_from(rest)
-    icc = zlib.decompress(rest[4 : 4 + size]) if size else None
-    rest = rest[4 + size :]
-    if kind == NEAR_LOSSLESS:
-        step, rest = rest[0] / 2, rest[1:]
-        samples = np.round(_decode(rest) * step).clip(0, 255).astype(np.uint8)
-    else:
-        samples = _decode(rest)
-    return extension, _picture(samples, icc)
+    remarks, rest = _take_part(rest)
+    recipe, stream = _take_part(rest) if kind == PNG_REBUILT else (b"", rest)
+    samples = _decode_stream(stream)
+    own = png.rebuild(samples, recipe, remarks) if kind == PNG_REBUILT else None
+    if own is not None:
+        return extension, own
+    # The profile of a grey file does not describe the RGB samples that it becomes; in the remarks it stays.
+    icc = png.profile(remarks) if samples.ndim == 3 else None
+    return extension, replace(_picture(samples, icc), remarks=remarks)
+
+
+def _unpack_samples(kind: int, stream: bytes) -> np.ndarray:
+    if kind != NEAR_LOSSLESS:
+        return _decode(stream, "WEBP" if kind == WEBP else "JXL")
+    step = stream[0] / 2
+    return np.round(_decode(stream[1:], "JXL") * step).clip(0, 255).astype(np.uint8)

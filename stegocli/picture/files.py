@@ -1,23 +1,36 @@
 """Picture files to arrays and back: formats, alpha, colour profiles, orientation, writes that never half happen."""
 
+import contextlib
+import importlib.util
 import io
 import os
+import stat
 import tempfile
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
 from ..errors import StegoError
+from . import png
 
 READABLE = {
     ".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".ppm", ".pgm", ".jp2", ".avif",
 }  # fmt: skip
+# No other decoder is ever handed a file, whatever its name or content says. AVIF came with Pillow 11.3.
+FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF", "PPM", "JPEG2000") + (
+    ("AVIF",) if importlib.util.find_spec("PIL.AvifImagePlugin") else ()
+)
+WEBP_SIDE = 16383
+# Where Pillow refuses to decode a file.
+MOST_PIXELS = 2 * 89_478_485
 # What Pillow needs to store every sample unchanged. Level 6 for PNG: a stego comes out a tenth smaller than with
 # level 1, for 0.3 s a megapixel; level 9 gains nothing more.
-LOSSLESS = {
+LOSSLESS: dict[str, tuple[str, dict[str, Any]]] = {
     ".png": ("PNG", {"compress_level": 6}),
     ".tif": ("TIFF", {"compression": "tiff_adobe_deflate"}),
     ".tiff": ("TIFF", {"compression": "tiff_adobe_deflate"}),
@@ -35,12 +48,14 @@ class Picture:
         alpha: uint8, (height, width), or None.
         icc: the ICC profile that rgb is to be seen through, or None.
         grey: the file holds no colour.
+        remarks: text, EXIF, resolution and the like of a PNG, as `png.remarks` gives them; only a PNG takes them.
     """
 
     rgb: np.ndarray
     alpha: np.ndarray | None = None
     icc: bytes | None = None
     grey: bool = False
+    remarks: bytes = b""
 
     @property
     def size(self) -> tuple[int, int]:
@@ -48,15 +63,21 @@ class Picture:
         return self.rgb.shape[1], self.rgb.shape[0]
 
 
-def _open(path: Path, content: bytes | None) -> Image.Image:
-    """Open and decode the first frame, or say in one sentence why not."""
+def _short(path: Path) -> str:
+    """A name to show: 300 characters of it help nobody."""
+    return str(path) if len(str(path)) <= 120 else f"{str(path)[:50]}...{str(path)[-20:]}"
+
+
+def reason(error: Exception) -> str:
+    """What the system says of an error, without number and file name."""
+    return str(getattr(error, "strerror", None) or error)
+
+
+def _decode(path: Path, content: bytes | None) -> Image.Image:
+    """The first frame as a viewer turns it, or in one sentence why not."""
     try:
-        with warnings.catch_warnings():
-            # Pillow warns from 89 megapixels on; its error at twice that stays.
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            picture = Image.open(path if content is None else io.BytesIO(content))
-            picture.load()
-        return picture
+        picture = Image.open(path if content is None else io.BytesIO(content), formats=FORMATS)
+        picture.load()
     except FileNotFoundError:
         raise StegoError(f"{path} does not exist: check the name.") from None
     except IsADirectoryError:
@@ -68,26 +89,37 @@ def _open(path: Path, content: bytes | None) -> Image.Image:
     except UnidentifiedImageError:
         raise StegoError(f"{path} is not a picture that can be read: use PNG, JPEG, WebP, BMP or TIFF.") from None
     except Exception as error:  # Pillow's decoders raise OSError, SyntaxError, struct.error and more on damage.
+        if (isinstance(error, OSError) and error.errno) or "\0" in str(path):
+            raise StegoError(f"{_short(path)} can't be read ({reason(error)}): check the name.") from None
         raise StegoError(f"{path} is damaged ({error}): use an intact copy.") from None
+    try:
+        return ImageOps.exif_transpose(picture)
+    except Exception:  # EXIF that can't be read turns nothing
+        return picture
 
 
 def _to_8_bits(picture: Image.Image) -> Image.Image:
-    """16-bit, 32-bit and float grey to L."""
-    samples = np.asarray(picture).astype(np.float64)
-    if picture.mode == "F":
-        top = 1.0 if samples.max(initial=0) <= 1 else 255.0
-    else:
-        top = 65535.0 if picture.mode.startswith("I;16") or samples.max(initial=0) > 255 else 255.0
-    return Image.fromarray((samples / top * 255).round().clip(0, 255).astype(np.uint8))
+    """16-bit, 32-bit and float grey to L, linearly from black at 0.
+
+    White is 65535 in 16-bit files. The others do not say what white is: the least of 1 (floats), 255 and 65535 that
+    no sample goes beyond, else the largest sample. What is below 0 or not a number is black.
+    """
+    samples = np.nan_to_num(np.asarray(picture).astype(np.float64), nan=0.0, posinf=np.inf, neginf=0.0)
+    finite = samples[np.isfinite(samples)]
+    most = finite.max(initial=0)
+    whites = [65535.0] if picture.mode.startswith("I;16") else [1.0] * (picture.mode == "F") + [255.0, 65535.0]
+    white = next((w for w in whites if most <= w), most)
+    return Image.fromarray((np.clip(samples / white, 0, 1) * 255).round().astype(np.uint8))
 
 
 def _through_profile(picture: Image.Image, icc: bytes) -> Image.Image:
     """Convert to sRGB; a profile that is broken or of another colour space is ignored, as viewers do."""
     try:
         profile = ImageCms.ImageCmsProfile(io.BytesIO(icc))
-        return ImageCms.profileToProfile(picture, profile, ImageCms.createProfile("sRGB"), outputMode="RGB")
-    except (ImageCms.PyCMSError, OSError, ValueError):
-        return picture.convert("RGB")
+        converted = ImageCms.profileToProfile(picture, profile, ImageCms.createProfile("sRGB"), outputMode="RGB")
+    except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
+        converted = None
+    return converted or picture.convert("RGB")
 
 
 def read(path: str | Path, srgb: bool = False, content: bytes | None = None) -> Picture:
@@ -102,7 +134,17 @@ def read(path: str | Path, srgb: bool = False, content: bytes | None = None) -> 
         StegoError: when the file is missing, damaged, or no picture.
     """
     path = Path(path)
-    picture = ImageOps.exif_transpose(_open(path, content))
+    with warnings.catch_warnings():
+        # Pillow warns of odd EXIF, of palettes, from 89 megapixels on; its error at twice that stays.
+        warnings.simplefilter("ignore")
+        picture = _decode(path, content)
+        try:
+            return _as_seen(picture, srgb)
+        except (OSError, ValueError) as error:  # a colour space that Pillow can't convert
+            raise StegoError(f"{path} can't be shown as RGB ({error}): convert it first.") from None
+
+
+def _as_seen(picture: Image.Image, srgb: bool) -> Picture:
     icc = picture.info.get("icc_profile")
     if picture.mode in ("I", "F") or picture.mode.startswith("I;16"):
         picture = _to_8_bits(picture)
@@ -129,12 +171,30 @@ def is_readable(path: Path, smallest: int) -> bool:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            with Image.open(path) as picture:
+            with Image.open(path, formats=FORMATS) as picture:
                 # verify() catches files cut short without decoding them.
                 enough = min(picture.size) >= smallest
                 picture.verify()
         return enough
     except Exception:  # whatever is wrong with a training picture, it is skipped and counted
+        return False
+
+
+def is_picture(path: str | Path, content: bytes | None = None) -> bool:
+    """Whether a file is a picture by what its first bytes say, in one of `FORMATS`; its name counts for nothing.
+
+    So a JPEG named .jfif, .dat or nothing is one, and text named .png is none. HEIC and raw files, which Pillow can't
+    read, and TGA, which has no mark to know it by, are not: as secrets they are hidden as the bytes they are.
+    True does not promise that the rest is intact.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with Image.open(path if content is None else io.BytesIO(content), formats=FORMATS):
+                return True
+    except Image.DecompressionBombError:
+        return True
+    except Exception:  # whatever it is, it can't be opened as a picture
         return False
 
 
@@ -146,84 +206,158 @@ def over_white(picture: Picture) -> np.ndarray:
     return (picture.rgb * alpha + 255 * (1 - alpha)).round().astype(np.uint8)
 
 
-def check_output(path: str | Path, inputs: tuple[Path, ...] = ()) -> Path:
+def check_output(path: str | Path, inputs: tuple[Path, ...] = (), force: bool = True) -> Path:
     """Refuse, before any work is done, a name that a lossless picture can't be written to.
 
     Raises:
-        StegoError: for a lossy or unknown format, a missing folder, or a name that is one of the `inputs`.
+        StegoError: for a lossy or unknown format, or as `check_place`.
     """
     path = Path(path)
-    if path.suffix.lower() not in LOSSLESS:
+    _lossless(path)
+    check_place(path, inputs, force)
+    return path
+
+
+def _lossless(path: Path) -> str:
+    """The suffix of a format that can be written, in lower case."""
+    suffix = path.suffix.lower()
+    if suffix not in LOSSLESS:
         what = path.suffix or "a name without an extension"
         raise StegoError(
             f"{path} can't be written as {what}: the picture must be stored without loss, so end the name in "
             ".png, .tif, .webp or .bmp."
         )
-    check_place(path, inputs)
-    return path
+    return suffix
 
 
-def check_place(path: Path, inputs: tuple[Path, ...] = ()) -> None:
-    """Refuse a folder, a missing folder, and a name that is one of the `inputs`.
+def check_place(path: Path, inputs: tuple[Path, ...] = (), force: bool = True) -> None:
+    """Refuse a place where no file can be written; a link stands for the file that it points to.
+
+    Args:
+        inputs: files that must not be lost.
+        force: whether a file that is there may be replaced.
 
     Raises:
-        StegoError: with the reason.
+        StegoError: for a folder, a missing folder, a device or pipe, one of the `inputs`, a name that the system
+            does not take, and without `force` for a file that exists.
     """
-    if path.is_dir():
-        raise StegoError(f"{path} is a folder: name a file.")
-    if not path.parent.is_dir():
-        raise StegoError(f"{path.parent} does not exist: create the folder first.")
-    for given in inputs:
-        if path.exists() and given.exists() and path.samefile(given):
-            raise StegoError(f"{path} is also an input and would be lost: choose another output name.")
+    try:
+        with contextlib.suppress(FileNotFoundError):
+            os.stat(path)  # Path.exists hides, from Python 3.12 on, that a name is too long
+        if path.is_dir():
+            raise StegoError(f"{path} is a folder: name a file.")
+        if not path.resolve().parent.is_dir():
+            raise StegoError(f"{path.parent} does not exist: create the folder first.")
+        if not path.exists():
+            return
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise StegoError(f"{path} is a device or a pipe, not a file: name a file.")
+        for given in inputs:
+            if given.exists() and path.samefile(given):
+                raise StegoError(f"{path} is also an input and would be lost: choose another output name.")
+    except (OSError, ValueError, RuntimeError) as error:  # too long, a NUL inside, a link to itself
+        raise StegoError(f"{_short(path)} is no name for a file ({reason(error)}): choose another.") from None
+    if not force:
+        raise StegoError(f"{path} already exists: add --force to replace it, or choose another output name.")
 
 
-def write_beside(path: Path, content: bytes) -> None:
+def write_beside(path: Path, content: bytes, check: Callable[[bytes], None] | None = None) -> None:
     """Write a whole file beside its place, then move it there: readers see the old file or the new one.
+
+    A link stays, and the file that it points to is replaced.
+
+    Args:
+        check: gets what the disk holds before it is moved; what it raises leaves the old file in place.
 
     Raises:
         StegoError: when the folder can't be written or the disk is full.
     """
+    check_place(path)
     temporary = None
     try:
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
-            temporary = file.name
+        place = path.resolve()
+        # A short name: one made of the file's own could be too long.
+        with tempfile.NamedTemporaryFile(dir=place.parent, prefix=".", delete=False) as file:
+            temporary = Path(file.name)
             file.write(content)
         umask = os.umask(0)
         os.umask(umask)
         os.chmod(temporary, 0o666 & ~umask)
-        os.replace(temporary, path)
-    except OSError as error:
-        raise StegoError(f"{path} can't be written ({error.strerror}): check the folder and the free space.") from None
+        if check is not None:
+            check(temporary.read_bytes())
+        os.replace(temporary, place)
+        temporary = None
+    except (OSError, RuntimeError) as error:
+        hint = "check the folder and the free space"
+        raise StegoError(f"{_short(path)} can't be written ({reason(error)}): {hint}.") from None
     finally:
-        if temporary and os.path.exists(temporary):
-            os.unlink(temporary)
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
 
 
-def write(path: str | Path, picture: Picture) -> None:
-    """Store a picture without loss; grey pictures as grey.
+def check_holds(path: str | Path, picture: Picture) -> None:
+    """Refuse a format that would lose parts of a picture, before any work is done.
 
     Raises:
-        StegoError: as `check_output` and `write_beside`, and when the format can't hold the size.
+        StegoError: for transparency or a colour profile in a BMP, and sides over 16383 in a WebP.
     """
-    path = check_output(path)
-    kind, options = LOSSLESS[path.suffix.lower()]
-    samples = picture.rgb if picture.alpha is None else np.dstack([picture.rgb, picture.alpha])
-    out = Image.fromarray(np.ascontiguousarray(samples))
-    if picture.grey and picture.alpha is None:
-        out = out.convert("L")
-    if picture.icc:
+    suffix = _lossless(Path(path))
+    if suffix == ".bmp" and picture.alpha is not None and picture.alpha.min(initial=255) < 255:
+        raise StegoError(f"{path} would lose the transparency, which BMP can't hold: use .png.")
+    if suffix == ".bmp" and picture.icc:
+        raise StegoError(f"{path} would lose the colour profile, which BMP can't hold: use .png.")
+    if suffix == ".webp" and max(picture.size) > WEBP_SIDE:
+        raise StegoError(f"{path} can't hold {picture.size[0]}x{picture.size[1]}, over {WEBP_SIDE} a side: use .png.")
+
+
+def encode(picture: Picture, suffix: str, path: str | Path | None = None) -> bytes:
+    """The bytes of a file that stores a picture without loss; grey pictures as grey.
+
+    Args:
+        suffix: of the format, as .png.
+        path: the file's name with that suffix, to show in errors.
+
+    Raises:
+        StegoError: as `check_output` and `check_holds`.
+    """
+    path = Path(path or f"output{suffix}")
+    check_holds(path, picture)
+    kind, options = LOSSLESS[_lossless(path)]
+    if picture.alpha is None or kind == "BMP":
+        out = Image.fromarray(np.ascontiguousarray(picture.rgb)).convert("L" if picture.grey else "RGB")
+    else:
+        out = Image.fromarray(np.dstack([picture.rgb, picture.alpha]))
+    described = picture.remarks if kind == "PNG" else b""
+    if picture.icc and not described:
         options = {**options, "icc_profile": picture.icc}
     content = io.BytesIO()
     try:
         out.save(content, kind, **options)
+        return png.describe(content.getvalue(), described)
     except (OSError, ValueError) as error:
         raise StegoError(f"{path} can't hold this picture as {kind} ({error}): use .png.") from None
-    write_beside(path, content.getvalue())
+
+
+def write(path: str | Path, picture: Picture, check: Callable[[np.ndarray], None] | None = None) -> None:
+    """Store a picture without loss; grey pictures as grey.
+
+    Args:
+        check: gets the samples (uint8, (height, width, 3)) read back from the disk before the file takes its place;
+            what it raises leaves everything as it was.
+
+    Raises:
+        StegoError: as `check_output`, `encode` and `write_beside`.
+    """
+    path = check_output(path)
+    content = encode(picture, path.suffix, path)
+    if check is None:
+        write_beside(path, content)
+    else:
+        write_beside(path, content, lambda written: check(read(path, content=written).rgb))
 
 
 def resize(rgb: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """Lanczos to (width, height), uint8 in and out; unchanged when it already has that size."""
     if (rgb.shape[1], rgb.shape[0]) == size:
         return rgb
-    return np.asarray(Image.fromarray(rgb).resize(size, Image.LANCZOS))
+    return np.asarray(Image.fromarray(rgb).resize(size, Image.Resampling.LANCZOS))

@@ -21,7 +21,7 @@ def _picture(batch: Tensor) -> np.ndarray:
 def _hide_and_reveal(learner: Learner, cover: Tensor, secret: Tensor) -> Four:
     """One pair through rounding, in the precision of training; uint8 (height, width, 3) each."""
     c, s = learner.to_device(cover), learner.to_device(secret)
-    stego = learner.average.hide(learner.average.make_room(c, s), s)
+    stego = learner.average.hide(c, s)
     revealed = learner.average.reveal(stego)
     return (
         _picture(cover), _picture(channel.to_bytes(stego)), _picture(secret), _picture(channel.to_bytes(revealed))

@@ -1,11 +1,15 @@
+import io
+import struct
+import zlib
+
 import numpy as np
 import pytest
 from conftest import natural
-from PIL import Image, ImageCms
+from PIL import Image, ImageCms, PngImagePlugin
 
 from stegocli.errors import StegoError
 from stegocli.payload import codings
-from stegocli.picture import metrics
+from stegocli.picture import files, metrics, png
 
 PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 RGB = natural(60, 80)
@@ -20,16 +24,141 @@ def test_any_file_comes_back_as_it_is(tmp_path, content, name):
     assert packed.picture is None
 
 
-@pytest.mark.parametrize("kind", ["rgb", "grey", "alpha", "profile"])
-def test_pictures_are_coded_smaller_and_exactly(tmp_path, kind):
-    samples = {"grey": RGB[..., 0], "alpha": np.dstack([RGB, RGB[..., 1]])}.get(kind, RGB)
+def remarked() -> PngImagePlugin.PngInfo:
+    """Text of three kinds, a date and a chunk of nobody's."""
+    info = PngImagePlugin.PngInfo()
+    info.add_text("Title", "a fjord")
+    info.add_text("Comment", "long " * 99, zip=True)
+    info.add_itxt("Author", "Grüße", "de")
+    info.add(b"tIME", bytes(7))
+    info.add(b"prVt", b"private", after_idat=True)
+    return info
+
+
+def saved(path, samples, **options) -> bytes:
+    Image.fromarray(samples).save(path, **options)
+    return path.read_bytes()
+
+
+@pytest.fixture
+def other_zlib(monkeypatch):
+    """As if no PNG had been written by the zlib that is here."""
+    monkeypatch.setattr(png, "recipe", lambda parts, samples: None)
+
+
+KINDS = {"rgb": RGB, "grey": RGB[..., 0], "alpha": np.dstack([RGB, RGB[..., 1]]), "profile": RGB}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_png_is_coded_smaller_and_is_the_same_file(tmp_path, kind):
     path = tmp_path / "a.png"
-    Image.fromarray(samples).save(path, compress_level=0, **({"icc_profile": PROFILE} if kind == "profile" else {}))
+    profile = {"icc_profile": PROFILE} if kind in ("profile", "grey") else {}
+    own = saved(path, KINDS[kind], pnginfo=remarked(), dpi=(300, 300), exif=Image.Exif(), **profile)
     packed = codings.exact(path)
-    assert len(packed.content) < path.stat().st_size
+    assert len(packed.content) < len(own) and packed.fidelity == codings.SAME_FILE
+    assert np.array_equal(codings._samples(packed.picture), KINDS[kind])
     extension, back = codings.unpack(packed.content)
-    assert extension == ".png" and np.array_equal(codings._samples(back), samples)
-    assert back.icc == (PROFILE if kind == "profile" else None) and back.grey == (kind == "grey")
+    assert (extension, back) == (".png", own) and codings.fidelity(packed.content, back) == codings.SAME_FILE
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_png_of_another_zlib_keeps_pixels_and_remarks(tmp_path, other_zlib, kind):
+    path = tmp_path / "a.png"
+    profile = {"icc_profile": PROFILE} if kind in ("profile", "grey") else {}
+    own = saved(path, KINDS[kind], pnginfo=remarked(), dpi=(300, 300), compress_level=0, **profile)
+    packed = codings.exact(path)
+    assert len(packed.content) < len(own) and packed.fidelity == codings.SAME_PIXELS
+    _, back = codings.unpack(packed.content)
+    assert codings.fidelity(packed.content, back) == codings.SAME_PIXELS
+    assert np.array_equal(codings._samples(back), KINDS[kind]) and back.grey == (kind == "grey")
+    assert back.icc == (PROFILE if kind == "profile" else None)
+    files.write(tmp_path / "back.png", back)
+    again = (tmp_path / "back.png").read_bytes()
+    assert [c for c in png.chunks(again) if c[0] != b"IDAT"] == [c for c in png.chunks(own) if c[0] != b"IDAT"]
+    assert np.array_equal(np.asarray(Image.open(tmp_path / "back.png")), KINDS[kind])
+
+
+def test_a_png_without_remarks_reads_in_earlier_versions(tmp_path, other_zlib):
+    saved(tmp_path / "a.png", RGB, compress_level=0)
+    packed = codings.exact(tmp_path / "a.png")
+    back = codings.unpack(packed.content)[1]
+    assert packed.content[0] in (codings.JXL, codings.WEBP) and np.array_equal(back.rgb, RGB)
+
+
+def test_a_receiver_with_another_zlib_gets_the_pixels(tmp_path, monkeypatch):
+    own = saved(tmp_path / "a.png", RGB, pnginfo=remarked())
+    content = codings.exact(tmp_path / "a.png").content
+    compressobj = zlib.compressobj
+    monkeypatch.setattr(png.zlib, "compressobj", lambda level, *rest: compressobj(1, *rest))
+    back = codings.unpack(content)[1]
+    assert codings.fidelity(content, back) == codings.SAME_PIXELS and np.array_equal(back.rgb, RGB)
+    assert png.remarks(png.chunks(own)) == back.remarks
+
+
+def test_little_saved_is_not_worth_another_file(tmp_path, other_zlib, monkeypatch):
+    own = saved(tmp_path / "a.png", RGB)
+    monkeypatch.setattr(codings, "WORTH_RECODING", 0.1)
+    assert codings.unpack(codings.exact(tmp_path / "a.png").content)[1] == own
+
+
+@pytest.mark.parametrize("extension", [".bmp", ".tif", ".ppm", ".pgm"])
+@pytest.mark.parametrize("width", [80, 79])
+def test_a_file_of_bare_samples_is_coded_smaller_and_is_the_same_file(tmp_path, extension, width):
+    path = tmp_path / f"a{extension}"
+    own = saved(path, RGB[:, :width, 0] if extension == ".pgm" else RGB[:, :width])
+    packed = codings.exact(path)
+    assert packed.content[0] == codings.AROUND and packed.fidelity == codings.SAME_FILE
+    assert len(packed.content) < len(own) / 2 and codings.unpack(packed.content) == (extension, own)
+
+
+def test_a_compressed_tiff_is_recoded_only_without_tags_that_would_be_lost(tmp_path):
+    path = tmp_path / "a.tif"
+    own = saved(path, RGB, compression="tiff_lzw")
+    packed = codings.exact(path)
+    assert packed.fidelity == codings.SAME_PIXELS and len(packed.content) < len(own)
+    assert np.array_equal(codings.unpack(packed.content)[1].rgb, RGB)
+    own = saved(path, RGB, compression="tiff_lzw", dpi=(300, 300))
+    assert codings.unpack(codings.exact(path).content) == (".tif", own)
+
+
+def deep_png(colour: int, bands: int) -> bytes:
+    """16 bits a sample, which Pillow opens with 8."""
+    rows = np.random.default_rng(0).integers(0, 65536, (30, 20 * bands), dtype=np.uint16).astype(">u2")
+    raw = b"".join(b"\0" + row.tobytes() for row in rows)
+    header = struct.pack(">IIBBBBB", 20, 30, 16, colour, 0, 0, 0)
+    return png.join([(b"IHDR", header), (b"IDAT", zlib.compress(raw)), (b"IEND", b"")])
+
+
+def deep_tiff(bands: int) -> bytes:
+    """16 bits a sample, deflate, little-endian."""
+    strip = zlib.compress(np.random.default_rng(0).integers(0, 65536, (30, 20, bands), dtype="<u2").tobytes())
+    photometric, extra = (2 if bands > 2 else 1), [(338, 3, 1, 2)] if bands in (2, 4) else []
+    tags = [(256, 3, 1, 20), (257, 3, 1, 30), (258, 3, bands, 0), (259, 3, 1, 8), (262, 3, 1, photometric)]
+    tags += [(273, 4, 1, 0), (277, 3, 1, bands), (278, 3, 1, 30), (279, 4, 1, len(strip)), *extra]
+    depths = 8 + 2 + 12 * len(tags) + 4
+    places = {258: depths, 273: depths + 2 * bands}
+    entries = b"".join(struct.pack("<HHII", t, kind, n, places.get(t, value)) for t, kind, n, value in tags)
+    header = struct.pack("<2sHIH", b"II", 42, 8, len(tags))
+    return header + entries + bytes(4) + struct.pack(f"<{bands}H", *[16] * bands) + strip
+
+
+@pytest.mark.parametrize(
+    ("name", "own"),
+    [(f"{c}.png", deep_png(c, n)) for c, n in ((0, 1), (2, 3), (4, 2), (6, 4))]
+    + [(f"{n}.tif", deep_tiff(n)) for n in (3, 4)],
+)
+def test_16_bits_a_sample_stay_the_same_file(tmp_path, name, own):
+    (tmp_path / name).write_bytes(own)
+    packed = codings.exact(tmp_path / name)
+    assert codings.unpack(packed.content)[1] == own and packed.fidelity == codings.SAME_FILE
+    assert packed.picture.size == (20, 30), "the sender still sees it as a picture"
+
+
+@pytest.mark.parametrize("name", ["a.jfif", "a", "a.tga", "a.JPG"])
+def test_a_picture_is_known_by_its_content(tmp_path, name):
+    own = saved(tmp_path / name, RGB, format="PNG")
+    packed = codings.exact(tmp_path / name)
+    assert packed.picture.size == (80, 60) and codings.unpack(packed.content)[1] == own
 
 
 def test_a_jpeg_stays_the_same_file(tmp_path):
@@ -51,7 +180,8 @@ def test_what_samples_alone_do_not_tell_is_kept_as_a_file(tmp_path):
 def test_a_codec_that_loses_is_not_used(tmp_path, monkeypatch):
     path = tmp_path / "a.png"
     Image.fromarray(RGB).save(path)
-    monkeypatch.setattr(codings, "_decode", lambda content: RGB // 2)
+    assert codings.exact(path).content[0] != codings.FILE
+    monkeypatch.setattr(codings, "_decode", lambda content, codec: RGB // 2)
     assert codings.unpack(codings.exact(path).content)[1] == path.read_bytes()
 
 
@@ -64,6 +194,11 @@ def test_fitting_spends_the_budget(tmp_path):
         fitted = codings.fitted(path, int(whole * share))
         assert len(fitted.content) <= whole * share
         seen = codings.unpack(fitted.content)[1]
+        if isinstance(seen, bytes):
+            assert share == 1 and fitted.fidelity == codings.SAME_FILE
+            seen = files.read(path, content=seen)
+        else:
+            assert fitted.fidelity == codings.APPROXIMATE
         assert np.array_equal(seen.rgb, fitted.picture.rgb), "what hide reports is what reveal gives"
         quality = metrics.psnr(natural(200, 300), seen.rgb)
         assert quality > last
@@ -90,9 +225,40 @@ def test_forged_content_is_refused():
         with pytest.raises(ValueError):
             codings.unpack(bytes([codings.FILE, len(extension)]) + extension + b"content")
     rng = np.random.default_rng(0)
-    for kind in range(1, 5):
+    for kind in range(1, 9):
         for length in (0, 1, 5, 60):
             with pytest.raises(ValueError):
                 codings.unpack(bytes([kind, 0]) + rng.bytes(length))
     with pytest.raises(ValueError):
         codings.unpack(b"")
+
+
+def encoded(kind: str, samples: np.ndarray = RGB, **options) -> bytes:
+    content = io.BytesIO()
+    Image.fromarray(samples).save(content, kind, **options)
+    return content.getvalue()
+
+
+@pytest.mark.parametrize("codec", ["BMP", "PNG", "TIFF", "JPEG", "GIF", "PPM", "WEBP"])
+@pytest.mark.parametrize("kind", [codings.JXL, codings.WEBP, codings.LOSSY, codings.PNG_PIXELS])
+def test_no_other_decoder_is_handed_a_stream(kind, codec):
+    with pytest.raises(ValueError):
+        codings.unpack(bytes([kind, 0]) + bytes(4) + encoded(codec))
+
+
+def test_what_would_fill_the_memory_is_refused_before_it_is_decoded(monkeypatch):
+    bomb = zlib.compress(bytes(codings.MOST_PART + 1), 9)
+    stream = encoded("WEBP", lossless=True)
+    with pytest.raises(ValueError, match="too long"):
+        codings.unpack(bytes([codings.WEBP, 0]) + struct.pack(">I", len(bomb)) + bomb + stream)
+    monkeypatch.setattr(files, "MOST_PIXELS", RGB.shape[0] * RGB.shape[1] - 1)
+    monkeypatch.setattr(Image, "open", None)
+    codings._need_jxl()
+    for kind, content in ((codings.WEBP, stream), (codings.JXL, codings._jxl(RGB, lossless=True))):
+        with pytest.raises(ValueError, match="80x60"):
+            codings.unpack(bytes([kind, 0]) + bytes(4) + content)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (8, 8), (256, 256), (300, 200), (160, 90), (513, 7), (70, 9000), (24, 16)])
+def test_the_size_in_a_jpeg_xl_stream(size):
+    assert codings._jxl_size(codings._jxl(np.zeros(size[::-1], np.uint8), lossless=True, effort=1)) == size

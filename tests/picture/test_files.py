@@ -1,4 +1,8 @@
 import io
+import os
+import struct
+import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -117,6 +121,179 @@ def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
     with pytest.raises(StegoError, match="No space left"):
         files.write(path, Picture(255 - RGB))
     assert path.read_bytes() == before and list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("kind", ["EPS", "PCX", "TGA", "SGI", "ICO", "PDF", "DDS"])
+def test_only_the_formats_that_are_meant_are_decoded(tmp_path, kind):
+    """An EPS would be handed to Ghostscript."""
+    path = tmp_path / "a.png"
+    Image.fromarray(RGB).save(path, kind)
+    with pytest.raises(StegoError, match="not a picture"):
+        files.read(path)
+    assert not files.is_picture(path) and not files.is_readable(path, 1)
+
+
+def test_a_picture_is_known_by_its_content(tmp_path):
+    for kind in ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF", "PPM", "JPEG2000"):
+        for name in ("a.png", "a.jfif", "a"):
+            Image.fromarray(RGB).save(tmp_path / name, kind)
+            assert files.is_picture(tmp_path / name)
+            assert files.is_picture("-", (tmp_path / name).read_bytes())
+    for content in (b"", b"hello", b"P5 is a road", b"BM", b"%PDF-1.7"):
+        (tmp_path / "a.png").write_bytes(content)
+        assert not files.is_picture(tmp_path / "a.png")
+    assert not files.is_picture(tmp_path) and not files.is_picture(tmp_path / "none.png")
+
+
+@pytest.mark.parametrize("top", [0.5, 1.0, 200.0, 255.0, 40000.0, 1e6, 1e30])
+@pytest.mark.parametrize("kind", ["float32", "int32"])
+def test_wide_samples_are_neither_white_nor_black(tmp_path, top, kind):
+    ramp = np.linspace(0, top, 60 * 40).reshape(40, 60)
+    ramp = ramp.astype(np.float32) if kind == "float32" else ramp.clip(0, 2**31 - 129).astype(np.int32)
+    Image.fromarray(ramp).save(tmp_path / "a.tif")
+    seen = files.read(tmp_path / "a.tif").rgb[..., 0]
+    top = float(ramp.max())
+    white = next((w for w in ((1, 255, 65535) if kind == "float32" else (255, 65535)) if top <= w), top)
+    assert np.array_equal(seen, np.round(ramp.astype(np.float64) / white * 255))
+
+
+def test_samples_that_are_no_numbers(tmp_path):
+    wide = np.linspace(-0.5, 1, 60 * 40, dtype=np.float32).reshape(40, 60)
+    wide[0, :3] = np.nan, np.inf, -np.inf
+    Image.fromarray(wide).save(tmp_path / "a.tif")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        seen = files.read(tmp_path / "a.tif").rgb[..., 0]
+    assert seen[0, :4].tolist() == [0, 255, 0, 0] and seen[-1, -1] == 255
+
+
+def test_third_parties_do_not_warn(tmp_path):
+    exif = b"Exif\0\0II*\0\x08\0\0\0" + struct.pack("<HHHII", 9, 0x0112, 3, 1, 6) + b"\xff" * 40
+    path = tmp_path / "a.jpg"
+    Image.fromarray(RGB).save(path, exif=exif)
+    palette = Image.fromarray(RGB).quantize(8)
+    palette.save(tmp_path / "a.png", transparency=bytes(range(8)))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert files.read(path).rgb.size == RGB.size
+        assert files.read(tmp_path / "a.png").alpha is not None
+        assert files.is_picture(path) and files.is_readable(path, 1)
+
+
+def test_a_colour_space_that_cant_be_converted_gets_a_sentence(tmp_path, monkeypatch):
+    Image.fromarray(RGB).convert("LAB").save(tmp_path / "a.tif")
+
+    def refuse(*_, **__):
+        raise ValueError("conversion from LAB to RGB not supported")
+
+    monkeypatch.setattr(Image.Image, "convert", refuse)
+    with pytest.raises(StegoError, match=r"a\.tif can't be shown as RGB"):
+        files.read(tmp_path / "a.tif")
+
+
+# -- outputs ----------------------------------------------------------------------------------------------------
+
+
+def test_bmp_refuses_what_it_would_lose(tmp_path):
+    path = tmp_path / "a.bmp"
+    clear, opaque = (np.full(RGB.shape[:2], level, np.uint8) for level in (9, 255))
+    for picture in (Picture(RGB, clear), Picture(RGB, icc=PROFILE)):
+        with pytest.raises(StegoError, match=r"a\.bmp would lose the .* use \.png"):
+            files.check_holds(path, picture)
+        with pytest.raises(StegoError, match="would lose"):
+            files.write(path, picture)
+        assert not path.exists()
+    files.write(path, Picture(RGB, opaque))
+    assert np.array_equal(files.read(path).rgb, RGB)
+
+
+def test_webp_refuses_sides_it_cant_hold(tmp_path):
+    with pytest.raises(StegoError, match=r"a\.webp can't hold 16384x1"):
+        files.write(tmp_path / "a.webp", Picture(np.zeros((1, 16384, 3), np.uint8)))
+
+
+@pytest.mark.parametrize("suffix", [".png", ".TIF", ".webp", ".bmp"])
+def test_encode_gives_the_bytes_of_a_file(suffix):
+    assert np.array_equal(files.read("-", content=files.encode(Picture(RGB), suffix)).rgb, RGB)
+
+
+def test_a_check_that_fails_leaves_the_old_file(tmp_path):
+    path = tmp_path / "a.png"
+    files.write(path, Picture(RGB))
+    before = path.read_bytes()
+    seen = []
+
+    def check(rgb):
+        seen.append(rgb)
+        assert path.read_bytes() == before, "the old file is in place until the new one is known to be good"
+        raise StegoError("no")
+
+    with pytest.raises(StegoError, match="no"):
+        files.write(path, Picture(255 - RGB), check)
+    assert np.array_equal(seen[0], 255 - RGB)
+    assert path.read_bytes() == before and list(tmp_path.iterdir()) == [path]
+    files.write(path, Picture(255 - RGB), seen.append)
+    assert np.array_equal(seen[1], files.read(path).rgb)
+
+
+def test_a_link_stays_and_its_target_is_written(tmp_path):
+    (tmp_path / "deep").mkdir()
+    link, target = tmp_path / "a.png", tmp_path / "deep" / "b.png"
+    link.symlink_to(Path("deep") / "b.png")
+    for rgb in (RGB, 255 - RGB):
+        files.write(link, Picture(rgb))
+        assert link.is_symlink() and np.array_equal(files.read(target).rgb, rgb)
+    assert list((tmp_path / "deep").iterdir()) == [target]
+    with pytest.raises(StegoError, match="also an input"):
+        files.check_place(link, (target,))
+    with pytest.raises(StegoError, match="--force"):
+        files.check_place(link, force=False)
+    target.unlink()
+    files.check_place(link, force=False)
+    (tmp_path / "deep").rmdir()
+    with pytest.raises(StegoError, match="does not exist"):
+        files.check_place(link)
+
+
+def test_an_existing_file_needs_force(tmp_path):
+    path = tmp_path / "a.png"
+    files.check_output(path, force=False)
+    path.write_bytes(b"something")
+    for check in (files.check_output, files.check_place):
+        with pytest.raises(StegoError, match=r"a\.png already exists: add --force"):
+            check(path, force=False)
+        check(path, force=True)
+
+
+@pytest.mark.parametrize("length", [249, 255])
+def test_the_longest_names_are_written(tmp_path, length):
+    path = tmp_path / ("a" * (length - 4) + ".png")
+    files.write(path, Picture(RGB))
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("name", ["a" * 252 + ".png", "a" * 5000 + ".png", "a\0b.png", "loop.png"])
+def test_names_the_system_refuses_get_a_sentence(tmp_path, name):
+    (tmp_path / "loop.png").symlink_to("loop.png")
+    for work in (files.check_output, files.check_place, files.read, lambda path: files.write(path, Picture(RGB))):
+        with pytest.raises(StegoError) as caught:
+            work(tmp_path / name)
+        assert len(str(caught.value)) < 400
+    with pytest.raises(StegoError):
+        files.write_beside(tmp_path / name, b"content")
+    assert not files.is_picture(tmp_path / name)
+    assert [p.name for p in tmp_path.iterdir()] == ["loop.png"]
+
+
+@pytest.mark.parametrize("name", ["/dev/full", "/dev/null", "pipe.png"])
+def test_devices_and_pipes_are_no_outputs(tmp_path, name):
+    path = tmp_path / name
+    if name == "pipe.png":
+        os.mkfifo(path)
+    for work in (files.check_place, lambda path: files.write_beside(path, b"content")):
+        with pytest.raises(StegoError, match="device or a pipe"):
+            work(path)
+    assert path.exists() and not path.is_file()
 
 
 def test_transparent_parts_lie_over_white():
