@@ -57,9 +57,11 @@ class TrainingDisplay(Silent):
         pictures = feed.pictures
         skipped = f", {pictures.skipped} unreadable or too small skipped" if pictures.skipped else ""
         together = f"; {learner.team.size} processes" if learner.team.size > 1 else ""
-        self.console.print(f"{len(pictures)} pictures{skipped}; {learner.precision}; {feed.workers} workers{together}")
+        self.console.print(
+            f"{len(pictures)} pictures{skipped}; {learner.precision}; {feed.workers} workers{together}", soft_wrap=True
+        )
         parameters = sum(p.numel() for p in learner.network.parameters())
-        self.console.print(f"{learner.network.config}: {parameters:,} parameters")
+        self.console.print(f"{learner.network.config}: {parameters:,} parameters", soft_wrap=True)
         self.per_epoch, self.per_step = feed.steps_per_epoch, feed.pairs_per_step
         self.epochs = feed.settings.epochs
         self.progress.start()
