@@ -16,6 +16,10 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from .precision import Precision
+from .wavelet import WAVELETS
+
+# Far beyond what is of use, and small enough for a network to be built: weights files come from strangers, too.
+MOST = {"levels": 3, "num_blocks": 64, "hidden_channels": 1024}
 
 # Calls a step (top, bottom) for one strip of rows after another until all of a height is done.
 Strips = Callable[[int, Callable[[int, int], None]], None]
@@ -32,6 +36,10 @@ class FlowConfig:
         hidden_channels: width of the subnets.
         actnorm: start each block with activation normalisation of both streams.
         conv1x1: start each block with an invertible 1x1 convolution of the secret stream.
+
+    Raises:
+        ValueError: for an unknown wavelet, a number that is no integer from 1 to its limit in `MOST`, or a switch
+            that is neither True nor False.
     """
 
     wavelet: str = "haar"
@@ -41,10 +49,16 @@ class FlowConfig:
     actnorm: bool = False
     conv1x1: bool = False
 
-    def __post_init__(self):
-        for name in ("levels", "num_blocks", "hidden_channels"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} is {getattr(self, name)}: it must be at least 1")
+    def __post_init__(self) -> None:
+        if self.wavelet not in WAVELETS:
+            raise ValueError(f"wavelet is {self.wavelet!r}: it must be one of {', '.join(WAVELETS)}")
+        for name, most in MOST.items():
+            value = getattr(self, name)
+            if type(value) is not int or not 1 <= value <= most:
+                raise ValueError(f"{name} is {value!r}: it must be an integer from 1 to {most}")
+        for name in ("actnorm", "conv1x1"):
+            if not isinstance(getattr(self, name), bool):
+                raise ValueError(f"{name} is {getattr(self, name)!r}: it must be true or false")
 
     @property
     def stride(self) -> int:

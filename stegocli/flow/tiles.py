@@ -201,10 +201,14 @@ def hide(
     _embed(outer, inner, secret, rows)
     # How far the cover is moved back; in half precision that is a thousandth of a level.
     moved = None
+    before = np.inf
     for _ in range(MOST_PASSES - 1):
-        spilling = _spilling(outer)
+        energy = _spilt(outer)
+        # Where a pass has not halved it, another helps no more.
+        spilling = (energy > BEYOND) & (energy <= before / 2)
         if not spilling.any():
             break
+        before = energy
         moved = torch.zeros_like(outer.pixels, dtype=torch.float16) if moved is None else moved
         for run in _runs(spilling, 2 * _margin(outer)):
             _embed_again(outer, inner, cover, secret, moved, spilling, run)
@@ -224,17 +228,17 @@ def _embed(outer: _Plane, inner: _Plane, secret: np.ndarray, rows: slice) -> Non
     outer.synthesise()
 
 
-def _spilling(stego: _Plane) -> np.ndarray:
-    """Which rows of subbands have a block with more than `BEYOND` past black and white."""
+def _spilt(stego: _Plane) -> np.ndarray:
+    """For each row of subbands the most that a block there has past black and white, in squared grey levels."""
     height, stride = stego.pixels.shape[:2]
-    out = np.zeros(height, bool)
+    out = np.zeros(height)
     unit = BLOCK // math.gcd(BLOCK, stride)
     for part in stego.strips.cut(height, unit):
         pixels = stego.pixels[part].flatten(0, 1)
         beyond = (pixels - pixels.clamp(-1, 1)).permute(2, 0, 1)[None]
-        found = (block_energy(beyond) > BEYOND).flatten(0, 2).any(-1).cpu().numpy()
+        found = block_energy(beyond).flatten(0, 2).amax(-1).cpu().numpy()
         edges = np.repeat(found, BLOCK)[: len(pixels)]
-        out[part] = edges.reshape(-1, stride).any(1)
+        out[part] = edges.reshape(-1, stride).max(1)
     return out
 
 

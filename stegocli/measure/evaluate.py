@@ -5,6 +5,7 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
@@ -13,7 +14,7 @@ from ..errors import StegoError
 from ..flow import weights
 from ..flow.model import Model
 from ..methods.base import ModelLike
-from ..picture import files, look, metrics
+from ..picture import charts, files, look, metrics
 from ..picture.metrics import Comparison, Score
 
 
@@ -47,8 +48,6 @@ METHODS = {
     "exact": {"exact": True, "cover_psnr": 20.0},
     **{f"fit {psnr} dB": {"fit": True, "cover_psnr": float(psnr)} for psnr in (40, 43, 46)},
 }
-
-
 _WORST = ("hide_psnr", "reveal_psnr", "hide_worst_block", "reveal_worst_block")
 
 
@@ -79,13 +78,16 @@ def folder(
         raise StegoError(f"{directory} holds {len(found)} pictures: two are needed.")
     if not isinstance(model, Model):
         model = weights.load_model(model)
-    rows, scores = [], []
+    rows: list[dict[str, Any]] = []
+    scores: list[Score] = []
     with tempfile.TemporaryDirectory() as scratch:
         for i, cover in enumerate(found):
             secret = found[(i + len(found) // 2) % len(found)]
             hidden = api.hide(cover, secret, Path(scratch) / "stego.png", model, force=True, **options)
-            scores.append(hidden.score)
-            rows.append({"cover": cover.name, "secret": secret.name, "method": hidden.method, **asdict(scores[-1])})
+            score = hidden.score
+            assert score is not None  # the secret is a picture
+            scores.append(score)
+            rows.append({"cover": cover.name, "secret": secret.name, "method": hidden.method, **asdict(score)})
             on_pair(rows[-1])
     mean = metrics.mean(scores)
     return {
@@ -93,10 +95,7 @@ def folder(
         "pairs": rows,
         "by_network": sum(row["method"].startswith("weights") for row in rows),
         "mean": asdict(mean),
-        "worst": {
-            k: min(row[k] for row in rows)
-            for k in ("hide_psnr", "reveal_psnr", "hide_worst_block", "reveal_worst_block")
-        },
+        "worst": {k: min(row[k] for row in rows) for k in _WORST},
         "targets": mean.targets(),
     }
 
@@ -114,7 +113,7 @@ def compare(
     """
     files.check_output(plot)
     results = {name: folder(directory, model, on_pair, **options) for name, options in METHODS.items()}
-    files.write(plot, files.Picture(look.method_map(results)))
+    files.write(plot, files.Picture(charts.method_map(results)))
     return results
 
 
