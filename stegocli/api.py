@@ -1,27 +1,23 @@
 """Hide and reveal as users know them: files in, files out, figures measured on what was written."""
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
+from . import methods
 from .errors import StegoError
-from .flow import tiles, weights
-from .flow.weights import Model
-from .payload import codings, embedding, header, trellis
-from .payload.header import ExactHeader, FlowHeader
+from .methods.base import COVER_PSNR, Cover, Found, Hiding, ModelLike, Options, Progress, Secret, Stego, unseen
+from .payload import codings
 from .picture import files, metrics
 from .picture.files import Picture
 from .picture.metrics import Comparison, Score
 
 SMALLEST_SIDE = 16
-COVER_PSNR = 40.0
-# Below this a change shows: photographs stay ten decibels above, pure noise and full-contrast patterns may not.
-POOR_PSNR = 32.0
-# Python callers may give a loaded model (fastest), the name of a shipped set, a path, or nothing.
-ModelLike = Model | str | Path | None
-REJECTED = "the password is wrong, or the picture was altered, or nothing is hidden in it"
+# Under these a change or a blemish shows, and the secret goes as bytes: mean of either picture, and its worst block.
+LEAST_PSNR = 36.0
+LEAST_BLOCK = 28.0
 
 
 @dataclass(frozen=True)
@@ -49,7 +45,7 @@ class Hidden:
     @property
     def score(self) -> Score | None:
         """Both comparisons as one, for pictures."""
-        if self.secret is None:
+        if self.secret is None or self.secret_size is None:
             return None
         pixels = [width * height for width, height in (self.size, self.secret_size)]
         return metrics.joined(self.cover, self.secret, 24 * pixels[1] / pixels[0])
@@ -72,17 +68,21 @@ def hide(
     model: ModelLike = None,
     *,
     exact: bool = False,
-    password: str | None = None,
+    password: str | Callable[[], str] | None = None,
     fit: bool = False,
+    flow: bool = False,
     cover_psnr: float = COVER_PSNR,
+    force: bool = False,
+    report: str | Path | None = None,
+    progress: Progress = unseen,
 ) -> Hidden:
     """Hide the file `secret` in the picture file `cover` and write `output`.
 
     The cover keeps its size, alpha channel and ICC profile, and is turned as its EXIF orientation says. By default
-    a picture is hidden by the network: it is fitted to the cover's frame and comes back at its own size, a few grey
-    levels off. With any of the keywords, or when the secret is no picture, it is embedded as bytes and comes back
-    bit for bit (with `fit`: as near as the budget allows). Either way the file is read back and revealed, so that
-    the figures are the receiver's.
+    a picture is hidden by the network and comes back at its own size, a few grey levels off; where that would leave
+    a blemish, it is embedded as bytes instead, and a note says so. With any of `exact`, `password` and `fit`, or
+    when the secret is no picture, it is embedded as bytes and comes back bit for bit (with `fit`: as near as the
+    budget allows). Either way the figures are the receiver's: the file is read back.
 
     Args:
         cover: any format that `files.read` takes, from 16x16.
@@ -90,155 +90,98 @@ def hide(
         output: ends in .png, .tif, .webp or .bmp.
         model: for the network: a loaded model, the name of a shipped set, a weights file, or None for the default.
         exact: give the secret back bit for bit.
-        password: encrypt; implies `exact`.
+        password: encrypt; implies `exact`. Or a function that asks for it, once the cover is known to do.
         fit: code a picture as finely as `cover_psnr` allows instead of failing when it is too large.
+        flow: keep to the network whatever comes out.
         cover_psnr: how much the cover may change, in dB; for bytes only.
+        force: replace `output` if it exists.
+        report: also write a picture of cover, stego, residual, secret and revealed here; for secret pictures.
+        progress: called with what is being done and the share of it that is done.
 
     Raises:
         StegoError: with a sentence for the user; nothing is written then.
     """
-    cover_path, secret_path = Path(cover), Path(secret)
-    output = files.check_output(output, (cover_path, secret_path))
-    cover_picture = files.read(cover_path)
-    if min(cover_picture.size) < SMALLEST_SIDE:
+    bytes_wanted = exact or fit or password is not None
+    if flow and bytes_wanted:
+        raise StegoError("--flow is the network's: leave out --exact, --fit and the password, or --flow.")
+    inputs = Path(cover), Path(secret)
+    output = files.check_output(output, inputs, force)
+    if report is not None:
+        report = files.check_output(report, (*inputs, output), force)
+    seen = Cover(inputs[0], files.read(inputs[0]))
+    if min(seen.picture.size) < SMALLEST_SIDE:
         raise StegoError(
-            f"{cover_path} is only {cover_picture.size[0]}x{cover_picture.size[1]}: "
+            f"{seen.path} is only {seen.picture.size[0]}x{seen.picture.size[1]}: "
             f"a cover needs {SMALLEST_SIDE}x{SMALLEST_SIDE} pixels or more."
         )
-    if password == "":
+    files.check_holds(output, seen.picture)
+    file = Secret(inputs[1])
+    word = password() if callable(password) else password
+    if word == "":
         raise StegoError("The password is empty: give one, or leave --password out.")
-    if exact or fit or password is not None or secret_path.suffix.lower() not in files.READABLE:
-        return _hide_bytes(cover_path, cover_picture, secret_path, output, password, fit, cover_psnr)
-    return _hide_by_flow(cover_path, cover_picture, secret_path, output, model)
-
-
-def _write_and_read(output: Path, stego: np.ndarray, cover: Picture) -> np.ndarray:
-    """Write the stego and read it back; no file is left that does not hold what it should."""
-    files.write(output, Picture(stego, cover.alpha, cover.icc))
-    written = files.read(output).rgb
-    if not np.array_equal(written, stego):
-        output.unlink()
-        raise StegoError(f"{output} did not read back as it was written: use .png.")
-    return written
-
-
-# -- by the network ---------------------------------------------------------------------------------------------
-
-
-def _notes(cover_path: Path, cover: Picture, secret_path: Path, secret: Picture) -> Iterable[str]:
-    if secret.alpha is not None and secret.alpha.min() < 255:
-        yield f"{secret_path} has transparent parts: they are hidden as white."
-    if secret.rgb.size > cover.rgb.size:
-        yield f"{secret_path} has more pixels than {cover_path}: it comes back with less detail."
-
-
-def _loaded(model: ModelLike) -> Model:
-    return model if isinstance(model, Model) else weights.load_model(model)
-
-
-def _hide_by_flow(cover_path: Path, cover: Picture, secret_path: Path, output: Path, model: ModelLike) -> Hidden:
-    secret = files.read(secret_path, srgb=True)
-    notes = list(_notes(cover_path, cover, secret_path, secret))
-    model = _loaded(model)
-    secret_rgb = files.over_white(secret)
-    frame = tiles.frame_size(*cover.size, model.network.config.stride)
-    stego = tiles.hide(model, cover.rgb, files.resize(secret_rgb, frame))
-    found = FlowHeader(model.id, *secret.size, grey=secret.grey)
-    written = _write_and_read(output, header.embed(stego, found), cover)
-    revealed = _own_size(tiles.reveal(model, written), found)
-    compared = metrics.compare(cover.rgb, written), metrics.compare(secret_rgb, revealed)
-    if min(c.psnr for c in compared) < POOR_PSNR:
-        notes.append(f"{cover_path} and {secret_path} are hard for the network: --fit does better with such pictures.")
-    return Hidden(output, cover.size, f"weights {model.name}", *compared, secret.size, notes)
-
-
-def _own_size(frame: np.ndarray, found: FlowHeader) -> np.ndarray:
-    secret = files.resize(frame, (found.width, found.height))
-    if found.grey:
-        secret = np.repeat(secret.mean(-1, keepdims=True).round().astype(np.uint8), 3, -1)
-    return secret
-
-
-def _model_for(stego: Path, found: FlowHeader, model: ModelLike) -> Model:
-    """The given model, or the shipped one that the header names."""
-    if model is not None:
-        candidates = [_loaded(model)]
+    options = Options(model, word, fit, cover_psnr, progress)
+    if bytes_wanted or not file.is_picture:
+        hiding = methods.EXACT.hide(seen, file, options)
     else:
-        names = {p.stem for folder in weights.FOLDERS for p in folder.glob("*.safetensors")} - {weights.DEFAULT}
-        candidates = (weights.load_model(name) for name in (weights.DEFAULT, *sorted(names)))
-    tried = []
-    for candidate in candidates:
-        if candidate.id == found.weights_id:
-            return candidate
-        tried.append(f"{candidate.name} is {candidate.id.hex()}")
-    raise StegoError(
-        f"{stego} was made with other weights ({found.weights_id.hex()}; {', '.join(tried)}): "
-        "give the file that its maker used with --weights."
-    )
+        hiding = methods.FLOW.hide(seen, file, options)
+        if not flow:
+            hiding = _with_a_floor(seen, file, hiding, options)
+    progress("writing", 0.0)
+    _write(output, hiding.rgb, seen.picture)
+    progress("measuring", 0.0)
+    return _told(output, seen, hiding, report)
 
 
-# -- as bytes ---------------------------------------------------------------------------------------------------
+def _write(output: Path, stego: np.ndarray, cover: Picture) -> None:
+    """Write the stego; a file that does not read back as it was meant never gets its name."""
+
+    def check(written: np.ndarray) -> None:
+        if not np.array_equal(written, stego):
+            raise StegoError(f"{output} does not read back as it was written: use .png.")
+
+    files.write(output, Picture(stego, cover.alpha, cover.icc), check)
 
 
-def _budget(samples: int, private: bool, cover_psnr: float) -> int:
-    """Bytes of content that a cover of so many samples holds at a PSNR, away from black and white."""
-    room = embedding.room(samples, private)
-    if room <= 0:
-        return 0
-    plan = trellis.largest(room, 255**2 / 10 ** (cover_psnr / 10))
-    return max(0, plan.bits // 8 - embedding.overhead(private))
+def _told(output: Path, cover: Cover, hiding: Hiding, report: Path | None) -> Hidden:
+    """The figures, and the picture of them if one was asked for."""
+    secret = size = None
+    if hiding.wanted is not None and hiding.received is not None:
+        secret = metrics.compare(hiding.wanted, hiding.received)
+        size = hiding.wanted.shape[1], hiding.wanted.shape[0]
+    notes = [*hiding.notes]
+    if report is not None:
+        if hiding.wanted is None or hiding.received is None:
+            notes.append(f"{report} was not written: the secret is no picture.")
+        else:
+            from .picture import look
+
+            grid = look.picture_grid([(cover.rgb, hiding.rgb, hiding.wanted, hiding.received)])
+            files.write(report, Picture(grid))
+    if cover.picture.grey and not np.array_equal(hiding.rgb[..., 0], hiding.rgb[..., 1]):
+        notes.append(f"{cover.path} is grey, but the stego needs colour: its file has three channels.")
+    return Hidden(output, cover.picture.size, hiding.words, metrics.compare(cover.rgb, hiding.rgb), secret, size, notes)
 
 
-def _hide_bytes(
-    cover_path: Path,
-    cover: Picture,
-    secret_path: Path,
-    output: Path,
-    password: str | None,
-    fit: bool,
-    cover_psnr: float,
-) -> Hidden:
-    private = password is not None
-    budget = _budget(cover.rgb.size, private, cover_psnr)
-    hidden = codings.fitted(secret_path, budget) if fit else codings.exact(secret_path)
-    while True:
-        if len(hidden.content) > budget:
-            raise StegoError(
-                f"{secret_path} needs {len(hidden.content):,} bytes and {cover_path} holds {budget:,} at a cover PSNR "
-                f"of {cover_psnr:g} dB: use a larger cover, a lower --cover-psnr or, for a picture, --fit."
-            )
-        bits = 8 * (len(hidden.content) + embedding.overhead(private))
-        plan = trellis.plan(embedding.room(cover.rgb.size, private), bits)
-        stego = embedding.embed(cover.rgb, hidden.content, plan, password)
-        reached = metrics.psnr(cover.rgb, stego)
-        if reached >= cover_psnr - 0.05:
-            break
-        # Black and white leave only one way to go, so such covers change more than others.
-        budget = int(budget * 10 ** ((reached - cover_psnr) / 40) * 0.98)
-        if fit:
-            hidden = codings.fitted(secret_path, budget)
-    written = _write_and_read(output, stego, cover)
-    if private:
-        content = embedding.extract_private(written, password)
-    else:
-        content = _open_content(written, header.extract(written), output)
-    if content != hidden.content:
-        output.unlink()
-        raise StegoError(f"{output} does not give the secret back: please report this.")
-    method = f"{hidden.coding}; {len(hidden.content):,} of {budget:,} bytes" + (", encrypted" if private else "")
-    seen = hidden.picture
-    compared = secret_size = None
-    if seen is not None:
-        compared = metrics.compare(files.read(secret_path).rgb, seen.rgb)
-        secret_size = seen.size
-    return Hidden(output, cover.size, method, metrics.compare(cover.rgb, written), compared, secret_size)
+# -- the floor under the network --------------------------------------------------------------------------------
 
 
-def _open_content(pixels: np.ndarray, found: tuple[ExactHeader, bool], stego: Path) -> bytes:
-    """Openly embedded bytes; a picture that was altered gives none."""
-    if not found[1]:
-        raise StegoError(f"{stego} was altered after hiding: use the very file that `stego hide` wrote.")
-    return embedding.extract_open(pixels, found[0])
+def _worst(cover: Cover, hiding: Hiding) -> tuple[float, float]:
+    """The lower mean PSNR of the two pictures, and their lowest block's."""
+    pairs = ((cover.rgb, hiding.rgb), (hiding.wanted, hiding.received))
+    return min(metrics.psnr(*p) for p in pairs), min(metrics.worst_block(*p) for p in pairs)
+
+
+def _with_a_floor(cover: Cover, secret: Secret, hiding: Hiding, options: Options) -> Hiding:
+    """The network's stego, or the same secret as bytes where the network leaves blemishes and bytes leave fewer."""
+    mean, block = _worst(cover, hiding)
+    if mean >= LEAST_PSNR and block >= LEAST_BLOCK:
+        return hiding
+    other = methods.EXACT.hide(cover, secret, replace(options, fit=True))
+    other_mean, other_block = _worst(cover, other)
+    told = f"the network: mean {mean:.1f} dB, worst block {block:.1f} dB; bytes: {other_mean:.1f}, {other_block:.1f}"
+    if min(other_mean - LEAST_PSNR, other_block - LEAST_BLOCK) <= min(mean - LEAST_PSNR, block - LEAST_BLOCK):
+        return replace(hiding, notes=[*hiding.notes, f"This pair is hard ({told}): use a larger or calmer cover."])
+    return replace(other, notes=[*other.notes, f"Hidden as bytes ({told}); --flow keeps the network."])
 
 
 # -- reveal -----------------------------------------------------------------------------------------------------
@@ -256,69 +199,65 @@ def reveal(
     model: ModelLike = None,
     *,
     password: str | Callable[[], str | None] | None = None,
+    force: bool = False,
+    progress: Progress = unseen,
 ) -> Revealed:
     """Bring back what is hidden in the file `stego` and write it to `output`.
 
     Args:
         stego: a file written by `hide`, or a lossless copy of it.
-        output: by default `default_output(stego)`. A picture may go to .png, .tif, .webp or .bmp, any other file
-            only to a name with its own extension.
+        output: by default `default_output(stego)`; in a folder, that name there. A picture may go to .png, .tif,
+            .webp or .bmp, any other file only to a name with its own extension.
         model: as for `hide`; by default the shipped set named in the stego.
         password: or a function that asks for it, called only when the picture shows nothing without.
+        force: replace `output` if it exists.
+        progress: called with what is being done and the share of it that is done.
 
     Raises:
         StegoError: when nothing is hidden, the file was changed, or other weights or a password are needed;
             nothing is written then.
     """
-    stego = Path(stego)
-    pixels = files.read(stego).rgb
-    try:
-        found = header.extract(pixels)
-    except ValueError as error:
-        raise _unreadable(stego, error) from None
-    if found and isinstance(found[0], FlowHeader):
-        target = files.check_output(output or default_output(stego), (stego,))
-        used = _model_for(stego, found[0], model)
-        secret = _own_size(tiles.reveal(used, pixels), found[0])
-        files.write(target, Picture(secret, grey=found[0].grey))
-        notes = [] if found[1] else [f"{stego} was altered after hiding: parts of the picture may be damaged."]
-        return Revealed(target, (found[0].width, found[0].height), f"weights {used.name}", notes)
-    if found:
-        content = _open_content(pixels, found, stego)
-    else:
-        content = _private_content(pixels, stego, password() if callable(password) else password)
-    try:
-        extension, secret = codings.unpack(content)
-    except ValueError as error:
-        raise _unreadable(stego, error) from None
-    target = Path(output or default_output(stego, extension))
-    if isinstance(secret, Picture):
-        files.write(files.check_output(target, (stego,)), secret)
-        return Revealed(target, secret.size, "bit for bit" if content[0] <= codings.WEBP else "fitted")
-    return _write_file(stego, target, extension, secret)
+    seen = Stego(Path(stego), files.read(stego).rgb)
+    found = _found(seen, Options(model, progress=progress), password)
+    target = Path(output) if output is not None else default_output(stego, found.extension)
+    if target.is_dir():
+        target = target / default_output(stego, found.extension).name
+    if isinstance(found.secret, Picture):
+        files.write(files.check_output(target, (seen.path,), force), found.secret)
+        return Revealed(target, found.secret.size, found.words, found.notes)
+    files.check_place(target, (seen.path,), force)
+    return _write_file(seen.path, target, found.extension, found.secret, found.words)
 
 
-def _unreadable(stego: Path, error: ValueError) -> StegoError:
-    return StegoError(
-        f"{stego} was made by a later stego, or forged ({error}): upgrade, or ask its maker for the very file."
+def _found(stego: Stego, options: Options, password: str | Callable[[], str | None] | None) -> Found:
+    """What the first method finds: first what anyone may see, then what the password opens."""
+    try:
+        for method in methods.METHODS:
+            found = method.reveal(stego, options)
+            if found is not None:
+                return found
+        word = password() if callable(password) else password
+        if not word:
+            raise StegoError(
+                f"{stego.path} holds no hidden picture, or was recompressed, resized or cropped since: use the very "
+                "file that `stego hide` wrote, and give the password if it was hidden with one (--password, "
+                "--password-file or STEGO_PASSWORD)."
+            )
+        for method in methods.METHODS:
+            found = method.reveal(stego, replace(options, password=word))
+            if found is not None:
+                return found
+    except ValueError as error:
+        raise StegoError(
+            f"{stego.path} was made by a later stego, or forged ({error}): upgrade, or ask its maker for the very file."
+        ) from None
+    raise StegoError(
+        f"{stego.path} can't be opened: the password is wrong, or the picture was altered, or nothing is hidden in it."
     )
 
 
-def _private_content(pixels: np.ndarray, stego: Path, password: str | None) -> bytes:
-    if not password:
-        raise StegoError(
-            f"{stego} holds no hidden picture, or was recompressed, resized or cropped since: use the very file that "
-            "`stego hide` wrote, and give --password if it was hidden with one."
-        )
-    try:
-        return embedding.extract_private(pixels, password)
-    except embedding.Rejected:
-        raise StegoError(f"{stego} can't be opened: {REJECTED}.") from None
-
-
-def _write_file(stego: Path, target: Path, extension: str, content: bytes) -> Revealed:
+def _write_file(stego: Path, target: Path, extension: str, content: bytes, words: str) -> Revealed:
     """Write a file's own bytes; a picture may be asked for in another lossless format."""
-    files.check_place(target, (stego,))
     try:
         picture = files.read(target, content=content) if extension in files.READABLE else None
     except StegoError:  # any bytes may carry a picture's name
@@ -326,7 +265,8 @@ def _write_file(stego: Path, target: Path, extension: str, content: bytes) -> Re
     if target.suffix.lower() == extension:
         files.write_beside(target, content)
     elif picture is not None:
+        words = codings.SAME_PIXELS
         files.write(files.check_output(target, (stego,)), picture)
     else:
         raise StegoError(f"{stego} holds a {extension or 'file without extension'}: name the output so, not {target}.")
-    return Revealed(target, picture.size if picture else None, "bit for bit")
+    return Revealed(target, picture.size if picture else None, words)

@@ -1,54 +1,114 @@
 """The command line: parse, call the Python API, print."""
 
+import errno
 import json
 import os
+import shutil
 import sys
+import tempfile
+import time
+from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from . import __version__
 from .errors import StegoError
 
+if TYPE_CHECKING:
+    from rich.console import Console
+
 app = typer.Typer(
     help="Hide one whole picture inside another and bring it back.",
     no_args_is_help=True,
-    add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
 )
 
 # Scripts can't answer a prompt.
 PASSWORD_VARIABLE = "STEGO_PASSWORD"
+# Stands for stdin among the inputs and for stdout as the output.
+STREAM = Path("-")
 
 WeightsOption = Annotated[str | None, typer.Option("--weights", help="Weights: a shipped set's name or a file.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
+QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
+ForceOption = Annotated[bool, typer.Option("--force", "-f", help="Replace what exists.")]
+JobsOption = Annotated[int, typer.Option(min=1, help="For folders: processes that share the work.")]
 
 
-@contextmanager
-def _plain_errors():
-    """One sentence on stderr and exit code 1; never a traceback for what the user can mend."""
+# Typer brings its own Click or the installed one, depending on its version.
+_UsageError: type[Exception] = typer.BadParameter.__base__
+
+
+def run() -> None:
+    """What the `stego` command does: `app`, with every way to end told as a sentence and an exit code."""
+    # A file name may hold what the terminal's encoding lacks.
+    sys.stdout.reconfigure(errors="backslashreplace")
     try:
-        yield
+        code = app(standalone_mode=False)
+        sys.stdout.flush()
+    except _UsageError as error:
+        error.show()
+        code = 2
+    except (typer.Abort, KeyboardInterrupt):
+        code = _say("\nStopped.", 130)
     except StegoError as error:
-        message = str(error)
+        code = _say(f"stego: {error}", 1)
     except MemoryError:
-        message = "Memory is full: close other programs or use smaller pictures."
-    except KeyboardInterrupt:
-        print("\nStopped.", file=sys.stderr)
-        raise typer.Exit(130) from None
-    else:
-        return
-    print(f"stego: {message}", file=sys.stderr)
-    raise typer.Exit(1)
+        code = _say("stego: Memory is full: close other programs or use smaller pictures.", 1)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EPIPE):
+            raise
+        code = 1 if error.errno == errno.EPIPE else _say("stego: The output can't be written: the disk is full.", 1)
+        # What is left in the buffer must not be tried again when the interpreter ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.exit(code)
 
 
-def _console():
+def _say(message: str, code: int) -> int:
+    print(message, file=sys.stderr)
+    return code
+
+
+def _console(quiet: bool = False, stderr: bool = False) -> "Console":
     from rich.console import Console
 
-    return Console(highlight=False)
+    return Console(highlight=False, markup=False, quiet=quiet, stderr=stderr)
+
+
+class Meter:
+    """A progress bar for what takes longer than a second, seen at a terminal only."""
+
+    def __init__(self, console: "Console"):
+        self.console = console
+        self.began = time.monotonic()
+        self.bar: Any = None
+
+    def __call__(self, stage: str, share: float) -> None:
+        if not self.console.is_terminal or self.console.quiet:
+            return
+        if self.bar is None:
+            if time.monotonic() - self.began < 1:
+                return
+            from rich.progress import Progress, TimeElapsedColumn
+
+            columns = (*Progress.get_default_columns()[:3], TimeElapsedColumn())
+            self.bar = Progress(*columns, console=self.console, transient=True)
+            self.task = self.bar.add_task(stage, total=1.0)
+            self.bar.start()
+        self.bar.update(self.task, description=stage, completed=share)
+
+    def __enter__(self) -> "Meter":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self.bar is not None:
+            self.bar.stop()
+            self.bar = None
 
 
 def _version(wanted: bool) -> None:
@@ -67,29 +127,108 @@ def main(
 
 
 def _password(file: Path | None, prompt: str, twice: bool = False) -> str | None:
-    """From a file, the environment or, at a terminal, a prompt: never from an argument, which `ps` would show."""
+    """From a file's first line, the environment or a prompt: never from an argument, which `ps` would show."""
     if file is not None:
         try:
-            return file.read_text().rstrip("\r\n")
+            lines = file.read_text("utf-8-sig").splitlines()
         except (OSError, UnicodeDecodeError):
-            raise StegoError(f"{file} can't be read: give --password-file a text file.") from None
+            raise StegoError(f"{file} can't be read: give --password-file a text file in UTF-8.") from None
+        if len(lines) > 1:
+            raise StegoError(f"{file} has {len(lines)} lines: put the password alone on one line.")
+        return "".join(lines)
     if PASSWORD_VARIABLE in os.environ:
-        return os.environ[PASSWORD_VARIABLE]
+        word = os.environ[PASSWORD_VARIABLE]
+        try:
+            word.encode()
+        except UnicodeEncodeError:
+            raise StegoError(f"{PASSWORD_VARIABLE} is not UTF-8: set it in UTF-8 or use --password-file.") from None
+        return word
     if not sys.stdin.isatty():
         return None
     return typer.prompt(prompt, hide_input=True, confirmation_prompt=twice, default="", show_default=False)
 
 
-def _show_notes(notes: list[str], console) -> None:
+def _new_password(file: Path | None) -> str:
+    word = _password(file, "Password", twice=True)
+    if word is None:
+        raise StegoError(f"No terminal to ask at: set {PASSWORD_VARIABLE} or use --password-file.")
+    return word
+
+
+@contextmanager
+def _streams(inputs: list[Path], output: Path | None, name: str) -> Iterator[tuple[list[Path], Path | None]]:
+    """Stand-ins on the disk for `-`: stdin's content before, and afterwards what goes to stdout."""
+    if inputs.count(STREAM) > 1:
+        raise StegoError("Only one input can come from stdin: name a file for the other.")
+    if STREAM not in inputs and output != STREAM:
+        yield inputs, output
+        return
+    with tempfile.TemporaryDirectory() as scratch:
+        given, wanted = Path(scratch, "stdin"), Path(scratch, "out")
+        wanted.mkdir()
+        if STREAM in inputs:
+            given.write_bytes(sys.stdin.buffer.read())
+        yield [given if p == STREAM else p for p in inputs], wanted / name if output == STREAM else output
+        if output == STREAM:
+            for written in wanted.iterdir():
+                with written.open("rb") as content:
+                    shutil.copyfileobj(content, sys.stdout.buffer)
+            sys.stdout.buffer.flush()
+
+
+def _show_notes(notes: list[str], console: "Console") -> None:
     for note in notes:
         console.print(f"note: {note}", style="yellow", soft_wrap=True)
 
 
+def _as_json(done: Any) -> dict[str, Any]:
+    return {k: str(v) if isinstance(v, Path) else v for k, v in asdict(done).items()}
+
+
+def _show_hidden(done: Any, secret: Path, console: "Console") -> None:
+    from .picture import look
+
+    what = f"{secret.name} ({done.secret_size[0]}x{done.secret_size[1]})" if done.secret_size else secret.name
+    _show_notes(done.notes, console)
+    console.print(f"{done.path}: {done.size[0]}x{done.size[1]}, holds {what}; {done.method}", soft_wrap=True)
+    columns = {"cover and stego": done.cover} | ({"secret and revealed": done.secret} if done.secret else {})
+    shown = ("psnr", "ssim", "worst_block")
+    console.print(look.score_table({k: {n: getattr(v, n) for n in shown} for k, v in columns.items()}))
+
+
+def _show_revealed(done: Any, console: "Console") -> None:
+    _show_notes(done.notes, console)
+    size = f"{done.size[0]}x{done.size[1]}, " if done.size else ""
+    console.print(f"{done.path}: {size}{done.method}", soft_wrap=True)
+
+
+def _show_folder(results: Iterator[Any], as_json: bool, console: "Console", show: Any) -> None:
+    """One line a file as it is done; exit code 1 if any failed."""
+    from .folders import Failed
+
+    rows, failed = [], 0
+    for done in results:
+        if isinstance(done, Failed):
+            failed += 1
+            print(f"stego: {done.reason}", file=sys.stderr)
+        elif not as_json:
+            show(done)
+        rows.append(_as_json(done))
+    if as_json:
+        print(json.dumps(rows, indent=1))
+    elif not failed or len(rows) > failed:
+        console.print(f"{len(rows) - failed} of {len(rows)} done")
+    if failed:
+        raise typer.Exit(1)
+
+
 @app.command()
 def hide(
-    cover: Annotated[Path, typer.Argument(help="The picture that everyone may see.")],
-    secret: Annotated[Path, typer.Argument(help="The picture to hide in it, or any other file.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="Where to write: .png, .tif, .webp or .bmp.")],
+    cover: Annotated[Path, typer.Argument(help="The picture that everyone may see, a folder of them, or - for stdin.")],
+    secret: Annotated[Path, typer.Argument(help="The picture to hide in it, or any other file; a folder; or -.")],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="Where to write: .png, .tif, .webp or .bmp; a folder; or -.")
+    ],
     weights: WeightsOption = None,
     exact: Annotated[bool, typer.Option("--exact", help="Give the secret back bit for bit.")] = False,
     password: Annotated[
@@ -97,52 +236,93 @@ def hide(
     ] = False,
     password_file: Annotated[Path | None, typer.Option(help="Encrypt with the password in this file.")] = None,
     fit: Annotated[bool, typer.Option("--fit", help="Code a picture as finely as --cover-psnr allows.")] = False,
+    flow: Annotated[bool, typer.Option("--flow", help="Keep to the network even where it leaves blemishes.")] = False,
     cover_psnr: Annotated[
         float, typer.Option(min=20, max=70, help="With --exact, --fit or a password: least PSNR of the cover, dB.")
     ] = 40.0,
+    report: Annotated[
+        Path | None, typer.Option(help="Also draw cover, stego, residual, secret and revealed here.")
+    ] = None,
+    jobs: JobsOption = 1,
+    force: ForceOption = False,
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
 ) -> None:
     """Write a picture that looks like COVER and holds SECRET."""
-    with _plain_errors():
-        from . import api
-        from .picture import look
+    from . import api, folders
 
-        secret_word = _password(password_file, "Password", twice=True) if password or password_file else None
-        if password and secret_word is None:
-            raise StegoError(f"No terminal to ask at: set {PASSWORD_VARIABLE} or use --password-file.")
+    private = password or password_file is not None
+    options: dict[str, Any] = {
+        "exact": exact, "fit": fit, "flow": flow, "cover_psnr": cover_psnr, "force": force,
+    }  # fmt: skip
+    console = _console(quiet or as_json, stderr=output == STREAM)
+    if cover.is_dir():
+        if report is not None:
+            raise typer.BadParameter("a report shows one pair: leave it out for folders", param_hint="--report")
+        results = folders.hide(
+            cover, secret, output, weights, jobs,
+            password=_new_password(password_file) if private else None, **options,
+        )  # fmt: skip
+        _show_folder(
+            results, as_json, console,
+            lambda done: console.print(
+                f"{done.path}: cover {done.cover.psnr:.2f} dB"
+                + (f", secret {done.secret.psnr:.2f} dB" if done.secret else "") + f"; {done.method}", soft_wrap=True,
+            ),
+        )  # fmt: skip
+        return
+    with _streams([cover, secret], output, "stego.png") as ((cover_file, secret_file), target), Meter(console) as meter:
         done = api.hide(
-            cover, secret, output, weights, exact=exact, password=secret_word, fit=fit, cover_psnr=cover_psnr
-        )
-        console = _console()
-        _show_notes(done.notes, console)
-        what = f"{secret.name} ({done.secret_size[0]}x{done.secret_size[1]})" if done.secret_size else secret.name
-        console.print(f"{done.path}: {done.size[0]}x{done.size[1]}, holds {what}; {done.method}", soft_wrap=True)
-        columns = {"cover and stego": {"psnr": done.cover.psnr, "ssim": done.cover.ssim}}
-        if done.secret:
-            columns["secret and revealed"] = {"psnr": done.secret.psnr, "ssim": done.secret.ssim}
-        console.print(look.score_table(columns))
+            cover_file, secret_file, target or output, weights, **options, report=report, progress=meter,
+            password=(lambda: _new_password(password_file)) if private else None,
+        )  # fmt: skip
+    done = replace(done, path=output)
+    if as_json:
+        print(json.dumps(_as_json(done), indent=1), file=sys.stderr if output == STREAM else sys.stdout)
+    _show_hidden(done, secret, console)
 
 
 @app.command()
 def reveal(
-    stego: Annotated[Path, typer.Argument(help="A picture that `stego hide` wrote.")],
+    stego: Annotated[Path, typer.Argument(help="A picture that `stego hide` wrote, a folder of them, or - for stdin.")],
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Where to write; by default beside it, NAME-revealed.")
+        Path | None,
+        typer.Option("--output", "-o", help="Where to write: a file, a folder, or -; by default NAME-revealed beside."),
     ] = None,
     weights: WeightsOption = None,
-    password_file: Annotated[
-        Path | None, typer.Option(help=f"Password in a file; else ${PASSWORD_VARIABLE} or a prompt, when needed.")
-    ] = None,
+    password: Annotated[
+        bool, typer.Option("--password", help=f"Ask at once; else it asks, or takes ${PASSWORD_VARIABLE}, when needed.")
+    ] = False,
+    password_file: Annotated[Path | None, typer.Option(help="Take the password from this file.")] = None,
+    jobs: JobsOption = 1,
+    force: ForceOption = False,
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
 ) -> None:
     """Bring back what is hidden in STEGO."""
-    with _plain_errors():
-        from . import api
+    from . import api, folders
 
-        prompt = "Nothing shows without a password. Password"
-        done = api.reveal(stego, output, weights, password=lambda: _password(password_file, prompt))
-        console = _console()
-        _show_notes(done.notes, console)
-        size = f"{done.size[0]}x{done.size[1]}, " if done.size else ""
-        console.print(f"{done.path}: {size}{done.method}", soft_wrap=True)
+    prompt = "Password" if password else "Nothing shows without a password. Password"
+    console = _console(quiet or as_json, stderr=output == STREAM)
+    word = _password(password_file, prompt) if password or password_file or stego.is_dir() else None
+    if stego.is_dir():
+        if output is None:
+            raise typer.BadParameter("name a folder for what comes out", param_hint="--output")
+        results = folders.reveal(stego, output, weights, jobs, password=word, force=force)
+        _show_folder(results, as_json, console, lambda done: _show_revealed(done, console))
+        return
+    if stego == STREAM and output is None:
+        raise typer.BadParameter("name an output when the stego comes from stdin", param_hint="--output")
+    with _streams([stego], output, "") as ((stego_file,), target), Meter(console) as meter:
+        done = api.reveal(
+            stego_file, target, weights, force=force, progress=meter,
+            password=word if word is not None else lambda: _password(password_file, prompt),
+        )  # fmt: skip
+    if output == STREAM:
+        done = replace(done, path=STREAM)
+    if as_json:
+        print(json.dumps(_as_json(done), indent=1), file=sys.stderr if output == STREAM else sys.stdout)
+    _show_revealed(done, console)
 
 
 @app.command()
@@ -170,30 +350,29 @@ def train(
     ),
 ) -> None:
     """Train weights and write them, with metrics, curves and pictures, to --out."""
-    with _plain_errors():
-        from .flow.couplings import FlowConfig
-        from .flow.wavelet import WAVELETS
-        from .picture import look
-        from .training.loop import BEST, Settings
-        from .training.loop import train as run
+    from .flow.couplings import FlowConfig
+    from .flow.wavelet import WAVELETS
+    from .picture import look
+    from .training.loop import BEST, Settings
+    from .training.loop import train as run
 
-        if wavelet not in WAVELETS:
-            raise typer.BadParameter(f"choose one of {', '.join(WAVELETS)}", param_hint="--wavelet")
-        flow = FlowConfig(wavelet=wavelet, levels=levels, num_blocks=num_blocks, hidden_channels=hidden_channels)
-        settings = Settings(
-            out=out, data=data, epochs=epochs, batch_size=batch_size, crop=crop, amp=amp, workers=workers, seed=seed,
-            learning_rate=learning_rate, reveal_weight=reveal_weight, init=init, flow=flow,
-        )  # fmt: skip
-        given = {n for n in context.params if context.get_parameter_source(n).name == "COMMANDLINE"}
-        console = _console()
-        with look.TrainingDisplay(console) as display:
-            summary = run(settings, resume, given - {"resume"}, display)
-        best = summary["best"]
-        console.print(
-            f"best: epoch {best['epoch']}, hide {best['val_hide_psnr']:.2f} dB, reveal "
-            f"{best['val_reveal_psnr']:.2f} dB; use it with --weights {out / BEST}",
-            soft_wrap=True,
-        )
+    if wavelet not in WAVELETS:
+        raise typer.BadParameter(f"choose one of {', '.join(WAVELETS)}", param_hint="--wavelet")
+    flow = FlowConfig(wavelet=wavelet, levels=levels, num_blocks=num_blocks, hidden_channels=hidden_channels)
+    settings = Settings(
+        out=out, data=data, epochs=epochs, batch_size=batch_size, crop=crop, amp=amp, workers=workers, seed=seed,
+        learning_rate=learning_rate, reveal_weight=reveal_weight, init=init, flow=flow,
+    )  # fmt: skip
+    given = {n for n in context.params if context.get_parameter_source(n).name == "COMMANDLINE"}
+    console = _console()
+    with look.TrainingDisplay(console) as display:
+        summary = run(settings, resume, given - {"resume"}, display)
+    best = summary["best"]
+    console.print(
+        f"best: epoch {best['epoch']}, hide {best['val_hide_psnr']:.2f} dB, reveal "
+        f"{best['val_reveal_psnr']:.2f} dB; use it with --weights {out / BEST}",
+        soft_wrap=True,
+    )
 
 
 @app.command()
@@ -206,14 +385,13 @@ def bench(
     as_json: JsonOption = False,
 ) -> None:
     """Measure training, its five speed-ups one by one, and hiding and revealing."""
-    with _plain_errors():
-        from .measure import bench as bench_module
+    from .measure import bench as bench_module
 
-        figures = bench_module.run(batch_size, data, crop, steps, weights)
-        if as_json:
-            print(json.dumps(figures, indent=1))
-        else:
-            bench_module.show(figures, _console())
+    figures = bench_module.run(batch_size, data, crop, steps, weights)
+    if as_json:
+        print(json.dumps(figures, indent=1))
+    else:
+        bench_module.show(figures, _console())
 
 
 @app.command()
@@ -234,24 +412,19 @@ def metrics(
     pictures = pictures or []
     if ((len(pictures) not in (2, 4)) if data is None else bool(pictures)) or (plot and not data):
         raise typer.BadParameter("give two pictures, or four, or --data (and perhaps --plot) and none")
-    with _plain_errors():
-        from .measure import evaluate
+    from .measure import evaluate
 
-        console = _console()
-        on_pair = (lambda row: None) if as_json else (lambda row: evaluate.show_pair(row, console))
-        if plot is not None:
-            show, result = evaluate.show_compared, evaluate.compare(data, plot, weights, on_pair)
-        elif data is not None:
-            show, result = evaluate.show_folder, evaluate.folder(data, weights, on_pair)
-        elif len(pictures) == 2:
-            show, result = evaluate.show_two, evaluate.two(*pictures)
-        else:
-            show, result = evaluate.show_four, evaluate.four(*pictures)
-        if as_json:
-            print(evaluate.as_json(result))
-        else:
-            show(result, console)
-
-
-if __name__ == "__main__":
-    app()
+    console = _console()
+    on_pair = (lambda row: None) if as_json else (lambda row: evaluate.show_pair(row, console))
+    if plot is not None:
+        show, result = evaluate.show_compared, evaluate.compare(data, plot, weights, on_pair)
+    elif data is not None:
+        show, result = evaluate.show_folder, evaluate.folder(data, weights, on_pair)
+    elif len(pictures) == 2:
+        show, result = evaluate.show_two, evaluate.two(*pictures)
+    else:
+        show, result = evaluate.show_four, evaluate.four(*pictures)
+    if as_json:
+        print(evaluate.as_json(result))
+    else:
+        show(result, console)

@@ -1,6 +1,6 @@
 """Hide and reveal through real files: sizes, formats, what is kept, what is refused."""
 
-import io
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ from PIL import Image, ImageCms
 import stegocli
 from stegocli import api
 from stegocli.errors import StegoError
-from stegocli.flow import precision, tiles, weights
+from stegocli.flow import tiles, weights
 from stegocli.payload import header
 from stegocli.picture import files, metrics
 
@@ -22,8 +22,8 @@ def save(path, rgb, **options):
 
 def hide_and_reveal(tmp_path, cover, secret, model, extension=".png"):
     stego, revealed = tmp_path / f"stego{extension}", tmp_path / "revealed.png"
-    hidden = api.hide(cover, secret, stego, model)
-    api.reveal(stego, revealed, model)
+    hidden = api.hide(cover, secret, stego, model, flow=True, force=True)
+    api.reveal(stego, revealed, model, force=True)
     return hidden, files.read(stego), files.read(revealed)
 
 
@@ -93,8 +93,8 @@ def test_a_grey_secret_comes_back_grey(tmp_path, model):
 def test_transparent_and_larger_secrets_are_noted(tmp_path, model):
     cover = save(tmp_path / "c.png", natural(32, 32))
     secret = save(tmp_path / "s.png", np.dstack([natural(64, 64), np.zeros((64, 64), np.uint8)]))
-    notes = api.hide(cover, secret, tmp_path / "o.png", model).notes
-    assert any("transparent" in note for note in notes) and any("less detail" in note for note in notes)
+    notes = api.hide(cover, secret, tmp_path / "o.png", model, flow=True).notes
+    assert any("transparent" in note for note in notes) and any("more pixels" in note for note in notes)
 
 
 EXTREMES = {
@@ -110,47 +110,28 @@ def test_extreme_pictures_do_not_fail(tmp_path, model, name):
     plain = save(tmp_path / "p.png", natural(96, 96, 2))
     extreme = save(tmp_path / "e.png", EXTREMES[name])
     for cover, secret in ((extreme, plain), (plain, extreme)):
-        hidden = api.hide(cover, secret, tmp_path / "a.png", model)
-        reached = min(hidden.cover.psnr, hidden.secret.psnr)
-        # Noise of full range is beyond the network: it must say so.
-        assert reached > 25 or name == "noise"
-        assert (reached < api.POOR_PSNR) == any("--fit" in note for note in hidden.notes)
+        hidden = api.hide(cover, secret, tmp_path / "a.png", model, flow=True, force=True)
+        # Noise of full range is beyond the network.
+        assert min(hidden.cover.psnr, hidden.secret.psnr) > (10 if name == "noise" else 25)
 
 
-def test_tiles_meet(tmp_path, model, monkeypatch):
-    """In tiles the result is nearly the same, and reveal cuts where hide did."""
-    monkeypatch.setattr(tiles, "TILE", 64)
-    cover, secret = natural(160, 200, 1), natural(160, 200, 2)
-    stego = tiles.hide(model, cover, secret)
-    assert metrics.psnr(tiles.reveal(model, stego), secret) > 34 and metrics.psnr(stego, cover) > 36
-
-
-def test_tiles_cover_everything_once():
-    for length in (4, 1024, 1028, 5000):
-        spans = tiles._spans(length, 4)
-        assert [i for s in spans for i in range(s.start, s.stop)] == list(range(length))
-        assert all(0 < s.stop - s.start <= tiles.TILE for s in spans)
-
-
-def test_any_precision_hides_for_any_other(model):
-    """A stego hidden in bfloat16 or in float32 reveals within 0.3 dB, whatever the receiver's machine runs in."""
-    cover, secret = natural(192, 192, 1), natural(192, 192, 2)
-    half = precision.Precision(model.precision.device, precision.torch.bfloat16)
-    full = precision.Precision(model.precision.device, precision.torch.float32)
-    found = {}
-    for hider in (half, full):
-        sender = weights.load_model()
-        sender.precision = hider
-        sender.network.set_precision(hider)
-        stego = tiles.hide(sender, cover, secret)
-        for revealer in (half, full):
-            receiver = weights.load_model()
-            receiver.precision = revealer
-            receiver.network.set_precision(revealer)
-            found[hider.dtype, revealer.dtype] = metrics.psnr(secret, tiles.reveal(receiver, stego))
-            assert next(m for m in receiver.network.modules() if hasattr(m, "precision")).precision == revealer
-    # Half precision is for looking only: what goes into the file and comes out of it is float32 on any machine.
-    assert max(found.values()) - min(found.values()) < 0.3
+@pytest.mark.parametrize("name", EXTREMES)
+def test_there_is_a_floor_under_every_pair(tmp_path, model, name):
+    plain = save(tmp_path / "p.png", natural(96, 96, 2))
+    extreme = save(tmp_path / "e.png", EXTREMES[name])
+    for cover, secret in ((extreme, plain), (plain, extreme)):
+        hidden = api.hide(cover, secret, tmp_path / "a.png", model, force=True)
+        told = any("--flow keeps the network" in note for note in hidden.notes)
+        assert told == (not hidden.method.startswith("weights"))
+        if name == "noise" and secret == extreme:
+            # A cover holds half of what such a secret has, whatever the method: better than the network, and told.
+            assert told and hidden.secret.psnr > 20
+            continue
+        assert min(hidden.cover.worst_block, hidden.secret.worst_block) >= api.LEAST_BLOCK
+        assert min(hidden.cover.psnr, hidden.secret.psnr) >= api.LEAST_PSNR
+        done = api.reveal(tmp_path / "a.png", tmp_path / "r.png", model, force=True)
+        shown = files.over_white(files.read(secret)), files.read(done.path).rgb
+        assert metrics.psnr(*shown) == hidden.secret.psnr
 
 
 # -- refusals: a sentence, and nothing written ------------------------------------------------------------------
@@ -164,7 +145,7 @@ def test_a_plain_picture_holds_nothing(tmp_path, pair, model):
 
 @pytest.mark.parametrize("damage", ["jpeg", "resize", "crop"])
 def test_a_changed_stego_is_refused(tmp_path, pair, model, damage):
-    api.hide(*pair, tmp_path / "stego.png", model)
+    api.hide(*pair, tmp_path / "stego.png", model, flow=True)
     stego = Image.open(tmp_path / "stego.png")
     path = tmp_path / ("changed.jpg" if damage == "jpeg" else "changed.png")
     if damage == "jpeg":
@@ -178,7 +159,7 @@ def test_a_changed_stego_is_refused(tmp_path, pair, model, damage):
 
 
 def test_an_edited_stego_reveals_with_a_warning(tmp_path, pair, model):
-    api.hide(*pair, tmp_path / "stego.png", model)
+    api.hide(*pair, tmp_path / "stego.png", model, flow=True)
     pixels = files.read(tmp_path / "stego.png").rgb.copy()
     places = set(header.places(pixels.size).tolist())
     free = next(i for i in range(pixels.size) if i not in places)
@@ -188,17 +169,15 @@ def test_an_edited_stego_reveals_with_a_warning(tmp_path, pair, model):
 
 
 def test_other_weights_are_named(tmp_path, pair, model):
-    api.hide(*pair, tmp_path / "stego.png", model)
+    api.hide(*pair, tmp_path / "stego.png", model, flow=True)
     other = weights.load_model()
     other.id = b"\xde\xad\xbe\xef"
     with pytest.raises(StegoError, match=f"other weights.*{model.id.hex()}.*deadbeef"):
         api.reveal(tmp_path / "stego.png", tmp_path / "r.png", other)
 
 
-def test_a_later_format_asks_for_an_upgrade(tmp_path, pair, model, monkeypatch):
-    monkeypatch.setattr(header, "VERSION", 200)
-    marked = header.embed(natural(64, 64), header.FlowHeader(b"abcd", 5, 5))
-    monkeypatch.undo()
+def test_a_later_format_asks_for_an_upgrade(tmp_path, model):
+    marked = header.embed(natural(64, 64), header.Header(1, bytes(16), version=200))
     with pytest.raises(StegoError, match="later stego"):
         api.reveal(save(tmp_path / "s.png", marked), tmp_path / "r.png", model)
 
@@ -224,15 +203,43 @@ def test_bad_inputs_write_nothing(tmp_path, pair, model):
     assert set(tmp_path.iterdir()) == before
 
 
-def test_a_file_that_reads_back_otherwise_is_removed(tmp_path, pair, model, monkeypatch):
+def test_a_file_that_reads_back_otherwise_gets_no_name(tmp_path, pair, model, monkeypatch):
     """A format plug-in that stores with loss must not leave a stego that can't be revealed."""
+    (tmp_path / "o.png").write_bytes(b"another's")
+    monkeypatch.setitem(files.LOSSLESS, ".png", ("JPEG", {}))
+    with pytest.raises(StegoError, match="read back"):
+        api.hide(*pair, tmp_path / "o.png", model, flow=True, force=True)
+    assert (tmp_path / "o.png").read_bytes() == b"another's"
 
-    def lossy(path, picture):
-        buffer = io.BytesIO()
-        Image.fromarray(picture.rgb).save(buffer, "JPEG")
-        path.write_bytes(buffer.getvalue())
 
-    monkeypatch.setattr(api.files, "write", lossy)
-    with pytest.raises(StegoError, match="did not read back"):
-        api.hide(*pair, tmp_path / "o.png", model)
-    assert not (tmp_path / "o.png").exists()
+# -- files of earlier versions, and arrays ----------------------------------------------------------------------
+
+V1 = Path(__file__).parent / "fixtures" / "v1"
+
+
+@pytest.mark.parametrize("stego", sorted(V1.glob("*.png")), ids=lambda p: p.stem)
+def test_stegos_of_version_1_reveal_as_they_did(tmp_path, stego):
+    password = "correct horse" if "password" in stego.stem else None
+    if stego.stem == "exact-text":
+        done = api.reveal(stego, tmp_path / "r.txt")
+        assert done.path.read_text() == "A note hidden by version 1.\n"
+        return
+    done = api.reveal(stego, tmp_path / "r.png", password=password)
+    then, now = files.read(V1 / f"{stego.stem}-revealed.webp").rgb, files.read(done.path).rgb
+    # Another machine's sums may round the other way.
+    assert np.abs(then.astype(int) - now).max() <= (1 if stego.stem.startswith("flow") else 0)
+
+
+def test_a_model_hides_arrays_and_pillow_pictures(model):
+    cover, secret = natural(67, 101, 1), natural(90, 53, 2)
+    stego = model.hide(cover, secret)
+    revealed = model.reveal(stego)
+    assert stego.shape == cover.shape and revealed.shape == secret.shape
+    assert metrics.psnr(cover, stego) > 36 and metrics.psnr(secret, revealed) > 34
+    pillow = model.hide(Image.fromarray(cover), Image.fromarray(secret))
+    assert np.array_equal(np.asarray(pillow), stego)
+    assert np.array_equal(np.asarray(model.reveal(pillow)), revealed)
+    with pytest.raises(StegoError, match="holds nothing"):
+        model.reveal(cover)
+    with pytest.raises(ValueError, match="float64"):
+        model.hide(cover / 255, secret)

@@ -14,7 +14,7 @@ from stegocli.picture import files, metrics
 
 
 def stego(*arguments, cwd=None):
-    command = [sys.executable, "-m", "stegocli.cli", *map(str, arguments)]
+    command = [sys.executable, "-m", "stegocli", *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, cwd=cwd, stdin=subprocess.DEVNULL, check=False)
 
 

@@ -1,9 +1,10 @@
 """The whole path from pixels to pixels: wavelet, flow, rounding, and back."""
 
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from . import wavelet
-from .channel import NoiseShapedRounding
+from .channel import PEAK, NoiseShapedRounding
 from .couplings import FlowConfig, StegoFlow
 from .precision import Precision
 
@@ -12,11 +13,21 @@ MARGIN = 3 / 127.5
 # How far a cover is drawn in for each level that its stego went past black or white: once is not quite enough, since
 # the stego changes with the cover, and more costs the cover more than the secret gains.
 RETREAT = 1.5
+# A stego is left as it is when what it has beyond black and white is, as a mean square in any block of 16x16 pixels,
+# at most this many squared grey levels: more costs the secret's worst block decibels, less costs it nothing.
+BEYOND = 0.02
+MOST_PASSES = 4
 
 
 def draw_in(cover: Tensor) -> Tensor:
     """The cover with a margin to black and white, where there is room on one side only."""
     return cover.clamp(-1 + MARGIN, 1 - MARGIN)
+
+
+def most_energy(beyond: Tensor) -> float:
+    """The largest mean square of any block of 16x16 pixels, in squared grey levels."""
+    energy = (beyond * (PEAK / 2)).square().mean(1, keepdim=True)
+    return F.avg_pool2d(energy, min(16, *energy.shape[-2:]), ceil_mode=True).max().item()
 
 
 class StegoNetwork(nn.Module):
@@ -50,19 +61,25 @@ class StegoNetwork(nn.Module):
         stego, _, _ = self.flow(self._subbands(cover), self._subbands(secret))
         return self._pixels(stego)
 
-    def make_room(self, cover: Tensor, secret: Tensor) -> Tensor:
-        """The cover, drawn in from black and white as far as this secret needs.
+    def embed_inside(self, cover: Tensor, secret: Tensor) -> Tensor:
+        """As `embed`, with a cover that is drawn in from black and white as far as this secret needs.
 
-        What the stego has beyond -1..1 is lost in the file, and reveal amplifies the loss. So this embeds once to
-        look where that happens, and moves the cover back there.
+        What a stego has beyond -1..1 is lost in the file, and reveal amplifies the loss into specks and discs. So
+        where that happens the cover is moved back, and embedded again until the stego stays inside; a pair with
+        room enough is done in one pass.
         """
         cover = draw_in(cover)
-        stego = self.embed(cover, secret)
-        return cover - RETREAT * (stego - stego.clamp(-1, 1))
+        for left in reversed(range(MOST_PASSES)):
+            stego = self.embed(cover, secret)
+            beyond = stego - stego.clamp(-1, 1)
+            if not left or most_energy(beyond) <= BEYOND:
+                break
+            cover = cover - RETREAT * beyond
+        return stego
 
     def hide(self, cover: Tensor, secret: Tensor) -> Tensor:
-        """The stego as its file holds it, every sample one of 256 levels, for a cover that `make_room` gave."""
-        return self.rounding(self.embed(cover, secret))
+        """The stego as its file holds it: every sample one of 256 levels."""
+        return self.rounding(self.embed_inside(cover, secret))
 
     def reveal(self, stego: Tensor) -> Tensor:
         """The secret, not yet rounded."""
@@ -70,6 +87,9 @@ class StegoNetwork(nn.Module):
         return self._pixels(secret)
 
     def operations_per_megapixel(self) -> float:
-        """Multiplications and additions to hide in a megapixel, each counted as one; reveal takes half of them."""
+        """Multiplications and additions to hide in a megapixel in two passes, each counted as one.
+
+        Two is what most pairs take, one to `MOST_PASSES` what some do; reveal takes half.
+        """
         feedback = self.rounding.feedback.numel() / 2  # the lower triangle
         return 2e6 * (2 * self.flow.weights_per_place() + feedback) / self.config.stride**2

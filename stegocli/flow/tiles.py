@@ -3,13 +3,16 @@
 import itertools
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
 from . import channel
 from .precision import Precision
-from .weights import Model
+
+if TYPE_CHECKING:
+    from .model import Model
 
 # Pictures larger than this are worked on in tiles, so that memory stays bounded whatever the photo's size.
 # Part of the file format: reveal must cut where hide did.
@@ -34,7 +37,7 @@ def _tiles(height: int, width: int, stride: int) -> Iterator[tuple[slice, slice]
             yield rows, columns
 
 
-def _tensor(model: Model, pixels: np.ndarray) -> torch.Tensor:
+def _tensor(model: "Model", pixels: np.ndarray) -> torch.Tensor:
     tensor = torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1)))[None]
     return channel.from_bytes(tensor.to(model.precision.device))
 
@@ -44,7 +47,7 @@ def _array(picture: torch.Tensor) -> np.ndarray:
 
 
 @contextmanager
-def _full_precision(model: Model):
+def _full_precision(model: "Model"):
     # What goes into the file and comes out of it: half precision on either side costs 0.5 to 2 dB of the secret.
     model.network.set_precision(Precision(model.precision.device, torch.float32))
     try:
@@ -54,10 +57,8 @@ def _full_precision(model: Model):
 
 
 @torch.inference_mode()
-def hide(model: Model, cover: np.ndarray, secret: np.ndarray) -> np.ndarray:
+def hide(model: "Model", cover: np.ndarray, secret: np.ndarray, progress=lambda share: None) -> np.ndarray:
     """Hide one picture in another.
-
-    The look at how much room there is takes half precision where the device has it, the embedding float32.
 
     Args:
         cover: uint8, (height, width, 3).
@@ -75,20 +76,19 @@ def hide(model: Model, cover: np.ndarray, secret: np.ndarray) -> np.ndarray:
         raise ValueError(f"a secret of {width}x{height} does not fit a cover of {cover.shape[1]}x{cover.shape[0]}")
     stego = cover.copy()
     for place in _tiles(height, width, stride):
-        inner = _tensor(model, secret[place])
-        outer = model.network.make_room(_tensor(model, cover[place]), inner)
         with _full_precision(model):
-            stego[place] = _array(model.network.hide(outer, inner))
+            stego[place] = _array(model.network.hide(_tensor(model, cover[place]), _tensor(model, secret[place])))
     return stego
 
 
 @torch.inference_mode()
-def reveal(model: Model, stego: np.ndarray) -> np.ndarray:
+def reveal(model: "Model", stego: np.ndarray, progress=lambda share: None, tiled: bool = False) -> np.ndarray:
     """The secret hidden by `hide`: uint8, the size that `frame_size` gives for the stego. Always in float32."""
     stride = model.network.config.stride
     width, height = frame_size(stego.shape[1], stego.shape[0], stride)
-    secret = np.empty((height, width, 3), np.uint8)
+    secret = np.empty((height, width, 3), np.float32)
     with _full_precision(model):
         for place in _tiles(height, width, stride):
-            secret[place] = _array(model.network.reveal(_tensor(model, stego[place])))
+            revealed = model.network.reveal(_tensor(model, stego[place]))
+            secret[place] = ((revealed[0].permute(1, 2, 0).cpu().numpy() + 1) * 127.5).clip(0, 255)
     return secret

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
 
 import torch
@@ -13,32 +13,13 @@ from ..errors import StegoError
 from ..picture import files
 from . import precision
 from .couplings import FlowConfig
+from .model import Model
 from .network import StegoNetwork
-from .precision import Precision
 
 DEFAULT = "default"
 _PACKAGE = Path(__file__).resolve().parent.parent
 # Inside the wheel the weights lie in the package; in a checkout beside it.
 FOLDERS = (_PACKAGE / "weights", _PACKAGE.parent / "weights")
-
-
-@dataclass
-class Model:
-    """A network ready to hide and reveal.
-
-    Attributes:
-        network: in evaluation mode on `precision.device`.
-        precision: device, and type of the subnets where that costs nothing: in the look at the room in a cover.
-        id: 4 bytes that identify the weights, stored in every stego.
-        name: file name without its extension.
-        card: recipe, figures and licence as the file holds them.
-    """
-
-    network: StegoNetwork
-    precision: Precision
-    id: bytes
-    name: str
-    card: dict = field(default_factory=dict)
 
 
 def identity(network: StegoNetwork) -> bytes:
@@ -62,6 +43,12 @@ def save_weights(path: str | Path, network: StegoNetwork, card: dict) -> None:
     files.write_beside(Path(path), save(tensors, metadata))
 
 
+def shipped() -> list[str]:
+    """Names of the shipped sets, the default first."""
+    names = {p.stem for folder in FOLDERS for p in folder.glob("*.safetensors")}
+    return sorted(names, key=lambda name: (name != DEFAULT, name))
+
+
 def find(source: str | Path | None = None) -> Path:
     """The file of a shipped set (by name), of a path, or of the default set.
 
@@ -76,7 +63,7 @@ def find(source: str | Path | None = None) -> Path:
     for folder in FOLDERS:
         if (folder / f"{name}.safetensors").is_file():
             return folder / f"{name}.safetensors"
-    known = ", ".join(sorted({p.stem for folder in FOLDERS for p in folder.glob("*.safetensors")})) or "none"
+    known = ", ".join(shipped()) or "none"
     raise StegoError(f"No weights are named {name!r} (shipped: {known}): name one of these or a .safetensors file.")
 
 

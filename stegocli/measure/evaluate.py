@@ -11,6 +11,8 @@ from rich.console import Console
 from .. import api
 from ..errors import StegoError
 from ..flow import weights
+from ..flow.model import Model
+from ..methods.base import ModelLike
 from ..picture import files, look, metrics
 from ..picture.metrics import Comparison, Score
 
@@ -41,14 +43,17 @@ def four(cover: str | Path, stego: str | Path, secret: str | Path, revealed: str
 
 # What `compare` runs: the options of `api.hide`. At 20 dB every Kodak picture holds every other.
 METHODS = {
-    "flow": {},
+    "flow": {"flow": True},
     "exact": {"exact": True, "cover_psnr": 20.0},
     **{f"fit {psnr} dB": {"fit": True, "cover_psnr": float(psnr)} for psnr in (40, 43, 46)},
 }
 
 
+_WORST = ("hide_psnr", "reveal_psnr", "hide_worst_block", "reveal_worst_block")
+
+
 def folder(
-    directory: str | Path, model: api.ModelLike = None, on_pair: Callable[[dict], None] = lambda row: None, **options
+    directory: str | Path, model: ModelLike = None, on_pair: Callable[[dict], None] = lambda row: None, **options
 ) -> dict:
     """Hide and reveal the pictures of a folder in one another, through real files.
 
@@ -71,13 +76,13 @@ def folder(
     files = sorted(p for p in directory.iterdir() if p.suffix.lower() in files.READABLE)
     if len(files) < 2:
         raise StegoError(f"{directory} holds {len(files)} pictures: two are needed.")
-    if not isinstance(model, weights.Model):
+    if not isinstance(model, Model):
         model = weights.load_model(model)
     rows, scores = [], []
     with tempfile.TemporaryDirectory() as scratch:
         for i, cover in enumerate(files):
             secret = files[(i + len(files) // 2) % len(files)]
-            scores.append(api.hide(cover, secret, Path(scratch) / "stego.png", model, **options).score)
+            scores.append(api.hide(cover, secret, Path(scratch) / "stego.png", model, force=True, **options).score)
             rows.append({"cover": cover.name, "secret": secret.name, **asdict(scores[-1])})
             on_pair(rows[-1])
     mean = metrics.mean(scores)
@@ -85,7 +90,10 @@ def folder(
         "weights": model.name,
         "pairs": rows,
         "mean": asdict(mean),
-        "worst": {k: min(row[k] for row in rows) for k in ("hide_psnr", "reveal_psnr")},
+        "worst": {
+            k: min(row[k] for row in rows)
+            for k in ("hide_psnr", "reveal_psnr", "hide_worst_block", "reveal_worst_block")
+        },
         "targets": mean.targets(),
     }
 
@@ -93,7 +101,7 @@ def folder(
 def compare(
     directory: str | Path,
     plot: str | Path,
-    model: api.ModelLike = None,
+    model: ModelLike = None,
     on_pair: Callable[[dict], None] = lambda row: None,
 ) -> dict[str, dict]:
     """Every method of `METHODS` on the same pictures, and a map of them drawn to the file `plot`.

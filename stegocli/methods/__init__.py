@@ -1,1 +1,9 @@
-"""The ways to hide, one file each behind one protocol. Imports `flow`, `payload`, `picture` and `errors`."""
+"""The ways to hide, one file each behind one protocol. Imports `flow`, `robust`, `payload`, `picture` and `errors`."""
+
+from .base import Method
+from .exact import Exact
+from .flow import Flow
+
+FLOW, EXACT = Flow(), Exact()
+# In the order in which a picture is searched.
+METHODS: tuple[Method, ...] = (FLOW, EXACT)

@@ -24,6 +24,9 @@ _NAMES = {
     "bit_accuracy": "bit accuracy",
     "bit_error_rate": "bit error rate",
     "bits_per_pixel": "bits per pixel",
+    "worst_block": "worst block",
+    "hide_worst_block": "hide worst block",
+    "reveal_worst_block": "reveal worst block",
 }
 
 
@@ -118,7 +121,7 @@ def method_map(compared: dict[str, dict], top: float = 60.0) -> np.ndarray:
 
 def figure(name: str, value: float) -> str:
     """A figure with its unit."""
-    if name.endswith("psnr"):
+    if name.endswith(("psnr", "worst_block")):
         return "exact" if value == metrics.EXACT_PSNR else f"{value:.2f} dB"
     if name.startswith("bit_"):
         return f"{100 * value:.2f} %"

@@ -33,6 +33,19 @@ def psnr(a: np.ndarray, b: np.ndarray) -> float:
     return psnr_of(mse(a, b))
 
 
+def worst_block(a: np.ndarray, b: np.ndarray, side: int = 16) -> float:
+    """PSNR in dB of the worst block of side x side pixels of two uint8 pictures: the mean hides what the eye finds.
+
+    Rows and columns that fill no block are left out, unless the pictures are smaller than one; 99 when all are equal.
+    """
+    error = np.square(a.astype(np.int16) - b, dtype=np.int32).mean(-1)
+    rows, columns = error.shape[0] // side, error.shape[1] // side
+    if not rows or not columns:
+        return psnr_of(float(error.mean()))
+    blocks = error[: rows * side, : columns * side].reshape(rows, side, columns, side).mean((1, 3))
+    return psnr_of(float(blocks.max()))
+
+
 def ssim(a: np.ndarray, b: np.ndarray) -> float:
     """Structural similarity (Wang et al., 2004) of two uint8 pictures (height, width, channels).
 
@@ -62,13 +75,15 @@ def bit_accuracy(a: np.ndarray, b: np.ndarray) -> float:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Two pictures compared: PSNR in dB, SSIM, MSE in squared grey levels, shares of equal and unequal bits."""
+    """Two pictures compared: PSNR in dB, SSIM, MSE in squared grey levels, shares of equal and unequal bits, and the
+    PSNR of the worst 16x16 block."""
 
     psnr: float
     ssim: float
     mse: float
     bit_accuracy: float
     bit_error_rate: float
+    worst_block: float
 
 
 def compare(a: np.ndarray, b: np.ndarray) -> Comparison:
@@ -80,7 +95,7 @@ def compare(a: np.ndarray, b: np.ndarray) -> Comparison:
     if a.shape != b.shape:
         raise ValueError(f"{a.shape[1]}x{a.shape[0]} against {b.shape[1]}x{b.shape[0]} pixels")
     error, accuracy = mse(a, b), bit_accuracy(a, b)
-    return Comparison(psnr_of(error), ssim(a, b), error, accuracy, 1 - accuracy)
+    return Comparison(psnr_of(error), ssim(a, b), error, accuracy, 1 - accuracy, worst_block(a, b))
 
 
 @dataclass(frozen=True)
@@ -99,6 +114,8 @@ class Score:
     bit_accuracy: float
     bit_error_rate: float
     bits_per_pixel: float
+    hide_worst_block: float
+    reveal_worst_block: float
 
     def targets(self) -> dict[str, bool]:
         """Whether each of `TARGETS` is met."""
@@ -121,6 +138,7 @@ def joined(hide: Comparison, reveal: Comparison, bits_per_pixel: float) -> Score
     return Score(
         hide.psnr, hide.ssim, hide.mse, reveal.psnr, reveal.ssim, reveal.mse,
         reveal.bit_accuracy, reveal.bit_error_rate, bits_per_pixel,
+        hide.worst_block, reveal.worst_block,
     )  # fmt: skip
 
 

@@ -25,15 +25,59 @@ PROCEDURAL_COUNT = 100
 # pure black and white are rare in photographs and common in what people hide.
 PROCEDURAL_EVERY = 10
 # Repeated by how hard they are to learn.
-_KINDS = ("gradient", "shapes", "shapes", "text", "text", "text", "checks", "texture", "noise")
+_KINDS = (
+    *("gradient", "flat", "shapes", "shapes", "text", "text", "text"),
+    *("checks", "stripes", "stripes", "stripes", "texture", "noise"),
+)
+# Photographs are shrunk by up to this much before a crop is taken, as long as the shorter side keeps `KEPT_SIDE`
+# pixels: the same facade is coarse in one crop and at the limit of resolution in the next.
+MOST_SHRINK = 1 / 0.3
+KEPT_SIDE = 256
+# How often a crop of a photograph is made harder: exchanged channels, more saturation, more contrast (clipped to
+# black and white), stripes multiplied over it.
+EXCHANGED, SATURATED, STARK, STRIPED = 0.25, 0.25, 0.12, 0.04
 # Decoding costs more than a training step, so decoded pictures are kept, up to this much over all workers.
 CACHE_BYTES = 2 * 1024**3
 
 
+def _grating(rng: np.random.Generator, size: int, angle: float) -> np.ndarray:
+    """Stripes as float32 (size, size), range 0..1: a period of 2 to 16 pixels that may change from side to side."""
+    y, x = np.mgrid[0:size, 0:size].astype(np.float32) / size
+    along, across = x * np.cos(angle) + y * np.sin(angle), y * np.cos(angle) - x * np.sin(angle)
+    periods = size / np.exp(rng.uniform(np.log(2), np.log(16)))
+    if rng.random() < 0.5:
+        # A chirp, and stripes that run together, as lines on a wall seen at a slant.
+        along = along * (1 + rng.uniform(-0.25, 0.25) * along + rng.uniform(-0.25, 0.25) * across)
+    wave = np.sin(2 * np.pi * (periods * along + rng.random()))
+    # From soft to hard-edged, and lines from thin to thick.
+    return np.clip(0.5 + np.exp(rng.uniform(-1, 2)) * (wave + rng.uniform(-0.7, 0.7)), 0, 1).astype(np.float32)
+
+
+def _stripes(rng: np.random.Generator, size: int) -> np.ndarray:
+    """A grating, or two across each other like the windows of a facade; float32 (size, size), range 0..1."""
+    angle = rng.integers(2) * np.pi / 2 if rng.random() < 0.4 else rng.uniform(0, np.pi)
+    stripes = _grating(rng, size, angle)
+    if rng.random() < 0.4:
+        stripes = stripes * _grating(rng, size, angle + np.pi / 2)
+    return stripes
+
+
 def procedural(rng: np.random.Generator, size: int) -> np.ndarray:
-    """One made-up picture, uint8 (size, size, 3): a gradient, shapes, checks, lettering, a texture or noise."""
+    """One made-up picture, uint8 (size, size, 3).
+
+    A gradient, a flat colour, shapes, checks, stripes, lettering, a texture or noise.
+    """
     kind = _KINDS[rng.integers(len(_KINDS))]
     dark, light = rng.integers(0, 256, (2, 3))
+    if kind == "flat":
+        # Every channel at one of its ends or anywhere: pure and saturated colours.
+        ends = np.where(rng.random(3) < 0.6, 255 * rng.integers(0, 2, 3), light)
+        return np.broadcast_to(ends.astype(np.uint8), (size, size, 3))
+    if kind == "stripes":
+        if rng.random() < 0.5:
+            dark, light = np.array([-20, -20, -20]), np.array([275, 275, 275])
+        wave = _stripes(rng, size)[..., None]
+        return (dark * wave + light * (1 - wave)).clip(0, 255).astype(np.uint8)
     if kind == "gradient":
         angle = rng.uniform(0, 2 * np.pi)
         y, x = np.mgrid[0:size, 0:size] / size - 0.5
@@ -76,6 +120,32 @@ def procedural(rng: np.random.Generator, size: int) -> np.ndarray:
         return (dark + (light - dark) * field).clip(0, 255).astype(np.uint8)
     spread = np.exp(rng.uniform(0, 4))
     return (dark + rng.normal(0, spread, (size, size, 3))).clip(0, 255).astype(np.uint8)
+
+
+def _busyness(patch: np.ndarray) -> float:
+    """Mean step from pixel to pixel in grey levels: skies and walls have little to teach."""
+    green = patch[..., 1].astype(np.int16)
+    return float(np.abs(np.diff(green)).mean() + np.abs(np.diff(green, axis=0)).mean())
+
+
+def harder(rng: np.random.Generator, patch: np.ndarray) -> np.ndarray:
+    """A crop of a photograph, uint8 (size, size, 3), in other colours, starker or striped; mostly as it is."""
+    exchanged, saturated, stark, striped = rng.random(4) < (EXCHANGED, SATURATED, STARK, STRIPED)
+    if exchanged:
+        patch = patch[..., rng.permutation(3)]
+    if not (saturated or stark or striped):
+        return patch
+    values = patch.astype(np.float32)
+    if striped:
+        depth = rng.uniform(0.2, 1)
+        values = values * (1 - depth * _stripes(rng, len(patch))[..., None]) * rng.uniform(1, 1.5)
+    if saturated:
+        grey = values.mean(-1, keepdims=True)
+        values = grey + rng.uniform(1, 2.5) * (values - grey)
+    if stark:
+        pivot = rng.uniform(0, 255)
+        values = pivot + rng.uniform(1, 3) * (values - pivot)
+    return values.round().clip(0, 255).astype(np.uint8)
 
 
 class ProceduralPictures:
@@ -155,18 +225,39 @@ class Key:
 
 
 class PairCrops(Dataset):
-    """Random crops, flipped and turned, of a cover and a secret: uint8 tensors (3, crop, crop)."""
+    """Random crops at random scales, flipped, turned and recoloured, of a cover and a secret.
+
+    uint8 tensors (3, crop, crop).
+    """
 
     def __init__(self, pictures, crop: int, seed: int):
         self.pictures = pictures
         self.crop = crop
         self.seed = seed
 
+    def _region(self, picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """A random part of a photograph at a random scale, (crop, crop, 3); half of the time the busier of two."""
+        most = min(MOST_SHRINK, min(picture.shape[:2]) / max(KEPT_SIDE, self.crop))
+        side = self.crop
+        if most > 1:
+            side = int(side * np.exp(rng.uniform(0, np.log(most))))
+        height, width = picture.shape[:2]
+        patches = [
+            picture[top : top + side, left : left + side]
+            for top, left in zip(
+                rng.integers(height - side + 1, size=2), rng.integers(width - side + 1, size=2), strict=True
+            )
+        ]
+        patch = max(patches, key=_busyness) if rng.random() < 0.5 else patches[0]
+        if side == self.crop:
+            return patch
+        return np.asarray(Image.fromarray(patch).resize((self.crop, self.crop), Image.LANCZOS))
+
     def _cut(self, index: int, rng: np.random.Generator) -> Tensor:
-        size = self.crop
-        picture = procedural(rng, size) if rng.integers(PROCEDURAL_EVERY) == 0 else self.pictures[index]
-        top, left = (int(rng.integers(side - size + 1)) for side in picture.shape[:2])
-        patch = picture[top : top + size, left : left + size]
+        if rng.integers(PROCEDURAL_EVERY) == 0:
+            patch = procedural(rng, self.crop)
+        else:
+            patch = harder(rng, self._region(self.pictures[index], rng))
         patch = np.rot90(patch, rng.integers(4))
         if rng.random() < 0.5:
             patch = patch[:, ::-1]
@@ -197,7 +288,10 @@ class FreshPairs(Sampler):
 
 
 class WholePairs(Dataset):
-    """Validation: whole pictures in fixed pairs, both cut to the smaller size, a multiple of `stride`."""
+    """Validation: pictures in fixed pairs, both cut to the smaller size, a multiple of `stride`, or `MOST_SIDE`."""
+
+    # Large photographs would take longer to validate on than an epoch of training.
+    MOST_SIDE = 512
 
     def __init__(self, pictures, indices: list[int], stride: int):
         self.pictures = pictures
@@ -210,7 +304,8 @@ class WholePairs(Dataset):
     def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
         cover, secret = (self.pictures[i] for i in self.pairs[index])
         height, width = (
-            min(a, b) // self.stride * self.stride for a, b in zip(cover.shape[:2], secret.shape[:2], strict=True)
+            min(a, b, self.MOST_SIDE) // self.stride * self.stride
+            for a, b in zip(cover.shape[:2], secret.shape[:2], strict=True)
         )
         return tuple(torch.from_numpy(p[:height, :width].transpose(2, 0, 1).copy()) for p in (cover, secret))
 

@@ -329,7 +329,7 @@ class Trainer:
         scores, shown = [], []
         for cover, secret in self._val_batches():
             c, s = self.to_device(cover), self.to_device(secret)
-            stego = self.ema.hide(self.ema.make_room(c, s), s)
+            stego = self.ema.hide(c, s)
             revealed = self.ema.reveal(stego)
             four = [cover, channel.to_bytes(stego), secret, channel.to_bytes(revealed)]
             four = tuple(t[0].permute(1, 2, 0).cpu().numpy() for t in four)

@@ -2,7 +2,7 @@ import torch
 
 from stegocli.flow import channel
 from stegocli.flow.couplings import FlowConfig
-from stegocli.flow.network import MARGIN, StegoNetwork, draw_in
+from stegocli.flow.network import MARGIN, MOST_PASSES, StegoNetwork, draw_in
 
 TINY = FlowConfig(levels=1, num_blocks=2, hidden_channels=8)
 
@@ -15,28 +15,52 @@ def test_untrained_it_returns_the_cover():
 
 def test_covers_are_drawn_in_at_black_and_white():
     stark = torch.sign(torch.randn(1, 3, 16, 16))
-    drawn = StegoNetwork(TINY).make_room(stark, torch.zeros_like(stark))
-    assert torch.allclose(drawn, stark * (1 - MARGIN))
+    assert torch.allclose(StegoNetwork(TINY).embed_inside(stark, torch.zeros_like(stark)), stark * (1 - MARGIN))
 
 
-def test_room_is_made_where_a_stego_would_go_beyond_white():
+def _counted(network, monkeypatch):
+    """Makes the network list the covers that it embeds in."""
+    covers, embed = [], network.embed
+    monkeypatch.setattr(network, "embed", lambda cover, secret: (covers.append(cover), embed(cover, secret))[1])
+    return covers
+
+
+def test_room_is_made_where_a_stego_would_go_beyond_white(monkeypatch):
     torch.manual_seed(0)
-    network = StegoNetwork(TINY)
+    network = StegoNetwork(TINY).requires_grad_(False)
     for block in network.flow.blocks:
         torch.nn.init.normal_(block.coupling.add[-1].weight, std=0.05)
     cover, secret = torch.ones(1, 3, 32, 32), torch.rand(1, 3, 32, 32) * 2 - 1
     cover[..., :16] = 0
-    room = network.make_room(cover, secret)
+    covers = _counted(network, monkeypatch)
 
-    def beyond(cover):
-        return (network.embed(cover, secret).abs() - 1).clamp_min(0).square().mean().detach()
+    def beyond(stego):
+        return (stego.abs() - 1).clamp_min(0).square().mean()
 
-    assert beyond(draw_in(cover)) > 0 and beyond(room) < 0.2 * beyond(draw_in(cover))
+    first = beyond(network.embed(draw_in(cover), secret))
+    covers.clear()
+    assert beyond(network.embed_inside(cover, secret)) < 0.2 * first
+    assert len(covers) > 1
     # Where there is room already it changes nothing.
-    assert torch.equal(room[..., :12], cover[..., :12])
+    assert all(torch.equal(moved[..., :12], cover[..., :12]) for moved in covers)
 
 
-def test_cost_counts_both_passes_and_feedback():
+def test_one_pass_is_enough_where_there_is_room(monkeypatch):
+    network = StegoNetwork(TINY)
+    covers = _counted(network, monkeypatch)
+    network.hide(torch.rand(1, 3, 16, 16) - 0.5, torch.rand(1, 3, 16, 16))
+    assert len(covers) == 1
+
+
+def test_passes_come_to_an_end(monkeypatch):
+    network = StegoNetwork(TINY)
+    calls = []
+    monkeypatch.setattr(network, "embed", lambda cover, secret: (calls.append(1), torch.full_like(cover, 2.0))[1])
+    network.hide(torch.zeros(1, 3, 20, 24), torch.zeros(1, 3, 20, 24))
+    assert len(calls) == MOST_PASSES
+
+
+def test_cost_counts_two_passes_and_feedback():
     network = StegoNetwork(TINY)
     flow = sum(m.weight.numel() for m in network.modules() if isinstance(m, torch.nn.Conv2d))
     assert network.operations_per_megapixel() == 2e6 * (2 * flow + 12 * 12 * 9 / 2) / 4

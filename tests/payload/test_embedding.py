@@ -5,6 +5,7 @@ import os
 import pty
 import select
 import signal
+import struct
 import subprocess
 import sys
 from itertools import pairwise
@@ -18,6 +19,7 @@ from PIL import Image
 from stegocli import api
 from stegocli.errors import StegoError
 from stegocli.payload import embedding, header, keys, trellis
+from stegocli.payload.header import Header
 from stegocli.picture import files, metrics
 
 PASSWORDS = [None, "Käse & Brot"]
@@ -35,12 +37,19 @@ def plan_for(rgb, content, password):
     return trellis.plan(embedding.room(rgb.size, private), 8 * (len(content) + embedding.overhead(private)))
 
 
+def embedded(rgb, content, plan, password):
+    if password is not None:
+        return embedding.embed_private(rgb, content, plan, password)
+    extent = embedding.Extent(len(content), plan)
+    return header.embed(embedding.embed_open(rgb, content, plan), Header(2, extent.pack()))
+
+
 def taken_out(rgb, password):
     if password is not None:
         return embedding.extract_private(rgb, password)
-    found, intact = header.extract(rgb)
-    assert intact
-    return embedding.extract_open(rgb, found)
+    found = header.extract(rgb)
+    assert found.intact
+    return embedding.extract_open(rgb, embedding.Extent.unpack(found.own, embedding.room(rgb.size, False)))
 
 
 @pytest.mark.parametrize("password", PASSWORDS)
@@ -60,7 +69,7 @@ def test_round_trip_over_shapes_covers_and_sizes(password, shape, cover, share):
     )
     content = os.urandom(max(0, int(limit * share)))
     plan = plan_for(rgb, content, password)
-    assert taken_out(embedding.embed(rgb, content, plan, password), password) == content
+    assert taken_out(embedded(rgb, content, plan, password), password) == content
 
 
 @pytest.mark.parametrize("extension", [".png", ".tif", ".webp", ".bmp"])
@@ -140,7 +149,7 @@ def test_two_thousand_single_changes_are_all_refused(tmp_path, password):
     """Openly and under a password: never a wrong picture, whichever sample changes and however."""
     rgb = natural(40, 50)
     content = os.urandom(1200)
-    stego = embedding.embed(rgb, content, plan_for(rgb, content, password), password)
+    stego = embedded(rgb, content, plan_for(rgb, content, password), password)
     rng = np.random.default_rng(0)
     for _ in range(2000):
         changed = stego.reshape(-1).copy()
@@ -148,10 +157,16 @@ def test_two_thousand_single_changes_are_all_refused(tmp_path, password):
         changed = changed.reshape(stego.shape)
         if password is None:
             found = header.extract(changed)
-            assert found is None or not found[1]
+            assert found is None or not found.intact
         else:
             with pytest.raises(embedding.Rejected):
                 embedding.extract_private(changed, password)
+
+
+@pytest.mark.parametrize("forged", [(2**31, 3, 0), (1, 200, 0), (1, 3, 9999)])
+def test_forged_extents_are_refused(forged):
+    with pytest.raises(ValueError):
+        embedding.Extent.unpack(struct.pack(">IBI7x", *forged), 1576)
 
 
 def test_nothing_tells_without_the_password():
@@ -159,7 +174,7 @@ def test_nothing_tells_without_the_password():
     rgb = np.random.default_rng(3).integers(30, 226, (200, 200, 3), dtype=np.uint8)
     content = bytes(20_000)
     plan = plan_for(rgb, content, "secret")
-    stegos = [embedding.embed(rgb, content, plan, "secret") for _ in range(6)]
+    stegos = [embedding.embed_private(rgb, content, plan, "secret") for _ in range(6)]
     assert all(header.extract(s) is None for s in stegos)
     places = header.places(rgb.size)
     ones = np.mean([s.reshape(-1)[places] & 1 for s in stegos])
@@ -186,7 +201,7 @@ def test_key_derivation_is_argon2id_as_documented(monkeypatch):
     assert (keys.PASSES, keys.MEMORY_KIB, keys.LANES) == (3, 65536, 4)
     derived = keys.derive("password", bytes(16))
     assert len({derived.order, derived.plan, derived.content, derived.picture}) == 4
-    assert keys == keys.derive("password", bytes(16)) != keys.derive("password", b"1" * 16)
+    assert derived == keys.derive("password", bytes(16)) != keys.derive("password", b"1" * 16)
 
 
 def test_an_empty_password_is_refused(tmp_path, pair):
@@ -202,7 +217,7 @@ def stego(*arguments, password=None):
     if password is not None:
         environment["STEGO_PASSWORD"] = password
     return subprocess.run(
-        [sys.executable, "-m", "stegocli.cli", *map(str, arguments)],
+        [sys.executable, "-m", "stegocli", *map(str, arguments)],
         capture_output=True, text=True, env=environment, stdin=subprocess.DEVNULL, check=False,
     )  # fmt: skip
 
@@ -211,7 +226,7 @@ def at_a_terminal(answers, *arguments):
     """Run the command on a terminal of its own and type the answers; returns exit code and what was shown."""
     child, terminal = pty.fork()
     if child == 0:
-        os.execl(sys.executable, sys.executable, "-m", "stegocli.cli", *map(str, arguments))
+        os.execl(sys.executable, sys.executable, "-m", "stegocli", *map(str, arguments))
     shown = b""
     try:
         while select.select([terminal], [], [], 60)[0] and (chunk := os.read(terminal, 1024)):

@@ -1,11 +1,12 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from stegocli.payload import header
-from stegocli.payload.header import ExactHeader, FlowHeader
-from stegocli.payload.trellis import Plan
+from stegocli.payload.header import Header
 
-HEADER = FlowHeader(b"\x01\x02\x03\x04", 640, 480, grey=True)
+HEADER = Header(7, bytes(range(16)))
 
 
 def picture(height=20, width=30, seed=0):
@@ -16,9 +17,9 @@ def picture(height=20, width=30, seed=0):
 def test_round_trip_changes_only_lowest_bits(size):
     rgb = picture(*size)
     marked = header.embed(rgb, HEADER)
-    assert header.extract(marked) == (HEADER, True)
-    other = ExactHeader(50, Plan(rgb.size - header.SIZE * 8, 3, 77))
-    assert header.extract(header.embed(rgb, other)) == (other, True)
+    assert header.extract(marked) == HEADER
+    older = Header(2, b"x" * 16, version=1)
+    assert header.extract(header.embed(rgb, older)) == older
     assert np.abs(marked.astype(int) - rgb).max() <= 1
     assert (marked != rgb).sum() <= header.SIZE * 8
 
@@ -52,27 +53,10 @@ def test_changes_elsewhere_are_told():
     other = np.setdiff1d(np.arange(marked.size), header.places(marked.size))
     damaged = marked.copy().reshape(-1)
     damaged[other[50]] ^= 4
-    assert header.extract(damaged.reshape(marked.shape)) == (HEADER, False)
+    assert header.extract(damaged.reshape(marked.shape)) == replace(HEADER, intact=False)
 
 
-@pytest.mark.parametrize(
-    "forged",
-    [
-        FlowHeader(b"abcd", 2**31, 2**31),
-        FlowHeader(b"abcd", 0, 9),
-        ExactHeader(2**31, Plan(1576, 3, 0)),
-        ExactHeader(1, Plan(1576, 200, 0)),
-        ExactHeader(1, Plan(1576, 3, 9999)),
-    ],
-)
-def test_forged_headers_are_refused(forged):
-    with pytest.raises(ValueError):
-        header.extract(header.embed(picture(), forged))
-
-
-def test_later_versions_are_named(monkeypatch):
-    monkeypatch.setattr(header, "VERSION", 9)
-    marked = header.embed(picture(), HEADER)
-    monkeypatch.undo()
+def test_later_versions_are_named():
+    marked = header.embed(picture(), replace(HEADER, version=9))
     with pytest.raises(ValueError, match="version 9"):
         header.extract(marked)

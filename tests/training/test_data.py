@@ -66,3 +66,62 @@ def test_loader_follows_the_seed(workers):
     if workers:
         assert loader.prefetch_factor == 2 and loader.persistent_workers
     assert len(list(loader)) == 1
+
+
+def test_large_photographs_are_seen_at_many_scales():
+    class Lines:
+        """Columns one pixel wide: any shrinking turns them grey."""
+
+        def __getitem__(self, i):
+            return np.tile(np.uint8([0, 255]), (900, 600))[:, :1200, None].repeat(3, 2)
+
+    crops = data.PairCrops(Lines(), 32, seed=1)
+    spreads = []
+    for i in range(40):
+        patch = crops._region(Lines()[0], np.random.default_rng(i))
+        assert patch.shape == (32, 32, 3) and patch.dtype == np.uint8
+        spreads.append(int(np.ptp(patch)))
+    # Lanczos leaves a moire where it shrinks by little.
+    assert min(spreads) < 40 and max(spreads) > 150
+    small = crops._region(Lines()[0][:200, :200], np.random.default_rng(0))
+    assert np.ptp(small) == 255
+
+
+def test_photographs_are_made_harder_now_and_then():
+    patch = np.random.default_rng(0).integers(60, 180, (32, 32, 3), dtype=np.uint8)
+    made = [data.harder(np.random.default_rng(i), patch) for i in range(300)]
+    assert all(m.shape == patch.shape and m.dtype == np.uint8 for m in made)
+    untouched = sum(np.array_equal(m, patch) for m in made)
+    clipped = sum((m == 0).any() and (m == 255).any() for m in made)
+    exchanged = sum(np.array_equal(np.sort(m, -1), np.sort(patch, -1)) for m in made) - untouched
+    assert 0.35 < untouched / 300 < 0.65 and clipped > 20 and exchanged > 20
+    assert all(np.array_equal(a, data.harder(np.random.default_rng(i), patch)) for i, a in enumerate(made[:20]))
+
+
+def test_stripes_are_fine_and_regular():
+    for seed in range(20):
+        stripes = data._grating(np.random.default_rng(seed), 64, 0.0)
+        assert stripes.min() >= 0 and stripes.max() <= 1
+        assert np.allclose(stripes.mean(1).std(), 0, atol=0.2)  # they run from top to bottom
+        assert np.abs(np.diff(stripes, axis=1)).mean() > 0.01
+
+
+def test_busier_places_are_taken_more_often():
+    class Half:
+        """Flat on the left, noise on the right."""
+
+        picture = np.full((200, 200, 3), 128, np.uint8)
+        picture[:, 100:] = np.random.default_rng(0).integers(0, 256, (200, 100, 3))
+
+    crops = data.PairCrops(Half(), 16, seed=0)
+    busy = sum(np.ptp(crops._region(Half.picture, np.random.default_rng(i))) > 0 for i in range(300))
+    assert 0.55 < busy / 300 < 0.8
+
+
+def test_large_pictures_are_validated_on_in_part():
+    class Two:
+        def __getitem__(self, i):
+            return np.zeros((700, 1200 + i, 3), np.uint8)
+
+    cover, secret = data.WholePairs(Two(), [0, 1], 4)[0]
+    assert cover.shape == secret.shape == (3, 512, 512)

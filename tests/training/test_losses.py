@@ -40,6 +40,16 @@ def test_wavelet_term_tells_a_cast_from_noise():
     assert same.total > 2 * other.total
 
 
+def test_an_error_in_one_block_counts_more_than_the_same_spread_out():
+    flat = torch.zeros(1, 3, 64, 64)
+    spread = torch.full_like(flat, 0.02)
+    gathered = torch.zeros_like(flat)
+    gathered[..., 16:32, 32:48] = 0.02 * 4  # a sixteenth of the area, sixteen times the energy
+    results = [losses.combine(flat, flat, flat, flat, flat + e, LossWeights(wavelet=0)) for e in (spread, gathered)]
+    assert results[0].reveal == pytest.approx(float(results[1].reveal), rel=1e-4)
+    assert results[1].total > 1.3 * results[0].total
+
+
 def test_gradient_is_finite_at_zero_error_and_odd_sizes():
     flat = torch.zeros(1, 3, 7, 9)
     x = flat.clone().requires_grad_()

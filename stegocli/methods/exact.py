@@ -1,0 +1,92 @@
+"""Hide any file as bytes: bit for bit, under a password if wanted, or a picture as finely as the cover allows."""
+
+from ..errors import StegoError
+from ..payload import codings, embedding, header, trellis
+from ..payload.embedding import Extent
+from ..payload.header import Header
+from ..picture import metrics
+from .base import Cover, Found, Hiding, Options, Secret, Stego
+
+METHOD = 2
+
+
+def budget(samples: int, private: bool, cover_psnr: float) -> int:
+    """Bytes of content that a cover of so many samples holds at a PSNR, away from black and white."""
+    room = embedding.room(samples, private)
+    if room <= 0:
+        return 0
+    plan = trellis.largest(room, 255**2 / 10 ** (cover_psnr / 10))
+    return max(0, plan.bits // 8 - embedding.overhead(private))
+
+
+class Exact:
+    """Embedded bytes as a method."""
+
+    def hide(self, cover: Cover, secret: Secret, options: Options) -> Hiding:
+        private = options.password is not None
+        holds = budget(cover.rgb.size, private, options.cover_psnr)
+        options.progress("coding", 0.0)
+        packed = codings.fitted(secret.path, holds) if options.fit else codings.exact(secret.path)
+        while True:
+            if len(packed.content) > holds:
+                raise StegoError(
+                    f"{secret.path} needs {len(packed.content):,} bytes and {cover.path} holds {holds:,} at a cover "
+                    f"PSNR of {options.cover_psnr:g} dB: {_remedy(secret, options)}."
+                )
+            bits = 8 * (len(packed.content) + embedding.overhead(private))
+            plan = trellis.plan(embedding.room(cover.rgb.size, private), bits)
+            options.progress("embedding", 0.0)
+            if options.password is not None:
+                rgb = embedding.embed_private(cover.rgb, packed.content, plan, options.password)
+            else:
+                rgb = embedding.embed_open(cover.rgb, packed.content, plan)
+                rgb = header.embed(rgb, Header(METHOD, Extent(len(packed.content), plan).pack()))
+            reached = metrics.psnr(cover.rgb, rgb)
+            if reached >= options.cover_psnr - 0.05:
+                break
+            # Black and white leave only one way to go, so such covers change more than others.
+            holds = int(holds * 10 ** ((reached - options.cover_psnr) / 40) * 0.98)
+            if options.fit:
+                packed = codings.fitted(secret.path, holds)
+        options.progress("checking", 0.0)
+        stego = Stego(cover.path, rgb)
+        if _content(stego, options.password) != packed.content:
+            raise StegoError(f"{secret.path} does not come back from {cover.path}: please report this.")
+        words = f"{packed.coding}; {packed.fidelity}; {len(packed.content):,} of {holds:,} bytes"
+        words += ", encrypted" if private else ""
+        if packed.picture is None:
+            return Hiding(rgb, words)
+        return Hiding(rgb, words, secret.picture.rgb, packed.picture.rgb)
+
+    def reveal(self, stego: Stego, options: Options) -> Found | None:
+        content = _content(stego, options.password)
+        if content is None:
+            return None
+        options.progress("decoding", 0.0)
+        extension, secret = codings.unpack(content)
+        return Found(secret, extension, codings.fidelity(content, secret))
+
+
+def _content(stego: Stego, password: str | None) -> bytes | None:
+    """The embedded bytes; None when there are none, or none for this password."""
+    found = stego.header
+    if found is not None and found.method == METHOD:
+        extent = Extent.unpack(found.own, embedding.room(stego.rgb.size, False))
+        if not found.intact:
+            raise StegoError(f"{stego.path} was altered after hiding: use the very file that `stego hide` wrote.")
+        return embedding.extract_open(stego.rgb, extent)
+    if found is not None or password is None:
+        return None
+    try:
+        return embedding.extract_private(stego.rgb, password)
+    except embedding.Rejected:
+        return None
+
+
+def _remedy(secret: Secret, options: Options) -> str:
+    ways = ["use a larger cover"]
+    if options.cover_psnr > 20:
+        ways.append("a lower --cover-psnr")
+    if not options.fit:
+        ways.append("for a picture, --fit")
+    return " or, ".join([", ".join(ways[:-1]), ways[-1]]) if len(ways) > 1 else ways[0]
