@@ -335,27 +335,35 @@ def train(
     batch_size: Annotated[int, typer.Option(min=1, help="Pairs in a step.")] = 2,
     amp: Annotated[bool, typer.Option("--amp/--no-amp", help="Mixed precision.")] = True,
     crop: Annotated[int, typer.Option(min=16, help="Side of the random crops, pixels.")] = 224,
-    num_blocks: Annotated[int, typer.Option(min=1, help="Coupling blocks.")] = 8,
-    hidden_channels: Annotated[int, typer.Option(min=1, help="Width of the subnets.")] = 128,
+    num_blocks: Annotated[int, typer.Option(min=1, max=64, help="Coupling blocks.")] = 8,
+    hidden_channels: Annotated[int, typer.Option(min=1, max=1024, help="Width of the subnets.")] = 128,
     levels: Annotated[int, typer.Option(min=1, max=3, help="Wavelet levels.")] = 2,
     wavelet: Annotated[str, typer.Option(help="haar or legall53.")] = "haar",
     learning_rate: Annotated[float, typer.Option(min=1e-8, help="Highest learning rate.")] = 1e-3,
     reveal_weight: Annotated[float, typer.Option(min=0, help="Weight of the reveal error; hiding has 1.")] = 0.85,
     workers: Annotated[int, typer.Option(min=0, help="Loader processes; validation takes half.")] = 4,
-    seed: Annotated[int, typer.Option(min=0, help="Decides initial weights, split and crops.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Decides initial weights, split and crops.")] = 0,
     init: Annotated[Path | None, typer.Option(help="Weights file to start from.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace the run that --out holds.")] = False,
+    vram_limit: Annotated[str | None, typer.Option(help="Take no more of a card's memory, as 4GB.")] = None,
     out: Annotated[Path, typer.Option(help="Folder for weights, checkpoint, metrics and pictures.")] = Path(
         "runs/train"
     ),
 ) -> None:
-    """Train weights and write them, with metrics, curves and pictures, to --out."""
+    """Train weights and write them, with metrics, curves and pictures, to --out.
+
+    On several cards or machines: torchrun --nproc-per-node N -m stegocli train ...
+    """
     from .flow.couplings import FlowConfig
     from .flow.wavelet import WAVELETS
-    from .picture import look
-    from .training.loop import BEST, Settings
+    from .training.display import TrainingDisplay
+    from .training.hardware import limit_memory
     from .training.loop import train as run
+    from .training.settings import Settings
 
+    if resume and force:
+        raise typer.BadParameter("give one of --resume and --force")
     if wavelet not in WAVELETS:
         raise typer.BadParameter(f"choose one of {', '.join(WAVELETS)}", param_hint="--wavelet")
     flow = FlowConfig(wavelet=wavelet, levels=levels, num_blocks=num_blocks, hidden_channels=hidden_channels)
@@ -364,15 +372,12 @@ def train(
         learning_rate=learning_rate, reveal_weight=reveal_weight, init=init, flow=flow,
     )  # fmt: skip
     given = {n for n in context.params if context.get_parameter_source(n).name == "COMMANDLINE"}
+    given -= {"resume", "force", "vram_limit"}
     console = _console()
-    with look.TrainingDisplay(console) as display:
-        summary = run(settings, resume, given - {"resume"}, display)
-    best = summary["best"]
-    console.print(
-        f"best: epoch {best['epoch']}, hide {best['val_hide_psnr']:.2f} dB, reveal "
-        f"{best['val_reveal_psnr']:.2f} dB; use it with --weights {out / BEST}",
-        soft_wrap=True,
-    )
+    if vram_limit and (note := limit_memory(vram_limit)):
+        _show_notes([note], console)
+    with TrainingDisplay(console) as display:
+        run(settings, resume, given, display, force)
 
 
 @app.command()
@@ -382,16 +387,23 @@ def bench(
     crop: Annotated[int, typer.Option(min=16, help="Side of the crops, pixels.")] = 224,
     steps: Annotated[int, typer.Option(min=2, help="Training steps measured for each row.")] = 20,
     weights: WeightsOption = None,
+    sizes: Annotated[
+        bool, typer.Option("--sizes", help="Instead: hide and reveal at 0.25, 3, 12 and 48 megapixels.")
+    ] = False,
+    vram_limit: Annotated[str | None, typer.Option(help="Take no more of a card's memory, as 4GB.")] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Measure training, its five speed-ups one by one, and hiding and revealing."""
     from .measure import bench as bench_module
+    from .training.hardware import limit_memory
 
-    figures = bench_module.run(batch_size, data, crop, steps, weights)
+    console = _console()
+    if vram_limit and (note := limit_memory(vram_limit)):
+        print(f"note: {note}", file=sys.stderr)
+    on_row = (lambda section, row: None) if as_json else bench_module.Printer(console)
+    figures = bench_module.run(batch_size, data, crop, steps, weights, sizes, on_row)
     if as_json:
         print(json.dumps(figures, indent=1))
-    else:
-        bench_module.show(figures, _console())
 
 
 @app.command()

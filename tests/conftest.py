@@ -34,3 +34,40 @@ def model():
     from stegocli import load_model
 
     return load_model()
+
+
+@pytest.fixture
+def picture_folder(tmp_path):
+    """Eight readable pictures, one broken, one too small to train on, one in a folder below."""
+    where = tmp_path / "pictures"
+    (where / "below").mkdir(parents=True)
+    for i in range(8):
+        Image.fromarray(natural(30, 34, i)).save(where / ("below" if i == 7 else ".") / f"{i}.png")
+    (where / "broken.jpg").write_bytes(b"not a picture")
+    Image.fromarray(natural(10, 10)).save(where / "small.png")
+    (where / "notes.txt").write_text("no picture at all")
+    return where
+
+
+@pytest.fixture
+def settings(picture_folder, tmp_path):
+    """A training run of two epochs, three steps each, on a tiny network."""
+    from stegocli.flow.couplings import FlowConfig
+    from stegocli.training.settings import Settings
+
+    return Settings(
+        out=tmp_path / "run", data=picture_folder, epochs=2, crop=16, workers=0, amp=False, checkpoint_minutes=0,
+        flow=FlowConfig(levels=1, num_blocks=1, hidden_channels=8),
+    )  # fmt: skip
+
+
+def same_weights(a, b) -> bool:
+    """Whether two state dicts hold the same values."""
+    return a.keys() == b.keys() and all((a[name] == b[name]).all() for name in a)
+
+
+def uint8_pairs(count: int = 2, side: int = 16) -> list:
+    """A batch of random covers and one of random secrets."""
+    import torch
+
+    return [torch.randint(0, 256, (count, 3, side, side), dtype=torch.uint8) for _ in range(2)]

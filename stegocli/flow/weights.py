@@ -67,6 +67,14 @@ def find(source: str | Path | None = None) -> Path:
     raise StegoError(f"No weights are named {name!r} (shipped: {known}): name one of these or a .safetensors file.")
 
 
+def _check_shapes(config: FlowConfig, shapes: dict[str, tuple[int, ...]]) -> None:
+    """Raises ValueError when the network would hold other tensors; takes no memory for it, whatever its size."""
+    with torch.device("meta"):
+        expected = {name: tuple(value.shape) for name, value in StegoNetwork(config).state_dict().items()}
+    if shapes != expected:
+        raise ValueError("other tensors than the architecture has")
+
+
 def load_model(source: str | Path | None = None, device: str | None = None, amp: bool = True) -> Model:
     """Load weights, ready to use.
 
@@ -82,10 +90,14 @@ def load_model(source: str | Path | None = None, device: str | None = None, amp:
     try:
         with safe_open(path, "pt") as file:
             metadata = file.metadata() or {}
+            config = FlowConfig(**json.loads(metadata["config"]))
+            card = dict(json.loads(metadata.get("card", "{}")))
+            _check_shapes(config, {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()})  # noqa: SIM118
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not iterable)
-        network = StegoNetwork(FlowConfig(**json.loads(metadata["config"])))
+        if not all(value.isfinite().all() for value in tensors.values()):
+            raise ValueError("weights that are no numbers")
+        network = StegoNetwork(config)
         network.load_state_dict(tensors)
-        card = json.loads(metadata.get("card", "{}"))
     except (SafetensorError, OSError, KeyError, TypeError, ValueError, RuntimeError):
         raise StegoError(f"{path} is not a weights file of stego: use one that `stego train` wrote.") from None
     chosen = precision.choose(device, amp)

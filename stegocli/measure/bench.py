@@ -1,64 +1,94 @@
 """`stego bench`: the real training step timed, the seed's five speed-ups one by one, hiding and revealing."""
 
+import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from rich.console import Console
 from rich.table import Table
 
-from ..flow import tiles, weights
+from .. import api
+from ..flow import precision, tiles, weights
+from ..flow.model import Model
+from ..picture import files
 from ..training import data
-from ..training.loop import Settings, Trainer
-from .monitor import Monitor
+from ..training.feed import Feed, pictures_for
+from ..training.journal import Journal
+from ..training.ladder import attempt
+from ..training.settings import Settings
+from ..training.step import Learner, learning_rate
+from .monitor import Monitor, peak_memory
 
 WARMUP_STEPS = 2
 EPOCHS = 50
-INFERENCE_SIDE = 1024
+# Of `--sizes`.
+MEGAPIXELS = (0.25, 3.0, 12.0, 48.0)
 # The seed's estimates (GPU_OPTIMIZATIONS.md, "Conservative Estimate"), as factors on speed.
 CLAIMS = {"batch": 1.40, "workers": 1.30, "AMP": 1.50, "non-blocking": 1.08, "pinned memory": 1.10, "all": 2.5}
+# What `run` calls with a section's name and each of its rows as soon as it is measured.
+OnRow = Callable[[str, dict[str, Any]], None]
 
 
-def _measure(settings: Settings, steps: int, pictures=None) -> tuple[dict, Trainer]:
+def _now(device: torch.device) -> float:
+    """The time, once the device has done what it was told to."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    return time.perf_counter()
+
+
+def _measure(settings: Settings, steps: int, pictures: data.Pictures) -> dict[str, Any]:
     """Run the training step as `stego train` does, loader and fallbacks included."""
-    trainer = Trainer(settings, pictures=pictures)
-
-    def synchronise() -> float:
-        if trainer.precision.device.type == "cuda":
-            torch.cuda.synchronize()
-        return time.perf_counter()
-
-    done, epoch, samples = -WARMUP_STEPS, 0, 0
-    monitor = Monitor(trainer.precision.device)
-    began = None
+    where = precision.choose(amp=settings.amp)
+    journal = Journal()
+    feed = Feed(settings, pictures, journal, where.device.type == "cuda")
+    learner = Learner(settings, where)
+    rate = learning_rate(settings, 0.0, settings.epochs * feed.steps_per_epoch)
+    monitor = Monitor(where.device)
+    done, epoch, samples, began = -WARMUP_STEPS, 0, 0, 0.0
     while done < steps:
-        for cover, secret in trainer.batches(epoch):
+        for cover, secret in feed.batches(epoch):
             if done == 0:
                 monitor.__enter__()
-                began = synchronise()
-            trainer.train_step(cover, secret)
+                began = _now(where.device)
+            attempt(learner, journal, cover, secret, rate)
             done += 1
             samples += len(cover) if done > 0 else 0
             if done == steps:
                 break
         epoch += 1
-    seconds = synchronise() - began
-    monitor.__exit__()
-    rate = samples / seconds
-    epoch_seconds = len(trainer.sampler) / rate
-    figures = {
-        "samples_per_second": rate,
+    seconds = _now(where.device) - began
+    monitor.__exit__(None, None, None)
+    speed = samples / seconds
+    return {
+        "batch_size": settings.batch_size,
+        "crop": settings.crop,
+        "precision": str(learner.precision),
+        "threads": torch.get_num_threads(),
+        "samples_per_second": speed,
         "seconds_per_step": seconds / steps,
-        "epoch_seconds": epoch_seconds,
-        "fallbacks": [str(event) for event in trainer.events],
+        "pairs_per_epoch": len(feed.pairs),
+        "epoch_seconds": len(feed.pairs) / speed,
+        "fallbacks": [str(event) for event in journal.events],
         **monitor.summary(),
     }
-    return figures, trainer
 
 
-def _ablation(best: Settings, steps: int, pictures) -> list[dict]:
+def _training(settings: Settings, steps: int, pictures: data.Pictures) -> dict[str, Any]:
+    """The full configuration, and what a whole run takes, its last part in float32."""
+    row = _measure(settings, steps, pictures)
+    mixed = in_float32 = row["epoch_seconds"]
+    if precision.choose(amp=settings.amp).is_mixed:
+        in_float32 = _measure(replace(settings, amp=False), steps, pictures)["epoch_seconds"]
+    share = settings.amp_share
+    return {**row, f"seconds_for_{EPOCHS}_epochs": EPOCHS * (share * mixed + (1 - share) * in_float32)}
+
+
+def _ablation(best: Settings, steps: int, pictures: data.Pictures, on_row: OnRow) -> list[dict[str, Any]]:
     """One row for each of the seed's components added alone to a bare loop, and one for all together."""
     bare = replace(best, batch_size=1, workers=0, amp=False, non_blocking=False, pin_memory=False)
     rows = {
@@ -70,35 +100,92 @@ def _ablation(best: Settings, steps: int, pictures) -> list[dict]:
         "pinned memory": replace(bare, pin_memory=True),
         "all together": best,
     }
-    claims = [1.0, *CLAIMS.values()]
-    table, first = [], None
-    for (name, settings), claim in zip(rows.items(), claims, strict=True):
-        rate = _measure(settings, steps, pictures)[0]["samples_per_second"]
-        first = first or rate
-        table.append({"component": name, "samples_per_second": rate, "speedup": rate / first, "seed_claim": claim})
+    table: list[dict[str, Any]] = []
+    for (name, settings), claim in zip(rows.items(), [1.0, *CLAIMS.values()], strict=True):
+        rate = _measure(settings, steps, pictures)["samples_per_second"]
+        first = table[0]["samples_per_second"] if table else rate
+        row = {"component": name, "samples_per_second": rate, "speedup": rate / first, "seed_claim": claim}
+        table.append(row)
+        on_row("ablation", row)
     return table
 
 
-def _inference(model: weights.Model) -> dict:
-    """Seconds a megapixel, the better of two runs after a warm-up."""
+def matrix_peak(device: torch.device, side: int = 2048) -> float:
+    """Operations a second in the best of some float32 matrix products, additions and multiplications counted."""
+    a = torch.rand(side, side, device=device)
+    times = []
+    for _ in range(5):
+        began = _now(device)
+        a @ a
+        times.append(_now(device) - began)
+    return 2 * side**3 / min(times)
+
+
+def _pair(megapixels: float) -> tuple[np.ndarray, np.ndarray]:
+    """A made-up cover and secret of four to three, in strides of every network."""
+    height = round((megapixels * 1e6 * 3 / 4) ** 0.5 / 8) * 8
+    width = round(height * 4 / 3 / 8) * 8
     rng = np.random.default_rng(0)
-    cover, secret = (data.procedural(rng, INFERENCE_SIDE) for _ in range(2))
-    times = {"hide": [], "reveal": []}
+    one, two = (data.procedural(rng, 512) for _ in range(2))
+    return files.resize(one, (width, height)), files.resize(two, (width, height))
+
+
+def _inference(model: Model, megapixels: float, runs: int) -> dict[str, Any]:
+    """Seconds for the network's part of hide and reveal, the best of some runs."""
+    cover, secret = _pair(megapixels)
+    device = model.precision.device
+    hides, reveals = [], []
     tiles.hide(model, cover[:64, :64], secret[:64, :64])
-    for _ in range(2):
-        began = time.perf_counter()
+    for _ in range(runs):
+        began = _now(device)
         stego = tiles.hide(model, cover, secret)
-        between = time.perf_counter()
+        between = _now(device)
         tiles.reveal(model, stego)
-        times["hide"].append(between - began)
-        times["reveal"].append(time.perf_counter() - between)
-    megapixels = INFERENCE_SIDE**2 / 1e6
-    return {f"{name}_seconds_per_megapixel": min(values) / megapixels for name, values in times.items()}
+        hides.append(between - began)
+        reveals.append(_now(device) - between)
+    size = cover.shape[0] * cover.shape[1] / 1e6
+    return {"megapixels": size, "hide_seconds": min(hides), "reveal_seconds": min(reveals)}
+
+
+def _whole(model: Model, megapixels: float) -> dict[str, Any]:
+    """Seconds of hide and reveal from file to file: read-back, scores and PNG included."""
+    cover, secret = _pair(megapixels)
+    with tempfile.TemporaryDirectory() as scratch:
+        names = ("cover", "secret", "stego", "revealed")
+        cover_path, secret_path, stego_path, revealed_path = (Path(scratch) / f"{name}.png" for name in names)
+        files.write(cover_path, files.Picture(cover))
+        files.write(secret_path, files.Picture(secret))
+        began = time.perf_counter()
+        api.hide(cover_path, secret_path, stego_path, model, flow=True)
+        between = time.perf_counter()
+        api.reveal(stego_path, revealed_path, model)
+        ended = time.perf_counter()
+    return {"file_hide_seconds": between - began, "file_reveal_seconds": ended - between}
+
+
+def _by_size(model: Model, peak: float, on_row: OnRow) -> list[dict[str, Any]]:
+    """Each of `MEGAPIXELS`, the smallest first, since the peak of the memory is that of all so far."""
+    operations = model.network.operations_per_megapixel()
+    table = []
+    for megapixels in MEGAPIXELS:
+        row = _inference(model, megapixels, runs=2 if megapixels < 4 else 1) | _whole(model, megapixels)
+        row["hide_share_of_peak"] = operations * row["megapixels"] / row["hide_seconds"] / peak
+        row["reveal_share_of_peak"] = operations / 2 * row["megapixels"] / row["reveal_seconds"] / peak
+        row["peak_memory_mib"] = peak_memory()
+        table.append(row)
+        on_row("sizes", row)
+    return table
 
 
 def run(
-    batch_size: int = 2, data_folder: Path | None = None, crop: int = 224, steps: int = 20, source: str | None = None
-) -> dict:
+    batch_size: int = 2,
+    data_folder: Path | None = None,
+    crop: int = 224,
+    steps: int = 20,
+    source: str | None = None,
+    sizes: bool = False,
+    on_row: OnRow = lambda section, row: None,
+) -> dict[str, Any]:
     """Measure on this machine.
 
     Args:
@@ -107,76 +194,130 @@ def run(
         crop: side of the crops.
         steps: training steps timed for each row.
         source: weights for hiding and revealing; None for the default.
+        sizes: measure hiding and revealing at `MEGAPIXELS` instead of training.
+        on_row: called with ``machine``, ``training``, ``ablation``, ``inference`` or ``sizes`` and each row of it
+            as soon as it is there.
 
     Returns:
-        ``gpu`` (whether there is one), ``training``, ``ablation`` and ``inference``, ready for JSON.
+        The rows by section, ready for JSON; a list for ``ablation`` and ``sizes``.
 
     Raises:
         StegoError: for unusable data or weights.
     """
     model = weights.load_model(source)
-    settings = Settings(data=data_folder, batch_size=batch_size, crop=crop)
-    training, trainer = _measure(settings, steps)
-    mixed = in_float32 = training["epoch_seconds"]
-    if trainer.precision.is_mixed:
-        in_float32 = _measure(replace(settings, amp=False), steps, trainer.pictures)[0]["epoch_seconds"]
-    share = settings.amp_share
-    training[f"seconds_for_{EPOCHS}_epochs"] = EPOCHS * (share * mixed + (1 - share) * in_float32)
-    return {
-        "gpu": trainer.precision.device.type == "cuda",
-        "precision": str(trainer.precision),
-        "torch": torch.__version__,
-        "cores": torch.get_num_threads(),
-        "batch_size": batch_size,
-        "crop": crop,
-        "pictures": len(trainer.sampler),
-        "training": training,
-        "ablation": _ablation(settings, steps, trainer.pictures),
-        "inference": {
-            **_inference(model),
+    where = model.precision
+    figures: dict[str, Any] = {}
+
+    def add(section: str, row: dict[str, Any]) -> dict[str, Any]:
+        figures[section] = row
+        on_row(section, row)
+        return row
+
+    peak = matrix_peak(where.device)
+    operations = model.network.operations_per_megapixel()
+    add(
+        "machine",
+        {
+            "gpu": where.device.type == "cuda",
+            "precision": str(precision.choose()),
+            "torch": torch.__version__,
+            "threads": torch.get_num_threads(),
+            "gigaflops_of_matrix_products": peak / 1e9,
             "weights": model.name,
-            "teraflops_per_megapixel": model.network.operations_per_megapixel() / 1e12,
+            "teraflops_per_megapixel": operations / 1e12,
         },
-    }
-
-
-def show(figures: dict, console: Console) -> None:
-    """Print the figures as tables."""
-    training = figures["training"]
-    if not figures["gpu"]:
-        console.print("No GPU here: these are the CPU's figures; pinned and non-blocking copies change nothing on it.")
-    facts = Table(title="Training step", title_justify="left", show_header=False)
-    facts.add_row("device", f"{training['device']}, {figures['precision']}, {figures['cores']} threads")
-    facts.add_row("batch", f"{figures['batch_size']} pairs of {figures['crop']}x{figures['crop']}")
-    facts.add_row("speed", f"{training['samples_per_second']:.2f} samples/s")
-    facts.add_row(f"epoch of {figures['pictures']} pairs", f"{training['epoch_seconds']:.1f} s")
-    facts.add_row(
-        f"{EPOCHS} epochs, the last {EPOCHS * (1 - Settings.amp_share):.0f} in float32",
-        f"{training[f'seconds_for_{EPOCHS}_epochs'] / 60:.1f} min",
     )
-    if training["utilisation_mean"] is not None:
-        use = f"{training['utilisation_mean']:.0f} %"
-        if training["utilisation_quartiles"]:
-            use += " (quartiles " + ", ".join(f"{q:.0f}" for q in training["utilisation_quartiles"]) + ")"
-        facts.add_row("utilisation", use)
-    if training["memory_mib"] is not None:
-        facts.add_row("memory", f"{training['memory_mib']:.0f} MiB, peak {training['peak_memory_mib']:.0f} MiB")
-    if training["temperature_c"] is not None:
-        facts.add_row("temperature", f"{training['temperature_c']:.0f} °C")
-    facts.add_row("fallbacks", "; ".join(training["fallbacks"]) or "none")
-    console.print(facts)
+    if sizes:
+        figures["sizes"] = _by_size(model, peak, on_row)
+        return figures
+    settings = Settings(data=data_folder, batch_size=batch_size, crop=crop)
+    pictures = pictures_for(settings)
+    add("training", _training(settings, steps, pictures))
+    figures["ablation"] = _ablation(settings, steps, pictures, on_row)
+    one = _inference(model, 1.0, runs=2)
+    add(
+        "inference",
+        {f"{name}_seconds_per_megapixel": one[f"{name}_seconds"] / one["megapixels"] for name in ("hide", "reveal")},
+    )
+    return figures
 
-    ablation = Table(title="The seed's five components, each alone and all together", title_justify="left")
-    for name in ("component", "samples/s", "speed-up here", "seed's claim"):
-        ablation.add_column(name, justify="left" if name == "component" else "right")
-    for row in figures["ablation"]:
-        ablation.add_row(
-            row["component"], f"{row['samples_per_second']:.2f}", f"{row['speedup']:.2f}x", f"{row['seed_claim']:.2f}x"
+
+class Printer:
+    """Prints each row as soon as it is measured."""
+
+    def __init__(self, console: Console):
+        self.console = console
+        self.section = ""
+
+    def __call__(self, section: str, row: dict[str, Any]) -> None:
+        show = {
+            "machine": self._machine,
+            "training": self._training,
+            "ablation": self._component,
+            "inference": self._inference,
+            "sizes": self._size,
+        }
+        first, self.section = section != self.section, section
+        show[section](row, first)
+
+    def _line(self, text: str) -> None:
+        self.console.print(text, soft_wrap=True, markup=False)
+
+    def _machine(self, row: dict[str, Any], first: bool) -> None:
+        if not row["gpu"]:
+            self._line("No GPU here: these are the CPU's figures; pinned and non-blocking copies change nothing on it.")
+        self._line(
+            f"torch {row['torch']}, {row['precision']}, {row['threads']} threads, float32 matrix products at "
+            f"{row['gigaflops_of_matrix_products']:.0f} GFLOP/s"
         )
-    console.print(ablation)
-    use = figures["inference"]
-    console.print(
-        f"weights {use['weights']}: hide {use['hide_seconds_per_megapixel']:.2f} s, reveal "
-        f"{use['reveal_seconds_per_megapixel']:.2f} s a megapixel; hiding one takes "
-        f"{use['teraflops_per_megapixel']:.2f} TFLOP"
-    )
+        self._line(f"weights {row['weights']}: hiding a megapixel takes {row['teraflops_per_megapixel']:.2f} TFLOP")
+
+    def _training(self, row: dict[str, Any], first: bool) -> None:
+        facts = Table(title="Training step", title_justify="left", show_header=False)
+        facts.add_row("device", f"{row['device']}, {row['precision']}, {row['threads']} threads")
+        facts.add_row("batch", f"{row['batch_size']} pairs of {row['crop']}x{row['crop']}")
+        facts.add_row("speed", f"{row['samples_per_second']:.2f} samples/s")
+        facts.add_row(f"epoch of {row['pairs_per_epoch']} pairs", f"{row['epoch_seconds']:.1f} s")
+        facts.add_row(
+            f"{EPOCHS} epochs, the last {EPOCHS * (1 - Settings.amp_share):.0f} in float32",
+            f"{row[f'seconds_for_{EPOCHS}_epochs'] / 60:.1f} min",
+        )
+        if row["utilisation_mean"] is not None:
+            use = f"{row['utilisation_mean']:.0f} %"
+            if row["utilisation_quartiles"]:
+                use += " (quartiles " + ", ".join(f"{q:.0f}" for q in row["utilisation_quartiles"]) + ")"
+            facts.add_row("utilisation", use)
+        if row["memory_mib"] is not None:
+            facts.add_row("memory", f"{row['memory_mib']:.0f} MiB, peak {row['peak_memory_mib']:.0f} MiB")
+        if row["temperature_c"] is not None:
+            facts.add_row("temperature", f"{row['temperature_c']:.0f} °C")
+        facts.add_row("fallbacks", "; ".join(row["fallbacks"]) or "none")
+        self.console.print(facts)
+
+    def _component(self, row: dict[str, Any], first: bool) -> None:
+        if first:
+            self._line("The seed's five components, each alone and all together")
+            self._line(f"{'component':24}{'samples/s':>12}{'speed-up here':>16}{'seed claims':>14}")
+        self._line(
+            f"{row['component']:24}{row['samples_per_second']:12.2f}{row['speedup']:15.2f}x{row['seed_claim']:13.2f}x"
+        )
+
+    def _inference(self, row: dict[str, Any], first: bool) -> None:
+        self._line(
+            f"the network: hide {row['hide_seconds_per_megapixel']:.2f} s, "
+            f"reveal {row['reveal_seconds_per_megapixel']:.2f} s a megapixel"
+        )
+
+    def _size(self, row: dict[str, Any], first: bool) -> None:
+        if first:
+            self._line("Seconds, and the share of the matrix products' speed that the network reaches")
+            self._line(
+                f"{'megapixels':>10}{'network hide':>20}{'network reveal':>20}{'files hide':>12}{'files reveal':>14}"
+                f"{'memory':>12}"
+            )
+        shares = [f"{row[f'{n}_seconds']:.2f} s, {100 * row[f'{n}_share_of_peak']:.0f} %" for n in ("hide", "reveal")]
+        memory = f"{row['peak_memory_mib']:.0f} MiB" if row["peak_memory_mib"] else ""
+        self._line(
+            f"{row['megapixels']:10.2f}{shares[0]:>20}{shares[1]:>20}{row['file_hide_seconds']:10.2f} s"
+            f"{row['file_reveal_seconds']:12.2f} s{memory:>12}"
+        )

@@ -1,11 +1,10 @@
 """What the machine does meanwhile: GPU utilisation, memory and temperature from NVML, or the CPU's share."""
 
-import ctypes
-import ctypes.util
 import os
 import threading
 import time
 from dataclasses import dataclass, field
+from types import TracebackType
 
 import numpy as np
 import torch
@@ -13,45 +12,52 @@ import torch
 try:
     import resource
 except ImportError:  # not on Windows
-    resource = None
+    resource = None  # type: ignore[assignment]
 
-_TEMPERATURE_GPU = 0
-
-
-class _Utilization(ctypes.Structure):
-    _fields_ = (("gpu", ctypes.c_uint), ("memory", ctypes.c_uint))
-
-
-class _Memory(ctypes.Structure):
-    _fields_ = (("total", ctypes.c_ulonglong), ("free", ctypes.c_ulonglong), ("used", ctypes.c_ulonglong))
+Summary = dict[str, float | list[float] | str | None]
 
 
 class Nvml:
-    """The three NVML calls that are needed, without a package for them.
+    """One card as the driver sees it, asked through nvidia-ml-py.
+
+    Args:
+        uuid: as PyTorch tells it, without ``GPU-``: its numbering differs from the driver's where
+            CUDA_VISIBLE_DEVICES hides cards.
 
     Raises:
-        OSError: when the driver's library or the GPU is not there.
+        OSError: when the driver's library or the card is not there.
     """
 
-    def __init__(self, index: int = 0):
-        name = "nvml.dll" if os.name == "nt" else "libnvidia-ml.so.1"
-        self._library = ctypes.CDLL(name)
-        self._device = ctypes.c_void_p()
-        self._call("nvmlInit_v2")
-        self._call("nvmlDeviceGetHandleByIndex_v2", index, ctypes.byref(self._device))
+    def __init__(self, uuid: str):
+        # Imported here: only machines with a card have something to ask.
+        import pynvml
 
-    def _call(self, function: str, *arguments) -> None:
-        code = getattr(self._library, function)(*arguments)
-        if code:
-            raise OSError(f"{function} returned {code}")
+        self._nvml = pynvml
+        try:
+            pynvml.nvmlInit()
+            self._card = pynvml.nvmlDeviceGetHandleByUUID(f"GPU-{uuid}")
+        except pynvml.NVMLError as error:
+            raise OSError(f"no figures from the driver: {error}") from None
 
     def read(self) -> tuple[float, float, float]:
-        """Utilisation in per cent, used memory in MiB, temperature in degrees Celsius."""
-        use, memory, heat = _Utilization(), _Memory(), ctypes.c_uint()
-        self._call("nvmlDeviceGetUtilizationRates", self._device, ctypes.byref(use))
-        self._call("nvmlDeviceGetMemoryInfo", self._device, ctypes.byref(memory))
-        self._call("nvmlDeviceGetTemperature", self._device, _TEMPERATURE_GPU, ctypes.byref(heat))
-        return float(use.gpu), memory.used / 2**20, float(heat.value)
+        """Utilisation in per cent, used memory in MiB, temperature in degrees Celsius.
+
+        Raises:
+            OSError: when the driver doesn't tell.
+        """
+        nvml = self._nvml
+        try:
+            use = nvml.nvmlDeviceGetUtilizationRates(self._card).gpu
+            memory = nvml.nvmlDeviceGetMemoryInfo(self._card).used
+            heat = nvml.nvmlDeviceGetTemperature(self._card, nvml.NVML_TEMPERATURE_GPU)
+        except nvml.NVMLError as error:
+            raise OSError(f"no figures from the driver: {error}") from None
+        return float(use), memory / 2**20, float(heat)
+
+
+def peak_memory() -> float | None:
+    """The most memory that this process has had so far, in MiB; None where the system doesn't tell."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024 if resource else None
 
 
 @dataclass
@@ -67,34 +73,35 @@ class Monitor:
 
     def __enter__(self) -> "Monitor":
         self._stop = threading.Event()
-        self._thread = None
+        self._thread: threading.Thread | None = None
         if self.device.type == "cuda":
             torch.cuda.reset_peak_memory_stats(self.device)
-            try:
-                nvml = Nvml(self.device.index or 0)
-            except (OSError, AttributeError):
-                nvml = None
-            if nvml:
-                self._thread = threading.Thread(target=self._sample, args=(nvml,), daemon=True)
-                self._thread.start()
+            self._thread = threading.Thread(target=self._sample, daemon=True)
+            self._thread.start()
         self._began = time.perf_counter(), sum(os.times()[:4])
         return self
 
-    def _sample(self, nvml: Nvml) -> None:
-        while not self._stop.wait(self.interval):
-            self._rows.append(nvml.read())
+    def _sample(self) -> None:
+        try:
+            card = Nvml(str(torch.cuda.get_device_properties(self.device).uuid))
+            while not self._stop.wait(self.interval):
+                self._rows.append(card.read())
+        except OSError:
+            pass  # `summary` says None
 
-    def __exit__(self, *error) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._ended = time.perf_counter(), sum(os.times()[:4])
         self._stop.set()
         if self._thread:
             self._thread.join()
 
-    def summary(self) -> dict[str, float | list[float] | str | None]:
+    def summary(self) -> Summary:
         """utilisation (mean and quartiles, per cent), memory in MiB, temperature in degrees Celsius (None on CPUs)."""
         if self.device.type != "cuda":
             seconds, busy = (b - a for a, b in zip(self._began, self._ended, strict=True))
-            peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024 if resource else None
+            peak = peak_memory()
             return {
                 "device": "cpu",
                 "utilisation_mean": 100 * busy / max(seconds, 1e-9) / (os.cpu_count() or 1),

@@ -7,9 +7,11 @@ have seen.
 
 import signal
 import threading
-from collections.abc import Iterator
+import warnings
+from collections.abc import Iterator, Sized
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -21,6 +23,7 @@ from ..errors import StegoError
 from ..picture import files
 
 PROCEDURAL_COUNT = 100
+PROCEDURAL_SIDE = 256
 # One training crop in this many is a procedural picture even when photographs are given: flat graphics, text,
 # pure black and white are rare in photographs and common in what people hide.
 PROCEDURAL_EVERY = 10
@@ -113,13 +116,24 @@ def procedural(rng: np.random.Generator, size: int) -> np.ndarray:
         while cells <= size:
             octave = rng.normal(0, 1 / cells**0.8, (cells, cells, 3)).astype(np.float32)
             for channel in range(3):
-                grown = Image.fromarray(octave[..., channel]).resize((size, size), Image.BICUBIC)
+                grown = Image.fromarray(octave[..., channel]).resize((size, size), Image.Resampling.BICUBIC)
                 field[..., channel] += np.asarray(grown)
             cells *= 2
         field = (field - field.min()) / max(np.ptp(field), 1e-6)
         return (dark + (light - dark) * field).clip(0, 255).astype(np.uint8)
     spread = np.exp(rng.uniform(0, 4))
     return (dark + rng.normal(0, spread, (size, size, 3))).clip(0, 255).astype(np.uint8)
+
+
+class Pictures(Protocol):
+    """Pictures by number, uint8 (height, width, 3); `skipped` counts those that can't be used."""
+
+    @property
+    def skipped(self) -> int: ...
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int) -> np.ndarray: ...
 
 
 def _busyness(patch: np.ndarray) -> float:
@@ -149,7 +163,7 @@ def harder(rng: np.random.Generator, patch: np.ndarray) -> np.ndarray:
 
 
 class ProceduralPictures:
-    """The built-in set: `PROCEDURAL_COUNT` pictures of 256x256, the same on every machine."""
+    """The built-in set: `PROCEDURAL_COUNT` pictures of `PROCEDURAL_SIDE`, the same on every machine."""
 
     skipped = 0
 
@@ -157,7 +171,7 @@ class ProceduralPictures:
         return PROCEDURAL_COUNT
 
     def __getitem__(self, index: int) -> np.ndarray:
-        return procedural(np.random.default_rng((20251101, index)), 256)
+        return procedural(np.random.default_rng((20251101, index)), PROCEDURAL_SIDE)
 
 
 class FolderPictures:
@@ -165,12 +179,14 @@ class FolderPictures:
 
     Args:
         paths: picture files.
-        skipped: how many more were found but could not be read.
+        unreadable: how many more were found but could not be read.
     """
 
-    def __init__(self, paths: list[Path], skipped: int = 0):
+    def __init__(self, paths: list[Path], unreadable: int = 0):
         self.paths = paths
-        self.skipped = skipped
+        self.unreadable = unreadable
+        # Shared with the loader's workers, which find out what can't be decoded.
+        self._damaged = torch.zeros(len(paths), dtype=torch.bool).share_memory_()
         self._kept: dict[int, np.ndarray] = {}
         self._used = 0
 
@@ -191,10 +207,28 @@ class FolderPictures:
             )
         return cls(good, len(found) - len(good))
 
+    @property
+    def skipped(self) -> int:
+        """How many can't be used, those included that turned out to be damaged when they were decoded."""
+        return self.unreadable + int(self._damaged.sum())
+
     def __len__(self) -> int:
         return len(self.paths)
 
     def __getitem__(self, index: int) -> np.ndarray:
+        """The picture, or the next one that can be decoded.
+
+        Raises:
+            StegoError: when none can.
+        """
+        for place in range(index, index + len(self.paths)):
+            try:
+                return self._decoded(place % len(self.paths))
+            except StegoError:
+                self._damaged[place % len(self.paths)] = True
+        raise StegoError("None of the pictures can be decoded: give --data intact ones.")
+
+    def _decoded(self, index: int) -> np.ndarray:
         picture = self._kept.get(index)
         if picture is None:
             picture = files.read(self.paths[index]).rgb
@@ -205,7 +239,7 @@ class FolderPictures:
         return picture
 
 
-def split(pictures, seed: int) -> tuple[list[int], list[int]]:
+def split(pictures: Sized, seed: int) -> tuple[list[int], list[int]]:
     """Indices for training and for validation: about 1 %, at least two, at most sixteen, an even number."""
     order = np.random.default_rng(seed).permutation(len(pictures))
     held = min(16, max(2, len(pictures) // 100)) // 2 * 2
@@ -230,7 +264,7 @@ class PairCrops(Dataset):
     uint8 tensors (3, crop, crop).
     """
 
-    def __init__(self, pictures, crop: int, seed: int):
+    def __init__(self, pictures: Pictures, crop: int, seed: int):
         self.pictures = pictures
         self.crop = crop
         self.seed = seed
@@ -251,14 +285,14 @@ class PairCrops(Dataset):
         patch = max(patches, key=_busyness) if rng.random() < 0.5 else patches[0]
         if side == self.crop:
             return patch
-        return np.asarray(Image.fromarray(patch).resize((self.crop, self.crop), Image.LANCZOS))
+        return np.asarray(Image.fromarray(patch).resize((self.crop, self.crop), Image.Resampling.LANCZOS))
 
     def _cut(self, index: int, rng: np.random.Generator) -> Tensor:
         if rng.integers(PROCEDURAL_EVERY) == 0:
             patch = procedural(rng, self.crop)
         else:
             patch = harder(rng, self._region(self.pictures[index], rng))
-        patch = np.rot90(patch, rng.integers(4))
+        patch = np.rot90(patch, int(rng.integers(4)))
         if rng.random() < 0.5:
             patch = patch[:, ::-1]
         return torch.from_numpy(np.ascontiguousarray(patch.transpose(2, 0, 1)))
@@ -268,7 +302,7 @@ class PairCrops(Dataset):
         return self._cut(key.cover, rng), self._cut(key.secret, rng)
 
 
-class FreshPairs(Sampler):
+class FreshPairs(Sampler[Key]):
     """Each epoch every picture is a cover once and a secret once, in new pairs; can start in mid-epoch."""
 
     def __init__(self, indices: list[int], seed: int):
@@ -280,7 +314,7 @@ class FreshPairs(Sampler):
     def __len__(self) -> int:
         return len(self.indices)
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[Key]:
         rng = np.random.default_rng((self.seed, self.epoch))
         covers, secrets = rng.permutation(self.indices), rng.permutation(self.indices)
         for index in range(self.start, len(self.indices)):
@@ -293,7 +327,7 @@ class WholePairs(Dataset):
     # Large photographs would take longer to validate on than an epoch of training.
     MOST_SIDE = 512
 
-    def __init__(self, pictures, indices: list[int], stride: int):
+    def __init__(self, pictures: Pictures, indices: list[int], stride: int):
         self.pictures = pictures
         self.pairs = list(zip(indices[0::2], indices[1::2], strict=True))
         self.stride = stride
@@ -307,21 +341,25 @@ class WholePairs(Dataset):
             min(a, b, self.MOST_SIDE) // self.stride * self.stride
             for a, b in zip(cover.shape[:2], secret.shape[:2], strict=True)
         )
-        return tuple(torch.from_numpy(p[:height, :width].transpose(2, 0, 1).copy()) for p in (cover, secret))
+        first, second = (torch.from_numpy(p[:height, :width].transpose(2, 0, 1).copy()) for p in (cover, secret))
+        return first, second
 
 
-def loader(dataset: Dataset, batch_size: int, workers: int, pin: bool, sampler: Sampler | None = None) -> DataLoader:
+def loader(dataset: Dataset, batch_size: int, workers: int, pin: bool, sampler: Sampler | range) -> DataLoader:
     """A loader that keeps its workers between epochs and two batches ready in each."""
-    extra = {"prefetch_factor": 2, "persistent_workers": True} if workers else {}
-    return DataLoader(
-        dataset,
-        batch_size=batch_size,
-        sampler=sampler,
-        num_workers=workers,
-        pin_memory=pin,
-        drop_last=sampler is not None and len(sampler) >= batch_size,
-        **extra,
-    )
+    with warnings.catch_warnings():
+        # More workers than cores are what was asked for, and no reason to alarm anyone.
+        warnings.filterwarnings("ignore", module="torch.utils.data")
+        return DataLoader(
+            dataset,
+            batch_size=batch_size,
+            sampler=sampler,
+            num_workers=workers,
+            pin_memory=pin,
+            drop_last=len(sampler) >= batch_size,  # type: ignore[arg-type]
+            prefetch_factor=2 if workers else None,
+            persistent_workers=workers > 0,
+        )
 
 
 def start(batches: DataLoader) -> Iterator:

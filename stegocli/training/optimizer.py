@@ -39,14 +39,20 @@ class Muon(torch.optim.Optimizer):
         lr: the root mean square of an update is a fifth of it, as is usual of Adam's.
         momentum: decay of the running sum of gradients; used in Nesterov's form.
         dtype: of the matrix products.
+
+    Attributes:
+        found_inf: a tensor on the device; 1 makes a step leave everything as it is, as in PyTorch's fused optimisers.
     """
 
     def __init__(self, params, lr: float, momentum: float = 0.95, dtype: torch.dtype = torch.float32):
         super().__init__(params, {"lr": lr, "momentum": momentum})
         self.dtype = dtype
+        self.found_inf: Tensor | None = None
 
     @torch.no_grad()
-    def step(self) -> None:
+    def step(self) -> None:  # type: ignore[override]
+        # 1 or 0, without a look at it: that would wait for the device.
+        good = 1.0 if self.found_inf is None else 1 - self.found_inf
         for group in self.param_groups:
             shapes: dict[torch.Size, list[Tensor]] = {}
             for p in group["params"]:
@@ -57,10 +63,12 @@ class Muon(torch.optim.Optimizer):
                     if not self.state[p]:
                         self.state[p]["momentum"] = torch.zeros_like(p)
                 running = [self.state[p]["momentum"] for p in params]
-                torch._foreach_mul_(running, group["momentum"])
-                torch._foreach_add_(running, [p.grad for p in params])
-                ahead = torch._foreach_add([p.grad for p in params], running, alpha=group["momentum"])
-                matrices = orthogonalise(torch.stack(ahead).flatten(2), self.dtype)
+                gradients = torch.stack([p.grad for p in params])  # type: ignore[misc]
+                if self.found_inf is not None:
+                    gradients = torch.where(self.found_inf == 0, gradients, 0)
+                torch._foreach_mul_(running, 1 - (1 - group["momentum"]) * good)
+                torch._foreach_add_(running, list(gradients))
+                ahead = gradients + group["momentum"] * torch.stack(running)
+                matrices = orthogonalise(ahead.flatten(2), self.dtype)
                 rate = group["lr"] * 0.2 * max(matrices.shape[1:]) ** 0.5
-                for p, update in zip(params, matrices, strict=True):
-                    p.add_(update.view(shape), alpha=-rate)
+                torch._foreach_sub_(params, list((rate * good * matrices).view(-1, *shape)))

@@ -1,3 +1,6 @@
+import json
+from dataclasses import asdict
+
 import pytest
 import torch
 from safetensors.torch import save_file
@@ -49,3 +52,59 @@ def test_shipped_weights(model):
     assert {"recipe", "licence", "validation"} <= set(model.card)
     assert model.network.operations_per_megapixel() < 1e12
     assert all(torch.isfinite(p).all() for p in model.network.parameters())
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"wavelet": "db4"}, {"wavelet": 3}, {"levels": 0}, {"levels": 31}, {"levels": 1.5}, {"levels": True},
+        {"num_blocks": 10**9}, {"num_blocks": -1}, {"num_blocks": "8"}, {"hidden_channels": 10**7},
+        {"hidden_channels": None}, {"actnorm": 1}, {"conv1x1": "no"},
+    ],
+)  # fmt: skip
+def test_an_architecture_beyond_reason_is_refused(tmp_path, change):
+    with pytest.raises(ValueError, match=next(iter(change))):
+        FlowConfig(**change)
+    forged = tmp_path / "forged.safetensors"
+    tensors = {name: value.contiguous() for name, value in StegoNetwork(TINY).state_dict().items()}
+    save_file(tensors, forged, {"config": json.dumps(asdict(TINY) | change)})
+    with pytest.raises(StegoError, match="not a weights file"):
+        weights.load_model(forged)
+
+
+def forge(path, config=None, card="{}", edit=lambda tensors: None):
+    tensors = {name: value.contiguous() for name, value in StegoNetwork(TINY).state_dict().items()}
+    edit(tensors)
+    save_file(tensors, path, {"config": json.dumps(asdict(config or TINY)), "card": card})
+
+
+def test_tensors_that_the_architecture_does_not_have_take_no_memory(tmp_path, monkeypatch):
+    built, build = [], weights.StegoNetwork
+    monkeypatch.setattr(
+        weights, "StegoNetwork", lambda config: built.append(torch.empty(0).device.type) or build(config)
+    )
+    forged = tmp_path / "forged.safetensors"
+    # The largest that is allowed would take gigabytes; it is looked at where tensors have shapes only.
+    forge(forged, FlowConfig(levels=3, num_blocks=64, hidden_channels=1024))
+    with pytest.raises(StegoError, match="not a weights file"):
+        weights.load_model(forged)
+    assert built == ["meta"]
+
+
+@pytest.mark.parametrize("options", [{}, {"actnorm": True, "conv1x1": True, "levels": 2}])
+def test_every_architecture_loads(tmp_path, options):
+    config = FlowConfig(**{"levels": 1, "num_blocks": 1, "hidden_channels": 4, **options})
+    weights.save_weights(tmp_path / "a.safetensors", StegoNetwork(config), {})
+    assert weights.load_model(tmp_path / "a.safetensors").network.config == config
+
+
+def test_damaged_contents_get_a_sentence(tmp_path):
+    forged = tmp_path / "forged.safetensors"
+
+    def poison(tensors):
+        next(iter(tensors.values())).view(-1)[0] = float("nan")
+
+    for options in ({"edit": poison}, {"card": "[1, 2]"}, {"card": "{"}, {"edit": lambda t: t.popitem()}):
+        forge(forged, **options)
+        with pytest.raises(StegoError, match="not a weights file"):
+            weights.load_model(forged)

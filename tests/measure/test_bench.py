@@ -1,22 +1,25 @@
-import ctypes
+import sys
+from types import SimpleNamespace
 
 import pytest
 import torch
 from rich.console import Console
 
+from stegocli.flow.couplings import FlowConfig
 from stegocli.measure import bench, monitor
+from stegocli.training import data
 
 
 def test_ablation_changes_one_thing_a_row(monkeypatch):
-    seen = []
+    seen, shown = [], []
 
-    def measured(settings, steps, pictures=None):
+    def measured(settings, steps, pictures):
         seen.append(settings)
-        return {"samples_per_second": float(len(seen))}, None
+        return {"samples_per_second": float(len(seen))}
 
     monkeypatch.setattr(bench, "_measure", measured)
     best = bench.Settings(batch_size=2, workers=4)
-    table = bench._ablation(best, 3, None)
+    table = bench._ablation(best, 3, None, lambda section, row: shown.append((len(seen), section, row)))
     names = ("batch_size", "workers", "amp", "non_blocking", "pin_memory")
     bare = seen[0]
     assert [getattr(bare, n) for n in names] == [1, 0, False, False, False]
@@ -24,62 +27,83 @@ def test_ablation_changes_one_thing_a_row(monkeypatch):
         assert [n for n in names if getattr(settings, n) != getattr(bare, n)] == [names[row]]
     assert seen[6] == best
     assert table[0]["speedup"] == 1 and table[6]["speedup"] == 7
+    assert shown == [(i + 1, "ablation", row) for i, row in enumerate(table)], "each row as soon as it is measured"
 
 
-def test_it_says_when_there_is_no_gpu(monkeypatch, capsys):
+def test_a_step_is_measured_with_its_fallbacks():
+    settings = bench.Settings(crop=16, workers=0, flow=FlowConfig(levels=1, num_blocks=1, hidden_channels=4))
+    row = bench._measure(settings, 2, data.ProceduralPictures())
+    assert row["samples_per_second"] == pytest.approx(2 / row["seconds_per_step"])
+    assert row["fallbacks"] == [] and row["device"] == "cpu" and row["pairs_per_epoch"] == 98
+
+
+def test_rows_are_printed_as_they_come(capsys):
+    show = bench.Printer(Console(width=120))
+    show("machine", {
+        "gpu": False, "precision": "cpu float32", "torch": "2", "threads": 2, "gigaflops_of_matrix_products": 139.0,
+        "weights": "default", "teraflops_per_megapixel": 0.3,
+    })  # fmt: skip
+    assert "No GPU here" in (out := capsys.readouterr().out) and "139 GFLOP/s" in out and "0.30 TFLOP" in out
     row = {"component": "none", "samples_per_second": 1.0, "speedup": 1.0, "seed_claim": 1.0}
-    numbers = ("samples_per_second", "epoch_seconds", "seconds_for_50_epochs", "utilisation_mean", "memory_mib")
-    training = {
-        "device": "cpu",
-        "fallbacks": [],
-        "utilisation_quartiles": None,
-        "temperature_c": None,
-        "peak_memory_mib": 1.0,
-        **dict.fromkeys(numbers, 1.0),
-    }
-    inference = {
-        "weights": "default",
-        "hide_seconds_per_megapixel": 1.0,
-        "reveal_seconds_per_megapixel": 1.0,
-        "teraflops_per_megapixel": 0.3,
-    }
-    figures = {
-        "gpu": False, "precision": "cpu float32", "cores": 2, "batch_size": 2, "crop": 32, "pictures": 4,
-        "training": training, "ablation": [row], "inference": inference,
-    }  # fmt: skip
-    bench.show(figures, Console(width=100))
-    out = capsys.readouterr().out
-    assert "No GPU here" in out and "seed's claim" in out and "0.30 TFLOP" in out
+    show("ablation", row)
+    assert len(capsys.readouterr().out.splitlines()) == 3
+    show("ablation", row)
+    assert len(capsys.readouterr().out.splitlines()) == 1
+    numbers = ("samples_per_second", "epoch_seconds", "seconds_for_50_epochs", "utilisation_mean", "memory_mib",
+               "peak_memory_mib")  # fmt: skip
+    show("training", {
+        "device": "cpu", "precision": "cpu float32", "threads": 2, "batch_size": 2, "crop": 32, "pairs_per_epoch": 4,
+        "fallbacks": [], "utilisation_quartiles": None, "temperature_c": None, **dict.fromkeys(numbers, 1.0),
+    })  # fmt: skip
+    assert "2 pairs of 32x32" in capsys.readouterr().out
 
 
-class FakeLibrary:
-    """NVML as the driver answers it."""
+def test_sizes_tell_time_share_and_memory(model, monkeypatch, capsys):
+    monkeypatch.setattr(bench, "MEGAPIXELS", (0.004, 0.008))
+    figures = bench.run(sizes=True, on_row=bench.Printer(Console(width=120)))
+    assert [round(row["megapixels"], 3) for row in figures["sizes"]] == [0.004, 0.008]
+    for row in figures["sizes"]:
+        assert 0 < row["hide_share_of_peak"] < 1.5 and row["file_hide_seconds"] > 0 and row["peak_memory_mib"] > 50
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[-2].split()[0] == "0.00" and lines[-1].split()[0] == "0.01" and "MiB" in lines[-1]
 
-    def __init__(self, code=0):
-        self.code = code
 
-    def __getattr__(self, name):
+class Refused(Exception):
+    """The fake driver's error."""
+
+
+def driver(refuses=""):
+    """pynvml as a machine with one card has it; the named call fails."""
+
+    def answer(name, value):
         def call(*arguments):
-            if name == "nvmlDeviceGetUtilizationRates":
-                arguments[1]._obj.gpu = 87
-            elif name == "nvmlDeviceGetMemoryInfo":
-                arguments[1]._obj.used = 3 * 2**30
-            elif name == "nvmlDeviceGetTemperature":
-                arguments[2]._obj.value = 71
-            return self.code
+            if name == refuses:
+                raise Refused(name)
+            return value
 
         return call
 
+    return SimpleNamespace(
+        NVMLError=Refused,
+        NVML_TEMPERATURE_GPU=0,
+        nvmlInit=answer("nvmlInit", None),
+        nvmlDeviceGetHandleByUUID=answer("nvmlDeviceGetHandleByUUID", "card"),
+        nvmlDeviceGetUtilizationRates=answer("nvmlDeviceGetUtilizationRates", SimpleNamespace(gpu=87)),
+        nvmlDeviceGetMemoryInfo=answer("nvmlDeviceGetMemoryInfo", SimpleNamespace(used=3 * 2**30)),
+        nvmlDeviceGetTemperature=answer("nvmlDeviceGetTemperature", 71),
+    )
+
 
 def test_nvml_figures(monkeypatch):
-    monkeypatch.setattr(ctypes, "CDLL", lambda name: FakeLibrary())
-    assert monitor.Nvml().read() == (87.0, 3072.0, 71.0)
+    monkeypatch.setitem(sys.modules, "pynvml", driver())
+    assert monitor.Nvml("123").read() == (87.0, 3072.0, 71.0)
 
 
-def test_nvml_errors_are_oserrors(monkeypatch):
-    monkeypatch.setattr(ctypes, "CDLL", lambda name: FakeLibrary(code=9))
-    with pytest.raises(OSError, match="nvmlInit_v2 returned 9"):
-        monitor.Nvml()
+@pytest.mark.parametrize("call", ["nvmlInit", "nvmlDeviceGetHandleByUUID", "nvmlDeviceGetTemperature"])
+def test_nvml_errors_are_oserrors(monkeypatch, call):
+    monkeypatch.setitem(sys.modules, "pynvml", driver(refuses=call))
+    with pytest.raises(OSError, match=call):
+        monitor.Nvml("123").read()
 
 
 def test_cpu_share():

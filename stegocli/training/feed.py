@@ -1,0 +1,141 @@
+"""Batches for training and pairs for validation, from loaders that go on without workers when one dies."""
+
+import hashlib
+from collections.abc import Iterator
+
+from torch import Tensor
+from torch.utils.data import Dataset, Sampler
+
+from ..errors import StegoError
+from . import data
+from .journal import Journal
+from .ladder import first_line
+from .settings import Settings
+from .team import Team
+
+
+def is_dead_worker(error: BaseException) -> bool:
+    return isinstance(error, RuntimeError) and "DataLoader worker" in str(error)
+
+
+def pictures_for(settings: Settings) -> data.Pictures:
+    """The pictures of a run.
+
+    Raises:
+        StegoError: when they can't be used.
+    """
+    if settings.data:
+        return data.FolderPictures.scan(settings.data, settings.crop_side)
+    if settings.crop_side > data.PROCEDURAL_SIDE:
+        raise StegoError(
+            f"--crop {settings.crop} is larger than the built-in pictures: use {data.PROCEDURAL_SIDE} or less, "
+            "or --data."
+        )
+    return data.ProceduralPictures()
+
+
+class Shard(Sampler[data.Key]):
+    """One process's part of each step: of every `size` x `batch` keys in a row, its own `batch`."""
+
+    def __init__(self, pairs: data.FreshPairs, batch: int, team: Team):
+        self.pairs = pairs
+        self.batch = batch
+        self.team = team
+
+    def __len__(self) -> int:
+        return len(self.pairs) // self.team.size
+
+    def __iter__(self) -> Iterator[data.Key]:
+        keys, step = list(self.pairs), self.batch * self.team.size
+        # A last step that is not full for all is dropped, or some would wait for the others.
+        full = len(keys) // step * step if self.team.size > 1 else len(keys)
+        for first in range(0, full, step):
+            mine = first + self.batch * self.team.rank
+            yield from keys[mine : mine + self.batch]
+
+
+class Feed:
+    """The loaders of a run.
+
+    Attributes:
+        pairs_per_step: of all processes together.
+        steps_per_epoch: of a whole epoch.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        pictures: data.Pictures,
+        journal: Journal,
+        on_card: bool,
+        team: Team | None = None,
+    ):
+        self.settings = settings
+        self.pictures = pictures
+        self.journal = journal
+        self.team = team or Team()
+        train, validation = data.split(pictures, settings.seed)
+        self.pairs = data.FreshPairs(train, settings.seed)
+        self.crops: Dataset = data.PairCrops(pictures, settings.crop_side, settings.seed)
+        self.whole: Dataset = data.WholePairs(pictures, validation, settings.flow.stride)
+        self.pin = settings.pin_memory and on_card
+        self.pairs_per_step = settings.batch_size * self.team.size
+        self.steps_per_epoch = max(1, len(train) // self.pairs_per_step)
+        if self.team.size > 1 and len(train) < self.pairs_per_step:
+            raise StegoError(
+                f"{len(train)} pictures are too few for {self.team.size} processes of {settings.batch_size} pairs: "
+                "start fewer."
+            )
+        self.shown_skips = pictures.skipped
+        self.build(settings.workers)
+
+    def build(self, workers: int) -> None:
+        self.workers = workers
+        mine = Shard(self.pairs, self.settings.batch_size, self.team)
+        self.train_loader = data.loader(self.crops, self.settings.batch_size, workers, self.pin, mine)
+        # Whole pictures differ in size, so they can't share a batch.
+        rank, size = self.team.rank, self.team.size
+        own = range(rank, len(self.whole), size)  # type: ignore[arg-type]
+        self.val_loader = data.loader(self.whole, 1, workers // 2, self.pin, own)
+
+    def _without_workers(self, error: RuntimeError) -> None:
+        if not is_dead_worker(error):
+            raise error
+        self.journal.record("worker", "num_workers=0", first_line(error))
+        self.build(0)
+
+    def batches(self, epoch: int, pairs_done: int = 0) -> Iterator[tuple[Tensor, Tensor]]:
+        """This process's (cover, secret) batches of the epoch after the given number of pairs."""
+        self.pairs.epoch = epoch
+        while True:
+            self.pairs.start = pairs_done
+            try:
+                for batch in data.start(self.train_loader):
+                    yield batch
+                    pairs_done += self.pairs_per_step
+                return
+            except RuntimeError as error:
+                self._without_workers(error)
+
+    def validation_pairs(self) -> list[tuple[Tensor, Tensor]]:
+        """All of this process's at once: they are few, and a worker that dies half-way must not count a pair twice."""
+        try:
+            return list(data.start(self.val_loader))
+        except RuntimeError as error:
+            self._without_workers(error)
+            return list(data.start(self.val_loader))
+
+    def validation_set(self) -> str:
+        """Identifies the pictures that the run is judged by."""
+        digest = hashlib.sha256()
+        for i in range(len(self.whole)):  # type: ignore[arg-type]
+            for picture in self.whole[i]:
+                digest.update(picture.numpy().tobytes())
+        return digest.hexdigest()
+
+    def report_skips(self) -> None:
+        """Record pictures that turned out to be damaged since the last call."""
+        new = self.pictures.skipped - self.shown_skips
+        self.shown_skips += new
+        if new:
+            self.journal.record("picture", "others take their place", f"{new} more pictures can't be decoded")

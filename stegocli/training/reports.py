@@ -1,0 +1,60 @@
+"""What a run leaves for people: the model card, metrics.csv, metrics.json, curves.png and grid.png."""
+
+import csv
+import io
+import json
+from dataclasses import asdict
+from typing import Any
+
+import torch
+
+from .. import __version__
+from ..picture import charts, files, look
+from .checkpoint import Progress
+from .feed import Feed
+from .step import Learner
+from .validation import Four
+
+
+def model_card(learner: Learner, feed: Feed, row: dict[str, Any]) -> dict[str, Any]:
+    """What the weights file says of itself."""
+    left_out = ("out", "flow", "pin_memory", "non_blocking")
+    return {
+        "made_by": f"stego {__version__} train",
+        "recipe": {k: v for k, v in feed.settings.as_json().items() if k not in left_out},
+        "processes": learner.team.size,
+        "pictures": len(feed.pictures),
+        "machine": f"{learner.precision}, torch {torch.__version__}",
+        "validation": {k.removeprefix("val_"): round(v, 4) for k, v in row.items() if k.startswith("val_")},
+        "epoch": row["epoch"],
+        "steps": row["step"],
+        "gigaflops_per_megapixel": round(learner.network.operations_per_megapixel() / 1e9, 1),
+        "licence": "MIT",
+    }
+
+
+def summary(learner: Learner, feed: Feed, progress: Progress) -> dict[str, Any]:
+    """What metrics.json holds: settings, pictures, hardware, events, the best epoch and every epoch."""
+    return {
+        "settings": feed.settings.as_json(),
+        "flow": asdict(learner.network.config),
+        "pictures": {"used": len(feed.pictures), "skipped": feed.pictures.skipped},
+        "precision": str(learner.precision),
+        "processes": learner.team.size,
+        "events": [event.as_dict() for event in feed.journal.events],
+        "best": progress.best,
+        "history": progress.history,
+    }
+
+
+def write(learner: Learner, feed: Feed, progress: Progress, shown: list[Four]) -> None:
+    """Write the four files to the run's folder."""
+    out, history = feed.settings.out, progress.history
+    table = io.StringIO()
+    writer = csv.DictWriter(table, history[0].keys())
+    writer.writeheader()
+    writer.writerows(history)
+    files.write_beside(out / "metrics.csv", table.getvalue().encode())
+    files.write_beside(out / "metrics.json", json.dumps(summary(learner, feed, progress), indent=1).encode())
+    files.write(out / "curves.png", files.Picture(charts.training_curves(history)))
+    files.write(out / "grid.png", files.Picture(look.picture_grid(shown)))

@@ -1,0 +1,92 @@
+"""What one training run is asked to do, and what of it a resumed run may change."""
+
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from ..errors import StegoError
+from ..flow.couplings import FlowConfig
+
+# What may differ when a run goes on; anything else would make another run of it.
+FREE = frozenset({"out", "data", "epochs", "workers", "amp", "reveal_weight"})
+
+
+@dataclass(frozen=True)
+class Settings:
+    """One training run.
+
+    Attributes:
+        out: folder for checkpoints, weights, metrics and pictures.
+        data: folder of pictures, or None for the built-in procedural set.
+        epochs: passes over the pictures; the learning rate falls to zero over them.
+        batch_size: pairs in a step of one process.
+        crop: side of the random crops in pixels, rounded down to a multiple of the network's stride.
+        amp: half precision for the subnets where the device gains from it.
+        amp_share: of the epochs in half precision; the last ones are in float32. Where secrets come back at 45 dB,
+            bfloat16's own errors, which the flow's inverse amplifies, are as large as those that are left.
+        workers: loader processes for training; validation takes half as many.
+        seed: decides the initial weights, the split and every crop; 0 to 2**63 - 1.
+        learning_rate: its highest value.
+        reveal_weight: weight of the reveal error against the hide error.
+        init: weights file to start from instead of random ones.
+        pin_memory, non_blocking: the copies to a GPU; off only for `bench`'s ablation.
+        warmup_steps: the learning rate rises over them; a gradient spike is skipped only after them.
+        ema_decay: of the running average of the weights, which is what is validated and saved.
+        checkpoint_minutes: between two checkpoints within an epoch.
+
+    Raises:
+        StegoError: for a crop under 16 pixels or a seed that does not fit.
+    """
+
+    out: Path = Path("runs/train")
+    data: Path | None = None
+    epochs: int = 50
+    batch_size: int = 2
+    crop: int = 224
+    amp: bool = True
+    amp_share: float = 0.8
+    workers: int = 4
+    seed: int = 0
+    learning_rate: float = 1e-3
+    reveal_weight: float = 0.85
+    init: Path | None = None
+    flow: FlowConfig = field(default_factory=FlowConfig)
+    pin_memory: bool = True
+    non_blocking: bool = True
+    warmup_steps: int = 200
+    ema_decay: float = 0.998
+    checkpoint_minutes: float = 3.0
+
+    def __post_init__(self) -> None:
+        if self.crop_side < 16:
+            raise StegoError(f"--crop {self.crop} is too small: use 16 or more.")
+        if not 0 <= self.seed < 2**63:
+            raise StegoError(f"--seed {self.seed} does not fit into 63 bits: use a smaller one, not below 0.")
+
+    @property
+    def crop_side(self) -> int:
+        """Side of the crops that the network takes."""
+        return self.crop // self.flow.stride * self.flow.stride
+
+    def as_json(self) -> dict[str, Any]:
+        return {k: str(v) if isinstance(v, Path) else v for k, v in asdict(self).items()}
+
+    @classmethod
+    def from_json(cls, saved: dict[str, Any]) -> "Settings":
+        paths = {name: Path(saved[name]) if saved[name] else None for name in ("out", "data", "init")}
+        return cls(**{**saved, **paths, "flow": FlowConfig(**saved["flow"])})
+
+    def resumed(self, given: "Settings", changed: frozenset[str] | set[str]) -> "Settings":
+        """These settings of a checkpoint, but for the place and what the user gave this time.
+
+        Args:
+            given: this time's settings.
+            changed: names of those that the user gave.
+
+        Raises:
+            StegoError: when one of them can't change in mid-run.
+        """
+        if changed - FREE:
+            names = ", ".join(sorted(changed - FREE))
+            raise StegoError(f"A resumed run keeps its {names}: leave that option out.")
+        return replace(self, **{name: getattr(given, name) for name in changed | {"out"}})

@@ -1,0 +1,189 @@
+"""One optimiser step, and what it changes: the network, its running average, the optimisers.
+
+Nothing in a step waits for the device: whether a gradient is fit to be used is decided where it lies, and its
+figures are handed on unread.
+"""
+
+import copy
+import math
+from dataclasses import asdict
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..errors import StegoError
+from ..flow import channel, precision, weights
+from ..flow.couplings import FlowConfig
+from ..flow.network import StegoNetwork, draw_in
+from ..flow.precision import Precision
+from . import losses
+from .optimizer import Muon
+from .settings import Settings
+from .team import Team
+
+# Where the flow amplifies a picture that it can't hold, gradients grow a thousandfold; clipped, they would still
+# decide the whole step. Two such steps in a row have ended a run.
+SPIKE = 10.0
+# What a step hands on, in this order; `usual` is the running mean of the norms before it.
+FIGURES = ("loss", "hide_mse", "reveal_mse", "norm", "usual", "taken")
+
+
+def learning_rate(settings: Settings, done: float, steps_total: int) -> float:
+    """Linear warm-up, then half a cosine down to zero.
+
+    Args:
+        done: share of the run that is done, 0..1.
+        steps_total: steps of the whole run.
+    """
+    warm_steps = max(1, min(settings.warmup_steps, steps_total // 5))
+    warm = min(1.0, (done * steps_total + 1) / warm_steps)
+    return settings.learning_rate * warm * (0.5 + 0.5 * math.cos(math.pi * min(1.0, done)))
+
+
+class Learner:
+    """A network that learns.
+
+    Attributes:
+        network: what is trained.
+        average: the running average of its weights, which is what is validated and saved.
+        micro_batch: pairs that go through the network at once; gradients add up to the batch.
+        attempts: steps tried, those included that changed nothing.
+        usual_norm: geometric running mean of the gradient's norm, on the device; 0 before the first.
+    """
+
+    def __init__(self, settings: Settings, where: Precision, team: Team | None = None):
+        self.settings = settings
+        self.precision = where
+        self.team = team or Team()
+        self.micro_batch = settings.batch_size
+        self.attempts = 0
+        self.usual_norm = torch.zeros((), device=where.device)
+        self.start(settings.flow)
+        if settings.init:
+            self._begin_with(weights.load_model(settings.init).network)
+
+    def start(self, config: FlowConfig, checkpointing: bool = False) -> None:
+        """A new network with initial weights from the seed, and new optimisers."""
+        if config.actnorm and self.team.size > 1:
+            raise StegoError("Activation normalisation starts from one batch: train it in one process.")
+        torch.manual_seed(self.settings.seed)
+        self.network = StegoNetwork(config).set_precision(self.precision).train()
+        self.network.flow.checkpointing = checkpointing
+        self.average = copy.deepcopy(self.network).requires_grad_(False).eval()
+        kernels = list(self.network.flow.kernels())
+        others = [p for p in self.network.parameters() if not any(p is kernel for kernel in kernels)]
+        rate = self.settings.learning_rate
+        self.muon = Muon(kernels, rate, dtype=self._half())
+        self.adam = torch.optim.Adam(others, lr=rate, fused=True)
+        self.scaler = torch.amp.GradScaler("cuda", enabled=self.precision.needs_scaler)
+
+    def _half(self) -> torch.dtype:
+        return torch.bfloat16 if self.precision.dtype is torch.bfloat16 else torch.float32
+
+    def _begin_with(self, start: StegoNetwork) -> None:
+        if start.config != self.network.config:
+            raise StegoError(f"{self.settings.init} holds another architecture ({start.config}): train with that one.")
+        for network in (self.network, self.average):
+            network.load_state_dict(start.state_dict())
+
+    def step(self, cover: Tensor, secret: Tensor, rate: float) -> Tensor:
+        """One optimiser step on uint8 batches of shape (pairs, 3, crop, crop).
+
+        A gradient that is not finite, or a spike, changes nothing.
+
+        Returns:
+            `FIGURES`, a float tensor on the device.
+        """
+        return self._update(self._gradient(cover, secret), rate)
+
+    def to_device(self, pixels: Tensor) -> Tensor:
+        return channel.from_bytes(pixels.to(self.precision.device, non_blocking=self.settings.non_blocking))
+
+    def _gradient(self, cover: Tensor, secret: Tensor) -> Tensor:
+        """Leave the batch's gradient in the parameters; returns the mean loss, hide and reveal errors."""
+        self.network.zero_grad(set_to_none=True)
+        parts = list(zip(cover.split(self.micro_batch), secret.split(self.micro_batch), strict=True))
+        weighting = losses.LossWeights(reveal=self.settings.reveal_weight)
+        sums = torch.zeros(3, device=self.precision.device)
+        with self.team.one_for_all():
+            for part_cover, part_secret in parts:
+                c, s = self.to_device(part_cover), self.to_device(part_secret)
+                wanted = self.network.embed(draw_in(c), s)
+                stego = self.network.rounding(wanted)
+                revealed = self.network.reveal(stego)
+                loss = losses.combine(c, wanted, stego, s, revealed, weighting)
+                self.scaler.scale(loss.total / len(parts)).backward()
+                sums += torch.stack([loss.total.detach(), loss.hide, loss.reveal]) / len(parts)
+        self.team.average([sums, *(p.grad for p in self.network.parameters() if p.grad is not None)])
+        return sums
+
+    @torch.no_grad()
+    def _update(self, sums: Tensor, rate: float) -> Tensor:
+        for optimizer in (self.muon, self.adam):
+            self.scaler.unscale_(optimizer)
+        norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), max_norm=1.0)
+        usual, good = self._judge(sums[0], norm)
+        for optimizer in (self.muon, self.adam):
+            for group in optimizer.param_groups:
+                group["lr"] = rate
+            # The name and meaning are PyTorch's: 1 makes a fused optimiser leave everything as it is.
+            optimizer.found_inf = 1 - good  # type: ignore[union-attr]
+            optimizer.step()
+        self.scaler.update()
+        self.attempts += 1
+        self._follow()
+        return torch.cat([sums, torch.stack([norm, usual, good])])
+
+    def _judge(self, loss: Tensor, norm: Tensor) -> tuple[Tensor, Tensor]:
+        """The usual norm so far, and whether (1 or 0) the gradient is finite and not far above it."""
+        finite = torch.isfinite(loss) & torch.isfinite(norm)
+        usual = torch.where((self.usual_norm == 0) & finite, norm, self.usual_norm)
+        ratio = norm / usual.clamp_min(1e-12)
+        # Moves by a bounded factor a step, so that a lasting change is accepted after some dozens of steps.
+        self.usual_norm = torch.where(finite, usual * ratio.clamp(1 / SPIKE, SPIKE) ** 0.02, usual)
+        spike = (ratio > SPIKE) & (self.attempts > self.settings.warmup_steps)
+        return usual, (finite & ~spike).float()
+
+    def _follow(self) -> None:
+        # Early weights are far off: the average forgets them at first faster than later.
+        decay = min(self.settings.ema_decay, (1 + self.attempts) / (10 + self.attempts))
+        torch._foreach_lerp_(list(self.average.parameters()), list(self.network.parameters()), 1 - decay)
+        for average, value in zip(self.average.buffers(), self.network.buffers(), strict=True):
+            average.copy_(value)
+
+    def leave_mixed_precision(self) -> None:
+        """Go on in float32, as a run resumed from here does."""
+        self.precision = precision.choose(str(self.precision.device), amp=False)
+        self.network.set_precision(self.precision)
+        self.average.set_precision(self.precision)
+        self.scaler = torch.amp.GradScaler("cuda", enabled=False)
+        self.muon.dtype = torch.float32
+
+    def state(self) -> dict[str, Any]:
+        return {
+            "config": asdict(self.network.config),
+            "checkpointing": self.network.flow.checkpointing,
+            "micro_batch": self.micro_batch,
+            "mixed": self.precision.is_mixed,
+            "network": self.network.state_dict(),
+            "average": self.average.state_dict(),
+            "muon": self.muon.state_dict(),
+            "adam": self.adam.state_dict(),
+            "scaler": self.scaler.state_dict(),
+            "attempts": self.attempts,
+            "usual_norm": float(self.usual_norm),
+        }
+
+    def load(self, state: dict[str, Any]) -> None:
+        if not state["mixed"]:
+            self.precision = precision.choose(str(self.precision.device), amp=False)
+        self.start(FlowConfig(**state["config"]), state["checkpointing"])
+        self.micro_batch = state["micro_batch"]
+        self.network.load_state_dict(state["network"])
+        self.average.load_state_dict(state["average"])
+        self.muon.load_state_dict(state["muon"])
+        self.adam.load_state_dict(state["adam"])
+        self.scaler.load_state_dict(state["scaler"])
+        self.attempts = state["attempts"]
+        self.usual_norm.fill_(state["usual_norm"])

@@ -1,0 +1,49 @@
+"""Scores the averaged weights on whole pictures."""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..flow import channel
+from ..picture import metrics
+from .step import Learner
+
+GRID_PAIRS = 3
+# Of a pair: cover, stego, secret, revealed.
+Four = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
+
+
+def _picture(batch: Tensor) -> np.ndarray:
+    return batch[0].permute(1, 2, 0).cpu().numpy()
+
+
+@torch.no_grad()
+def _hide_and_reveal(learner: Learner, cover: Tensor, secret: Tensor) -> Four:
+    """One pair through rounding, in the precision of training; uint8 (height, width, 3) each."""
+    c, s = learner.to_device(cover), learner.to_device(secret)
+    stego = learner.average.hide(c, s)
+    revealed = learner.average.reveal(stego)
+    return (
+        _picture(cover), _picture(channel.to_bytes(stego)), _picture(secret), _picture(channel.to_bytes(revealed))
+    )  # fmt: skip
+
+
+def validate(learner: Learner, pairs: list[tuple[Tensor, Tensor]]) -> tuple[dict[str, float], list[Four]]:
+    """Score this process's pairs; the figures are those of all processes.
+
+    Args:
+        pairs: uint8 batches of one.
+
+    Returns:
+        Mean figures, and the first pairs for the grid.
+    """
+    scores = []
+    shown: list[Four] = []
+    for cover, secret in pairs:
+        four = _hide_and_reveal(learner, cover, secret)
+        scores.append(metrics.score(*four))
+        if len(shown) < GRID_PAIRS:
+            shown.append(four)
+    mean = metrics.mean(learner.team.share(scores))
+    names = ("hide_psnr", "hide_ssim", "reveal_psnr", "reveal_ssim", "bit_accuracy")
+    return {f"val_{name}": getattr(mean, name) for name in names}, shown

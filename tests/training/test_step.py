@@ -1,0 +1,160 @@
+import copy
+import math
+from dataclasses import replace
+
+import pytest
+import torch
+from conftest import natural, same_weights, uint8_pairs
+
+from stegocli.errors import StegoError
+from stegocli.flow import precision, weights
+from stegocli.flow.couplings import FlowConfig
+from stegocli.training import losses
+from stegocli.training.journal import Journal
+from stegocli.training.step import FIGURES, Learner, learning_rate
+from stegocli.training.team import Team
+from stegocli.training.watch import Watch
+
+CPU = precision.choose("cpu", amp=False)
+
+
+def figures_of(learner, batch, rate=1e-3):
+    return dict(zip(FIGURES, learner.step(*batch, rate).tolist(), strict=True))
+
+
+def test_the_rate_rises_then_falls_to_zero(settings):
+    rates = [learning_rate(settings, i / 100, 100) for i in range(101)]
+    top = rates.index(max(rates))
+    assert rates[0] < 0.1 * max(rates) and 10 < top < 30 and rates[100] == 0
+    assert rates[:top] == sorted(rates[:top]) and rates[top:] == sorted(rates[top:], reverse=True)
+
+
+def test_training_learns(settings):
+    # One constant task: after thirty steps the secret must come back much better than after the first.
+    learner = Learner(replace(settings, flow=replace(settings.flow, num_blocks=2)), CPU)
+    batch = [torch.from_numpy(natural(32, 32, s).transpose(2, 0, 1)[None].copy()) for s in (1, 2)]
+    errors = [figures_of(learner, batch, 1e-2)["reveal_mse"] for _ in range(30)]
+    assert errors[-1] < 0.6 * errors[0]
+
+
+def test_accumulation_gives_the_same_gradient(settings):
+    batch, changes = uint8_pairs(4), []
+    for micro_batch in (4, 1):
+        learner = Learner(settings, CPU)
+        before = [p.clone() for p in learner.network.parameters()]
+        learner.micro_batch = micro_batch
+        learner.step(*batch, 1e-3)
+        changes.append([(p - b).detach() for p, b in zip(learner.network.parameters(), before, strict=True)])
+    scale = max(float(w.abs().max()) for w in changes[0])
+    assert scale > 0
+    assert all(float((a - b).abs().max()) < 0.05 * scale for a, b in zip(*changes, strict=True))
+
+
+def test_init_starts_from_weights(settings, tmp_path):
+    start = Learner(settings, CPU)
+    start.step(*uint8_pairs(), 1e-2)
+    path = tmp_path / "start.safetensors"
+    weights.save_weights(path, start.network, {})
+    learner = Learner(replace(settings, init=path), CPU)
+    assert same_weights(learner.network.state_dict(), start.network.state_dict())
+    assert same_weights(learner.average.state_dict(), start.network.state_dict())
+    with pytest.raises(StegoError, match="another architecture"):
+        Learner(replace(settings, init=path, flow=FlowConfig(levels=1)), CPU)
+
+
+def test_activation_normalisation_needs_one_process(settings):
+    with pytest.raises(StegoError, match="one process"):
+        Learner(replace(settings, flow=replace(settings.flow, actnorm=True)), CPU, Team(0, 2))
+
+
+def test_state_comes_back(settings):
+    batches = [uint8_pairs() for _ in range(5)]
+    first = Learner(settings, CPU)
+    for batch in batches[:3]:
+        first.step(*batch, 1e-2)
+    second = Learner(settings, CPU)
+    second.load(copy.deepcopy(first.state()))
+    for batch in batches[3:]:
+        assert torch.equal(first.step(*batch, 1e-2), second.step(*batch, 1e-2))
+    assert same_weights(first.average.state_dict(), second.average.state_dict())
+
+
+@pytest.fixture
+def distorted(monkeypatch):
+    """A list whose first entry multiplies the loss of each step; further ones wait for the next."""
+    combine, factors = losses.combine, [1.0]
+
+    def faulty(*arguments):
+        result = combine(*arguments)
+        factor = factors.pop(0) if len(factors) > 1 else factors[0]
+        return type(result)(result.total * factor, result.hide, result.reveal)
+
+    monkeypatch.setattr(losses, "combine", faulty)
+    return factors
+
+
+def watched(settings, where=CPU):
+    learner, journal = Learner(settings, where), Journal()
+    return learner, journal, Watch(learner, journal)
+
+
+def test_a_bad_loss_changes_nothing(settings, distorted):
+    learner, journal, watch = watched(settings)
+    assert watch.add(learner.step(*uint8_pairs(), 1e-3))
+    before = {name: value.clone() for name, value in learner.network.state_dict().items()}
+    momentum = [s["momentum"].clone() for s in learner.muon.state.values()]
+    distorted[:] = [math.nan, 1.0]
+    assert watch.add(learner.step(*uint8_pairs(), 1e-3)) == [] and journal.step == 1
+    assert same_weights(before, learner.network.state_dict())
+    assert all(torch.equal(a, s["momentum"]) for a, s in zip(momentum, learner.muon.state.values(), strict=True))
+    assert watch.add(learner.step(*uint8_pairs(), 1e-3)) and journal.step == 2
+    assert [e.kind for e in journal.events] == ["skipped step"]
+
+
+def test_a_gradient_spike_is_left_out(settings, distorted):
+    learner, journal, watch = watched(replace(settings, warmup_steps=3))
+    for _ in range(5):
+        assert watch.add(learner.step(*uint8_pairs(), 1e-3))
+    distorted[0] = 40.0
+    assert watch.add(learner.step(*uint8_pairs(), 1e-3)) == [] and journal.step == 5
+    assert "usually" in journal.events[-1].reason
+    taken = [bool(watch.add(learner.step(*uint8_pairs(), 1e-3))) for _ in range(60)]
+    assert taken[-1] and not taken[0], "a lasting change must be accepted in the end"
+
+
+def test_bad_losses_in_a_row_end_mixed_precision(settings, distorted):
+    mixed = precision.Precision(torch.device("cpu"), torch.bfloat16)
+    learner, journal, watch = watched(settings, mixed)
+    distorted[:] = [math.inf] * 3 + [1.0]
+    for _ in range(3):
+        watch.add(learner.step(*uint8_pairs(), 1e-3))
+    assert [e.kind for e in journal.events] == ["skipped step"] * 3 + ["precision"]
+    assert not learner.precision.is_mixed and watch.add(learner.step(*uint8_pairs(), 1e-3))
+    distorted[0] = math.inf
+    with pytest.raises(StegoError, match="float32"):
+        for _ in range(3):
+            watch.add(learner.step(*uint8_pairs(), 1e-3))
+
+
+def test_gradients_that_overflow_under_a_scale_are_the_scalers_business(settings):
+    learner, journal, watch = watched(settings)
+    learner.scaler = torch.amp.GradScaler("cpu", init_scale=2.0**126)
+    before = {name: value.clone() for name, value in learner.network.state_dict().items()}
+    assert watch.add(learner.step(*uint8_pairs(), 1e-3)) == []
+    assert journal.events == [] and journal.step == 0 and learner.scaler.get_scale() == 2.0**125
+    assert same_weights(learner.network.state_dict(), before)
+    learner.scaler = torch.amp.GradScaler("cpu", init_scale=2.0**4)
+    assert watch.add(learner.step(*uint8_pairs(), 1e-3))
+    assert not same_weights(learner.network.state_dict(), before)
+
+
+def test_figures_read_late_are_the_same(settings, distorted):
+    batches = [uint8_pairs() for _ in range(6)]
+    seen = []
+    for every in (1, 4):
+        learner, journal, watch = watched(settings)
+        watch.every = every
+        distorted[:] = [1.0, 1.0, math.nan, 1.0]
+        taken = [figures for batch in batches for figures in watch.add(learner.step(*batch, 1e-3))] + watch.read()
+        seen.append((taken, [(e.kind, e.reason, e.step) for e in journal.events]))
+    assert seen[0] == seen[1] and len(seen[0][0]) == 5 and len(seen[0][1]) == 1

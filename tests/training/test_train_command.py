@@ -1,0 +1,45 @@
+"""`stego train` as it is typed, in this process."""
+
+import pytest
+from typer.testing import CliRunner
+
+from stegocli.cli import app
+from stegocli.errors import StegoError
+
+
+def typed(*arguments):
+    done = CliRunner().invoke(app, ["train", *map(str, arguments)], catch_exceptions=True)
+    return done.exit_code, done.output, done.exception
+
+
+@pytest.fixture
+def options(settings):
+    return [
+        "--data", settings.data, "--out", settings.out, "--crop", 16, "--workers", 0, "--levels", 1,
+        "--num-blocks", 1, "--hidden-channels", 4,
+    ]  # fmt: skip
+
+
+def test_a_second_run_needs_force_or_resume(options, settings):
+    code, shown, _ = typed(*options, "--epochs", 1)
+    assert code == 0 and "epoch 1/1" in shown and "--weights" in shown
+    code, _, error = typed(*options, "--epochs", 1)
+    assert code != 0 and isinstance(error, (StegoError, SystemExit))
+    assert typed(*options, "--epochs", 2, "--resume")[0] != 0, "a resumed run keeps its options"
+    assert typed("--out", settings.out, "--epochs", 2, "--resume")[0] == 0
+    assert typed(*options, "--epochs", 1, "--force")[0] == 0
+    assert typed("--out", settings.out, "--resume", "--force")[0] == 2
+
+
+@pytest.mark.parametrize(
+    "wrong", [("--seed", 2**64), ("--seed", 2**63), ("--num-blocks", 65), ("--hidden-channels", 2000), ("--levels", 4)]
+)
+def test_numbers_that_can_not_be_are_wrong_usage(options, wrong):
+    assert typed(*options, *wrong)[0] == 2
+
+
+def test_a_limit_without_a_card_is_a_note(options):
+    code, shown, _ = typed(*options, "--epochs", 1, "--vram-limit", "4GB")
+    assert code == 0 and "no CUDA card" in shown
+    code, _, error = typed(*options, "--vram-limit", "much")
+    assert code != 0 and isinstance(error, (StegoError, SystemExit))
