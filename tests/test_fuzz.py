@@ -16,7 +16,6 @@ from PIL import Image
 from safetensors.torch import save
 
 from stegocli import StegoError, hide, load_model, reveal
-from stegocli.flow import couplings
 from stegocli.flow.couplings import FlowConfig
 from stegocli.flow.network import StegoNetwork
 from stegocli.payload import codings, header, keys
@@ -264,7 +263,6 @@ def test_revealing_forged_contents(bench, tmp_path, contents, model, monkeypatch
 NASTY = [0, -1, 1, 7, 10**4, 10**9, 2**70, 0.5, float("nan"), True, None, "", "haar ", "2", [], {}, [1], {"a": 1}]
 
 
-@pytest.mark.skipif(not hasattr(couplings, "MOST"), reason="FlowConfig has no bounds yet")
 def test_weights_files(bench, tmp_path):
     rng = np.random.default_rng(5)
     config = FlowConfig(levels=1, num_blocks=1, hidden_channels=4)
