@@ -65,7 +65,7 @@ def test_train_runs_anywhere_and_its_weights_work(tmp_path, pair):
     assert done.returncode == 0, done.stderr
     assert "epoch 1/1" in done.stdout and "best: epoch 1" in done.stdout
     weights = tmp_path / "run" / "best.safetensors"
-    assert stego("hide", *pair, "-o", tmp_path / "o.png", "--weights", weights).returncode == 0
+    assert stego("hide", *pair, "-o", tmp_path / "o.png", "--flow", "--weights", weights).returncode == 0
     refused = stego("reveal", tmp_path / "o.png")
     assert refused.returncode == 1 and "other weights" in refused.stderr
     assert stego("reveal", tmp_path / "o.png", "--weights", weights).returncode == 0
