@@ -8,7 +8,7 @@ where its worst errors to both sides are alike.
 
 import io
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,16 +20,22 @@ from .strength import Design, Designer
 
 COVER_PSNR = 37.5
 # Structural loss that goes with it.
-_LOSS = 0.045
+_LOSS = 0.041
 QUALITIES = range(30, 96)
 # A code word's length, about.
 _WORD = 16384
-# Share of what a channel could carry that the code is trusted with, and what a code word of this size needs besides.
-_TRUST, _RESERVE = 0.975, 0.035
-_FIRST_RATE = 0.9
-_ROUNDS = 3
-_TRIES = 5
+# Bits a bit that the code needs beyond its rate, at words of this length.
+_RESERVE = 0.04
+_FIRST_RATE, _LEAST_RATE = 0.92, 0.2
+# Fewer bits make no code.
+_LEAST_ROOM = 1024
+# A cost over what was allowed by more than this is refused.
+_OVERDRAFT = 1.12
+_TRIES = 6
 _OPEN_ORDER = b"stego: open order of what survives"[:32].ljust(32, b"\0")
+# Log-odds at a distance of 1 from the middle of two points, in eighths; the writer finds out which fits.
+_TRUSTS = (16, 24, 32, 40, 48, 56, 64, 80)
+_SUREST = 8
 # Above so many pixels a trial uses strips of this many in all.
 _TRIAL = 1_000_000
 Progress = Callable[[str, float], None]
@@ -107,8 +113,7 @@ class _Room:
 
 
 def _room(shape: tuple[int, int], quality: int, strong: int, levels: np.ndarray, taken: list, key: bytes) -> _Room:
-    table = strength.bit_table(quality, strong)
-    bits = table[strength.of_blocks(levels, shape)].reshape(-1)
+    bits = strength.bits(quality, strong, levels, shape).reshape(-1)
     for places in taken:
         bits[places] = 0
     places = secrecy.shuffle(key, np.flatnonzero(bits))
@@ -139,15 +144,11 @@ def _decode(llr: np.ndarray, size: int) -> tuple[bytes, float]:
     return np.packbits(bits.reshape(-1)[: 8 * size]).tobytes(), 1 - float(right.mean())
 
 
-def _doubt(values: np.ndarray, steps: np.ndarray) -> np.ndarray:
-    """Log-odds that a value, in steps, belongs to its nearest grid point."""
-    margin = steps * (0.5 - np.abs(values - np.rint(values)))
-    return np.minimum(0.2 + 1.3 * margin, 7).astype(np.float32)
-
-
-def _soft(coefficients: np.ndarray, room: _Room) -> np.ndarray:
+def _soft(coefficients: np.ndarray, room: _Room, trust: int) -> np.ndarray:
+    """The soft stream; `trust`, in eighths, is the log-odds of a value that far from the middle of two points."""
     values = coefficients.reshape(-1)[room.places] / room.steps
-    return lattice.read(values, room.bits, _doubt(values, room.steps))
+    margin = room.steps * (0.5 - np.abs(values - np.rint(values)))
+    return lattice.read(values, room.bits, np.minimum(trust / 8 * margin**0.75, _SUREST).astype(np.float32))
 
 
 # -- embedding --------------------------------------------------------------------------------------------------
@@ -215,12 +216,15 @@ class _Frame:
         return front, fields, room
 
 
-def _frame(shape: tuple[int, int], quality: int, design: Design, keys_salt: tuple | None) -> _Frame:
+def _frame(
+    shape: tuple[int, int], quality: int, design: Design, keys: secrecy.Keys | None = None, salt: bytes | None = None
+) -> _Frame:
     size = preamble.FIELDS_SIZE + len(strength.pack(design.levels))
-    if keys_salt:
-        keys, salt = keys_salt
-        return _Frame(shape, quality, design, keys, preamble.Front(quality, size + secrecy.TAG, salt, os.urandom(12)))
-    return _Frame(shape, quality, design, None, preamble.Front(quality, size + 4))
+    if keys:
+        front = preamble.Front(quality, size + secrecy.TAG, salt, os.urandom(secrecy.NONCE))
+    else:
+        front = preamble.Front(quality, size + preamble.CRC)
+    return _Frame(shape, quality, design, keys, front)
 
 
 def _job(rgb: np.ndarray, frame: _Frame, weights: np.ndarray, stream: np.ndarray, fields: bytes) -> _Job:
@@ -247,16 +251,30 @@ def _information(llr: np.ndarray, stream: np.ndarray) -> float:
     return 1 - float(np.logaddexp(0, -agrees).mean()) / np.log(2)
 
 
-def _rate(information: float, room: int) -> float:
-    """The code's rate that is trusted at so much information a bit: short words need more."""
-    return _TRUST * information - _RESERVE * max(1.0, np.sqrt(_WORD / max(1, room)))
+@dataclass(frozen=True)
+class _Played:
+    """A channel, and how the stream came through: information a bit, the trust that suits, bit errors."""
+
+    information: float
+    channel: tuple[int, int]
+    trust: int
+    errors: float
 
 
-def _play(stego: np.ndarray, room: _Room, stream: np.ndarray, quality: int) -> Iterator[tuple]:
-    """(information, errors, channel, soft stream) for each channel."""
+def _play(stego: np.ndarray, room: _Room, stream: np.ndarray, quality: int) -> list[_Played]:
+    """All channels, the worst first."""
+    found = []
     for channel in channels(quality):
-        soft = _soft(blocks.forward(recompress(stego, *channel)), room)
-        yield _information(soft, stream), float(((soft < 0) != stream).mean()), channel, soft
+        coefficients = blocks.forward(recompress(stego, *channel))
+        softly = {trust: _soft(coefficients, room, trust) for trust in _TRUSTS}
+        information, trust = max((_information(soft, stream), trust) for trust, soft in softly.items())
+        found.append(_Played(information, channel, trust, float(((softly[trust] < 0) != stream).mean())))
+    return sorted(found, key=lambda played: played.information)
+
+
+def _trusted_rate(information: float, room: int) -> float:
+    """The code's rate that is trusted at so much information a bit: few bits need more."""
+    return information - _RESERVE * max(1.0, np.sqrt(_WORD / max(1, room)))
 
 
 def _check(rgb: np.ndarray, quality: int) -> None:
@@ -265,6 +283,11 @@ def _check(rgb: np.ndarray, quality: int) -> None:
     down, across = blocks.grid(rgb.shape)
     if down * across < preamble.SMALLEST_BLOCKS:
         raise Unsuitable(f"a cover of {rgb.shape[1]}x{rgb.shape[0]}: {preamble.SMALLEST_BLOCKS * 64} pixels are needed")
+
+
+def _rounds(rgb: np.ndarray) -> int:
+    """Turns of mending: what a large picture's would take too long for, small ones afford."""
+    return 6 if rgb.shape[0] * rgb.shape[1] <= _TRIAL else 2
 
 
 def _strips(rgb: np.ndarray) -> np.ndarray:
@@ -277,23 +300,24 @@ def _strips(rgb: np.ndarray) -> np.ndarray:
     return np.concatenate([rgb[top : top + tall] for top in np.unique(tops)])
 
 
-def _allowed(cover_psnr: float) -> tuple[float, float]:
-    return 255**2 / 10 ** (cover_psnr / 10), _LOSS * 10 ** ((COVER_PSNR - cover_psnr) / 10)
+def _designer(rgb: np.ndarray, quality: int, cover_psnr: float) -> Designer:
+    allowed = 10 ** (-cover_psnr / 10)
+    return Designer(rgb, quality, 255**2 * allowed, _LOSS * allowed / 10 ** (-COVER_PSNR / 10))
 
 
-def _trial_rate(rgb: np.ndarray, quality: int, cover_psnr: float) -> float:
-    """The code's rate that the worst channel bears, measured with random bits."""
+def _trial_rate(rgb: np.ndarray, design: Design, quality: int, cover_psnr: float) -> float:
+    """The code's rate that the worst channel bears, measured with random bits on a part of a large picture."""
     part = _strips(rgb)
-    designer = Designer(part, quality, *_allowed(cover_psnr))
-    design = designer.most()
-    frame = _frame(designer.shape, quality, design, None)
+    designer = _designer(part, quality, cover_psnr)
+    design = designer.design(design.kappa, design.strength)
+    frame = _frame(designer.shape, quality, design)
     room = frame.room()[2]
-    if room.size < _WORD // 16:
+    if room.size < _LEAST_ROOM:
         return 0.0
     stream = np.random.default_rng(0).integers(0, 2, room.size).astype(np.uint8)
     job = _job(part, frame, designer.weights(design.kappa), stream, bytes(frame.front.size))
-    stego = _mend(part, job, quality, _ROUNDS, lambda *_: None)
-    return _rate(min(found[0] for found in _play(stego, room, stream, quality)), _WORD)
+    stego = _mend(part, job, quality, _rounds(rgb), lambda *_: None)
+    return _trusted_rate(_play(stego, room, stream, quality)[0].information, room.size)
 
 
 def capacity(rgb: np.ndarray, quality: int, cover_psnr: float = COVER_PSNR, private: bool = False) -> int:
@@ -303,15 +327,31 @@ def capacity(rgb: np.ndarray, quality: int, cover_psnr: float = COVER_PSNR, priv
         Unsuitable: for a cover too small, or a quality out of range.
     """
     _check(rgb, quality)
-    designer = Designer(rgb, quality, *_allowed(cover_psnr))
+    designer = _designer(rgb, quality, cover_psnr)
     design = designer.most()
     try:
-        room = _frame(designer.shape, quality, design, None).room()[2]
+        room = _frame(designer.shape, quality, design).room()[2]
     except Unsuitable:
         return 0
-    rate = _trial_rate(rgb, quality, cover_psnr)
-    over = secrecy.TAG if private else 4
-    return max(0, int(0.99 * rate * room.size) // 8 - over - 16)
+    if room.size < _LEAST_ROOM:
+        return 0
+    rate = _trial_rate(rgb, design, quality, cover_psnr)
+    return max(0, int(0.99 * rate * room.size) // 8 - (secrecy.TAG if private else preamble.CRC))
+
+
+def _fitting(designer: Designer, needed: float, keys: secrecy.Keys | None, salt: bytes | None) -> _Frame | None:
+    """The frame of the least cost whose room holds so many bits; None when there is none."""
+    wanted = needed
+    for _ in range(_TRIES):
+        design = designer.least(int(wanted))
+        if design is None:
+            return None
+        frame = _frame(designer.shape, designer.quality, design, keys, salt)
+        room = frame.room()[2].size
+        if room >= needed:
+            return frame
+        wanted = max(wanted, design.bits) + (needed - room) * 1.05 + 8
+    return None
 
 
 def embed(
@@ -320,6 +360,7 @@ def embed(
     quality: int,
     password: str | None = None,
     progress: Progress = lambda what, share: None,
+    cover_psnr: float = COVER_PSNR,
 ) -> Embedded:
     """Hide bytes with the least change that survives JPEG of `quality` and better.
 
@@ -329,52 +370,64 @@ def embed(
         quality: 30 to 95, as libjpeg counts.
         password: None to hide openly.
         progress: told what is being done and how far it is, 0 to 1.
+        cover_psnr: in dB; about the least that is accepted.
 
     Raises:
         Unsuitable: when the cover can't carry so much, or is unfit.
     """
     _check(rgb, quality)
-    designer = Designer(rgb, quality, *_allowed(COVER_PSNR))
-    keys_salt = None
-    if password is not None:
-        salt = os.urandom(secrecy.SALT)
-        keys_salt = secrecy.derive(password, salt), salt
-    size = len(content) + (secrecy.TAG if password is not None else 4)
-    needed = 8 * size / _FIRST_RATE
+    designer = _designer(rgb, quality, cover_psnr)
+    salt = os.urandom(secrecy.SALT) if password is not None else None
+    keys = secrecy.derive(password, salt) if password is not None else None
+    size = len(content) + (secrecy.TAG if keys else preamble.CRC)
+    rate = _FIRST_RATE
+    if rgb.shape[0] * rgb.shape[1] > _TRIAL:
+        progress("measuring", 0)
+        design = designer.least(int(8 * size / rate))
+        rate = _trial_rate(rgb, design, quality, cover_psnr) if design else 0
     for _ in range(_TRIES):
-        design = designer.least(int(needed * 1.04) + 4000)
-        if design is None:
+        if rate < _LEAST_RATE:
             break
-        frame = _frame(designer.shape, quality, design, keys_salt)
-        room = frame.room()[2]
-        if room.size <= needed:
-            needed += (needed - room.size) * 1.1 + 64
-            design = designer.least(int(needed * 1.04) + 4000)
-            if design is None:
-                break
-            frame = _frame(designer.shape, quality, design, keys_salt)
-            room = frame.room()[2]
-        if room.size < 1.02 * 8 * size + 64:
-            needed *= 1.2
-            continue
-        fields = preamble.pack_fields(design.strength, size, strength.pack(design.levels))
-        nonce = frame.front.nonce
-        if frame.keys:
-            fields = secrecy.encrypt(frame.keys.plan, nonce, fields)
-            sealed = secrecy.encrypt(frame.keys.content, nonce, content)
-        else:
-            fields, sealed = preamble.sealed_open(fields), preamble.sealed_open(content)
-        stream = _encode(sealed, room.size)
-        job = _job(rgb, frame, designer.weights(design.kappa), stream, fields)
-        stego = _mend(rgb, job, quality, _ROUNDS, progress)
-        played = sorted(_play(stego, room, stream, quality), key=lambda found: found[0])
-        information, errors, worst, soft = played[0]
-        rate = 8 * size / room.size
-        trusted = _rate(information, room.size)
-        if rate <= trusted and all(_decode(found[3], size)[0] == sealed for found in played[:2]):
-            return Embedded(stego, quality, worst, errors, information - rate)
-        needed = 8 * size / max(0.3, min(trusted, rate * 0.97))
+        frame = _fitting(designer, max(_LEAST_ROOM, 8 * size / rate), keys, salt)
+        if frame is None or frame.design.cost > _OVERDRAFT:
+            break
+        done, rate = _embed(rgb, content, frame, designer.weights(frame.design.kappa), progress)
+        if done:
+            return done
     raise Unsuitable("the cover can't carry so much at this quality")
+
+
+def _embed(
+    rgb: np.ndarray, content: bytes, frame: _Frame, weights: np.ndarray, progress: Progress
+) -> tuple[Embedded | None, float]:
+    """A stego that the played channels leave readable; or None, and the code's rate to try next."""
+    room = frame.room()[2]
+    keys, nonce, design = frame.keys, frame.front.nonce, frame.design
+    sealed = secrecy.encrypt(keys.content, nonce, content) if keys else preamble.sealed_open(content)
+    stream = _encode(sealed, room.size)
+    rate = 8 * len(sealed) / room.size
+
+    def fields(trust: int) -> bytes:
+        packed = preamble.Fields(design.strength, len(sealed), trust, strength.pack(design.levels)).pack()
+        return secrecy.encrypt(keys.plan, nonce, packed) if keys else preamble.sealed_open(packed)
+
+    # The trust that will suit is known before the stego is, from the quality, well enough.
+    trust = int(np.interp(frame.quality, (50, 75, 90), (24, 40, 48)))
+    job = _job(rgb, frame, weights, stream, fields(trust))
+    stego = _mend(rgb, job, frame.quality, _rounds(rgb), progress)
+    played = _play(stego, room, stream, frame.quality)
+    worst = played[0]
+    trusted = _trusted_rate(worst.information, room.size)
+    if rate > trusted:
+        return None, min(trusted, 0.97 * rate)
+    for checked in played if stego.size <= 3 * _TRIAL else played[:1]:
+        received = recompress(stego, *checked.channel)
+        try:
+            if _extract(received, frame.keys) != content:
+                return None, 0.97 * rate
+        except (NothingFound, TooDamaged):
+            return None, 0.95 * rate
+    return Embedded(stego, frame.quality, worst.channel, worst.errors, worst.information - rate), rate
 
 
 def extract(rgb: np.ndarray, password: str | None = None) -> bytes:
@@ -385,20 +438,24 @@ def extract(rgb: np.ndarray, password: str | None = None) -> bytes:
         PasswordNeeded: a preamble that needs a password, and none or a wrong one was given.
         TooDamaged: a preamble, but the content is lost.
     """
+    return _extract(rgb, password)
+
+
+def _extract(rgb: np.ndarray, secret: str | secrecy.Keys | None) -> bytes:
+    """`extract` with a password, or with the keys that it gives."""
     shape = blocks.grid(rgb.shape)
     if shape[0] * shape[1] < preamble.SMALLEST_BLOCKS:
-        raise NothingFound("too small")
-    coefficients = blocks.forward(rgb)
-    flat = coefficients.reshape(-1)
+        raise NothingFound("the picture is too small")
+    flat = blocks.forward(rgb).reshape(-1)
     at_front = preamble.front_places(shape)
     front = preamble.Front.unpack(preamble.read(flat[at_front] / preamble.FRONT_STEP, preamble.FRONT_SIZE))
     if front is None:
-        raise NothingFound("no preamble")
+        raise NothingFound("nothing that survived is hidden here")
     keys = None
     if front.salt is not None:
-        if not password:
+        if not secret:
             raise PasswordNeeded("a password is needed")
-        keys = secrecy.derive(password, front.salt)
+        keys = secret if isinstance(secret, secrecy.Keys) else secrecy.derive(secret, front.salt)
     order = keys.order if keys else _OPEN_ORDER
     at_fields = preamble.fields_places(shape, front.size, order)
     if at_fields is None:
@@ -409,12 +466,12 @@ def extract(rgb: np.ndarray, password: str | None = None) -> bytes:
         if keys:
             raise PasswordNeeded("the password is wrong, or too much was changed")
         raise TooDamaged(1.0)
-    strong, size, levels = preamble.unpack_fields(opened)
-    levels = strength.unpack(levels, strength.cells(shape))
-    room = _room(shape, front.quality, strong, levels, [at_front, at_fields], order)
-    if not 0 < 8 * size < room.size:
+    fields = preamble.Fields.unpack(opened)
+    levels = strength.unpack(fields.levels, strength.cells(shape))
+    room = _room(shape, front.quality, fields.strength, levels, [at_front, at_fields], order)
+    if not 0 < 8 * fields.length < room.size:
         raise TooDamaged(1.0)
-    sealed, lost = _decode(_soft(coefficients, room), size)
+    sealed, lost = _decode(_soft(flat, room, fields.trust), fields.length)
     content = secrecy.decrypt(keys.content, front.nonce, sealed) if keys else preamble.unsealed_open(sealed)
     if content is None:
         raise TooDamaged(max(lost, 0.01))

@@ -1,8 +1,8 @@
 """What a reader must know first: the front, found without knowing anything, and the fields that it leads to.
 
 Front, 36 bytes, big-endian: format and whether a password is needed (1), design quality (1), bytes of the sealed
-fields (2), salt (16), nonce (12), CRC-32 of all before (4). Fields: strength (2), bytes of content (4), the map of
-`strength.pack`; with a CRC-32 after them, or encrypted under the password.
+fields (2), salt (16), nonce (12), CRC-32 of all before (4). Fields: strength (2), bytes of content (4), trust (1),
+the map of `strength.pack`; with a CRC-32 after them, or encrypted under the password.
 
 Both lie in coefficients of low frequency, one bit each, by quantisation index modulation (Chen & Wornell, 2001)
 with a code of low rate. The front's step is the same for every quality and survives quality 40.
@@ -20,8 +20,9 @@ from . import blocks, ldpc
 FORMAT = 1
 _PRIVATE = 0x80
 _FRONT = struct.Struct(">BBH16s12s")
-_FIELDS = struct.Struct(">HI")
+_FIELDS = struct.Struct(">HIB")
 _CRC = struct.Struct(">I")
+CRC = _CRC.size
 FRONT_SIZE = _FRONT.size + _CRC.size
 FIELDS_SIZE = _FIELDS.size
 # Low frequencies (row, column) that few contents need most: the lowest stay with the content.
@@ -75,14 +76,28 @@ class Front:
         return cls(quality, size, salt, nonce) if kind & _PRIVATE else cls(quality, size)
 
 
-def pack_fields(strength: int, length: int, levels: bytes) -> bytes:
-    """The fields, unsealed."""
-    return _FIELDS.pack(strength, length) + levels
+@dataclass(frozen=True)
+class Fields:
+    """What the front leads to.
 
+    Attributes:
+        strength: see `strength.bit_table`.
+        length: bytes of content, sealed.
+        trust: how sure the reader may be of a value, see `embedding`.
+        levels: of the cells, packed.
+    """
 
-def unpack_fields(content: bytes) -> tuple[int, int, bytes]:
-    """(strength, bytes of content, map)."""
-    return *_FIELDS.unpack_from(content), content[_FIELDS.size :]
+    strength: int
+    length: int
+    trust: int
+    levels: bytes
+
+    def pack(self) -> bytes:
+        return _FIELDS.pack(self.strength, self.length, self.trust) + self.levels
+
+    @classmethod
+    def unpack(cls, content: bytes) -> "Fields":
+        return cls(*_FIELDS.unpack_from(content), content[_FIELDS.size :])
 
 
 def sealed_open(content: bytes) -> bytes:

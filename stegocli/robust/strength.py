@@ -19,8 +19,9 @@ C2 = (0.03 * 255) ** 2
 OCTAVE = 8
 STRONGEST = 18 * OCTAVE
 # Weights of the structural loss against the squared error that are tried.
-_KAPPAS = (2, 6, 12, 24, 48, 96)
+_KAPPAS = (1, 3, 6, 12, 24, 48, 96)
 # A coefficient gets its n-th bit where the strength reaches this many squared steps: each costs alike there.
+_PHASES = np.array([-0.375, 0.125, 0.375, -0.125])
 _THRESHOLDS = np.array([1, 3, 12, 48, 192, 768])
 # Finer grids than this drown in the rounding of pixels.
 FINEST_STEP = 3
@@ -33,12 +34,26 @@ def steps(quality: int) -> np.ndarray:
 
 
 def bit_table(quality: int, strength: int) -> np.ndarray:
-    """Bits of each coefficient at each level: uint8, (LEVELS, 8, 8). The mean, [0, 0], is left alone."""
-    reach = np.exp2(strength / OCTAVE - np.arange(LEVELS))[:, None, None, None]
+    """Bits of each coefficient: uint8, (CELL * CELL, LEVELS, 8, 8), by place in the cell and level.
+
+    The mean, [0, 0], is left alone. The blocks of a cell differ by quarters of an octave, so that bits come one
+    frequency at a time as strength grows.
+    """
+    octaves = strength / OCTAVE - np.arange(LEVELS) + _PHASES[:, None]
+    reach = np.exp2(octaves)[..., None, None, None]
     table = (reach >= _THRESHOLDS * np.square(steps(quality))[..., None]).sum(-1).astype(np.uint8)
-    table[-1] = 0
-    table[:, 0, 0] = 0
+    table[:, -1] = 0
+    table[..., 0, 0] = 0
     return table
+
+
+def bits(quality: int, strength: int, levels: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """Bits of each coefficient of (down, across) blocks: uint8, (down, across, 8, 8)."""
+    return bit_table(quality, strength)[_phase(shape), of_blocks(levels, shape)]
+
+
+def _phase(shape: tuple[int, int]) -> np.ndarray:
+    return (np.arange(shape[0]) % CELL)[:, None] * CELL + np.arange(shape[1]) % CELL
 
 
 def flatness(rgb: np.ndarray) -> np.ndarray:
@@ -110,35 +125,36 @@ class Designer:
         self.shape = blocks.grid(rgb.shape)
         self.flatness = flatness(rgb)
         self._cell_flatness = _cells(self.flatness)
-        self._blocks_in = 1.0 * CELL * CELL
 
     def weights(self, kappa: float) -> np.ndarray:
         """What a squared change costs in each block."""
         return 1 + kappa * self.flatness
 
-    def _design(self, kappa: float, strength: int) -> Design:
+    def design(self, kappa: float, strength: int) -> Design:
+        """The design of these two."""
         levels = np.clip(np.rint(np.log2(1 + kappa * self._cell_flatness)), 0, LEVELS - 1).astype(np.uint8)
         table = bit_table(self.quality, strength)
-        per_level = table.reshape(LEVELS, -1).sum(1, dtype=np.int64)
-        empty = np.flatnonzero(per_level == 0)[0]
+        at = table.reshape(CELL * CELL, LEVELS, -1).sum(2, dtype=np.int64)
+        empty = np.flatnonzero(at.sum(0) == 0)[0]
         levels = np.minimum(levels, empty).astype(np.uint8)
-        power = (lattice.mean_cost(table) * np.square(steps(self.quality))).reshape(LEVELS, -1).sum(1) / 64
+        costs = lattice.mean_cost(table) * np.square(steps(self.quality))
+        power = costs.mean((0, 2, 3))
         noise = power[levels]
         share = noise * self._cell_flatness / C2
         cost = max(noise.mean() / self.mse, (share / (1 + share)).mean() / self.loss)
-        blocks_at = np.bincount(of_blocks(levels, self.shape).reshape(-1), minlength=LEVELS)
-        return Design(strength, levels, kappa, int(per_level @ blocks_at), float(cost))
+        total = at[_phase(self.shape), of_blocks(levels, self.shape)].sum()
+        return Design(strength, levels, kappa, int(total), float(cost))
 
     def _last(self, kappa: float, good) -> Design | None:
         """The strongest design for which `good` still holds; `good` turns from true to false once."""
         low, high = 0, STRONGEST
         while low < high:
             middle = (low + high + 1) // 2
-            if good(self._design(kappa, middle)):
+            if good(self.design(kappa, middle)):
                 low = middle
             else:
                 high = middle - 1
-        return self._design(kappa, low)
+        return self.design(kappa, low)
 
     def most(self) -> Design:
         """The design that carries most at a cost of 1."""
@@ -152,7 +168,7 @@ class Designer:
             if below.bits >= bits:
                 found.append(below)
             elif below.strength < STRONGEST:
-                found.append(self._design(kappa, below.strength + 1))
+                found.append(self.design(kappa, below.strength + 1))
         return min(found, key=lambda d: d.cost, default=None)
 
 
