@@ -1,6 +1,7 @@
 """A picture in few bytes: AVIF, JPEG XL or WebP, at its own size or a smaller one, whichever is nearest to it.
 
-Content: width (4, big-endian), height (4), codec (1: AVIF, 2: JPEG XL, 3: WebP), then the codec's stream. An AVIF
+Content: width (4, big-endian), height (4), codec (1: AVIF, 2: JPEG XL, 3: WebP; 128
+more: grey), then the codec's stream. An AVIF
 begins with some 270 bytes of boxes that are nearly always the same: they are deflated against a dictionary of them
 (2 bytes of length, then the deflated boxes, then the rest).
 """
@@ -16,6 +17,7 @@ from PIL import Image
 from .. import metrics
 
 AVIF, JXL, WEBP = 1, 2, 3
+_GREY = 0x80
 _HEAD = struct.Struct(">IIB")
 _LENGTH = struct.Struct(">H")
 # Sizes tried, as shares of the own one.
@@ -27,7 +29,8 @@ _SCARCE = 0.35
 _PLENTY = 2.0
 # Part of the format: the boxes of an AVIF of ISO/IEC 23000-22 as libavif writes them for three planes of 8 bits.
 _BOXES = (
-    b"\0\0\0 ftypavif\0\0\0\0avifmif1miafMA1A\0\0\0\xebmeta\0\0\0\0\0\0\0!hdlr\0\0\0\0\0\0\0\0pict" + bytes(14) + b"\x0epitm"
+    b"\0\0\0 ftypavif\0\0\0\0avifmif1miafMA1A\0\0\0\xebmeta\0\0\0\0\0\0\0!hdlr\0\0\0\0\0\0\0\0pict" + bytes(14)
+    + b"\x0epitm"
     b"\0\0\0\0\0\1\0\0\0\x1eiloc\0\0\0\0D\0\0\1\0\1\0\0\0\1\0\0\1\x13\0\0\x12\x30\0\0\0(iinf\0\0\0\0\0\1\0\0\0\x1ainfe\2"
     b"\0\0\0\0\1\0\0av01Color\0\0\0\0jiprp\0\0\0Kipco\0\0\0\x14ispe\0\0\0\0\0\0\1\xf4\0\0\1\xf4\0\0\0\x10pixi\0\0\0\0\3"
     b"\x08\x08\x08\0\0\0\x0cav1C\x81!\0\0\0\0\0\x13colrnclx\0\1\0\r\0\6\x80\0\0\0\x17ipma\0\0\0\0\0\0\0\1\0\1\4\1\2\x83\4"
@@ -59,7 +62,7 @@ def _encoded(samples: np.ndarray, codec: int, quality: int, careful: bool) -> by
     pixels = samples.shape[0] * samples.shape[1]
     if codec == AVIF:
         # Tuned for squared error: libaom's own choice since 3.13 is for the eye, and 1 dB behind.
-        speed = (2 if pixels <= 600_000 else 4 if pixels <= 2_000_000 else 6) if careful else 8
+        speed = (3 if pixels <= 400_000 else 4 if pixels <= 2_000_000 else 6) if careful else 8
         picture.save(file, "AVIF", quality=quality, speed=speed, subsampling="4:4:4", advanced={"tune": "psnr"})
         return _deflated(file.getvalue())
     if codec == JXL:
@@ -72,24 +75,21 @@ def _encoded(samples: np.ndarray, codec: int, quality: int, careful: bool) -> by
 
 
 def _decoded(stream: bytes, codec: int, size: tuple[int, int], most: int) -> np.ndarray:
-    if codec == JXL:
-        import pillow_jxl  # noqa: F401
-    elif codec not in (AVIF, WEBP):
+    known = {AVIF: "AVIF", JXL: "JXL", WEBP: "WEBP"}
+    kind = codec & ~_GREY
+    if kind not in known:
         raise ValueError(f"codec {codec}")
-    with Image.open(io.BytesIO(_inflated(stream) if codec == AVIF else stream)) as picture:
+    if kind == JXL:
+        import pillow_jxl  # noqa: F401
+    with Image.open(io.BytesIO(_inflated(stream) if kind == AVIF else stream), formats=[known[kind]]) as picture:
         if picture.size[0] * picture.size[1] > most:
             raise ValueError(f"a picture of {picture.size}")
         picture.load()
-        if picture.mode not in ("L", "RGB", "RGBA"):
+        if codec & _GREY:
+            picture = picture.convert("L")
+        elif picture.mode not in ("RGB", "RGBA"):
             picture = picture.convert("RGB")
         return np.asarray(picture if picture.size == size else picture.resize(size, Image.Resampling.BICUBIC))
-
-
-def _like(samples: np.ndarray, wanted: np.ndarray) -> np.ndarray:
-    """Samples with as many channels as wanted: WebP knows no grey."""
-    if samples.ndim == wanted.ndim:
-        return samples
-    return samples[..., 0] if wanted.ndim == 2 else np.repeat(samples[..., None], wanted.shape[2], -1)
 
 
 def _finest(code: Callable[[int], bytes], budget: int, low: int, high: int) -> tuple[int, bytes] | None:
@@ -120,6 +120,7 @@ def fit_picture(samples: np.ndarray, budget: int) -> tuple[bytes, np.ndarray]:
     """
     height, width = samples.shape[:2]
     room = budget - _HEAD.size
+    grey = _GREY if samples.ndim == 2 else 0
     scarce = 8 * room < _SCARCE * height * width
 
     def at(scale: float) -> np.ndarray:
@@ -129,7 +130,7 @@ def fit_picture(samples: np.ndarray, budget: int) -> tuple[bytes, np.ndarray]:
         return np.asarray(Image.fromarray(samples).resize(size, Image.Resampling.LANCZOS))
 
     def seen(stream: bytes, codec: int) -> np.ndarray:
-        return _like(_decoded(stream, codec, (width, height), height * width), samples)
+        return _decoded(stream, codec | grey, (width, height), height * width)
 
     drafts = []
     for scale in _SCALES if scarce else _SCALES[:1]:
@@ -149,12 +150,12 @@ def fit_picture(samples: np.ndarray, budget: int) -> tuple[bytes, np.ndarray]:
         raise TooSmall(f"{width}x{height} pixels in {budget} bytes")
     best = (0.0, b"", samples)
     for _, codec, (quality, stream), small in sorted(drafts, key=lambda d: -d[0])[:1]:
-        careful = _finest(lambda q, a=small, c=codec: _encoded(a, c, q, True), room, max(1, quality - 2), min(99, quality + 4))
+        careful = _finest(lambda q, a=small, c=codec: _encoded(a, c, q, True), room, quality, min(99, quality + 3))
         for final in (stream, careful[1] if careful else stream):
             picture = seen(final, codec)
             psnr = metrics.psnr(picture, samples)
             if psnr > best[0]:
-                best = psnr, _HEAD.pack(width, height, codec) + final, picture
+                best = psnr, _HEAD.pack(width, height, codec | grey) + final, picture
     return best[1], best[2]
 
 

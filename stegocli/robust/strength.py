@@ -15,6 +15,8 @@ from . import blocks, lattice
 CELL = 2  # blocks
 LEVELS = 8  # the last carries nothing
 C2 = (0.03 * 255) ** 2
+# Where samples come so near to black or white changes are clipped: such blocks count as flat by this much a share.
+_MARGIN, _CLIPS = 4, 2.0
 # A strength index is an eighth of an octave of squared step.
 OCTAVE = 8
 STRONGEST = 18 * OCTAVE
@@ -75,6 +77,14 @@ def flatness(rgb: np.ndarray) -> np.ndarray:
     return out
 
 
+def clipped(rgb: np.ndarray) -> np.ndarray:
+    """Share of samples in each block that are all but black or white: (down, across)."""
+    down, across = blocks.grid(rgb.shape)
+    part = rgb[: down * 8, : across * 8]
+    extreme = ((part < _MARGIN) | (part > 255 - _MARGIN)).reshape(down, 8, across, 24)
+    return extreme.mean((1, 3), dtype=np.float32)
+
+
 def _cells(values: np.ndarray) -> np.ndarray:
     """Means over the cells of an array of blocks."""
     down, across = (-(-n // CELL) for n in values.shape)
@@ -123,7 +133,7 @@ class Designer:
     def __init__(self, rgb: np.ndarray, quality: int, mse: float, loss: float):
         self.quality, self.mse, self.loss = quality, mse, loss
         self.shape = blocks.grid(rgb.shape)
-        self.flatness = flatness(rgb)
+        self.flatness = np.maximum(flatness(rgb), np.minimum(1, _CLIPS * clipped(rgb)))
         self._cell_flatness = _cells(self.flatness)
 
     def weights(self, kappa: float) -> np.ndarray:
