@@ -6,7 +6,6 @@
     strength    how much each part of a picture may change, and the coarse map of it
     preamble    what a reader must know first, and where it lies
     embedding   the whole of it: `capacity`, `embed`, `extract`
-    coding      a picture in few bytes
     channels    what known services do to pictures
 
 This room imports from `payload` and `picture` below it, and from nothing above.

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from .. import secrecy
+from ..payload import keys as secrecy
 from . import blocks, lattice, ldpc, preamble, strength
 from .strength import Design, Designer
 

@@ -9,7 +9,7 @@ The stream of bits: one a coefficient for the trellis, then the digits' lowest b
 
 import numpy as np
 
-from ..trellis import H0, H1, LENGTH, MEMORY, _nearest_codewords, _particular
+from ..payload.trellis import H0, H1, LENGTH, MEMORY, _nearest_codewords, _particular
 
 # Bits that one coefficient may carry.
 MOST_BITS = 6

@@ -9,7 +9,7 @@ import functools
 
 import numpy as np
 
-from .. import secrecy
+from ..payload import keys as secrecy
 
 ROUNDS = 60
 _SCALE = np.float32(0.8)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .. import secrecy
+from ..payload import keys as secrecy
 from . import blocks, ldpc
 
 FORMAT = 1

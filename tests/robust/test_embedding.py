@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFilter
 
-from stegocli import metrics
+from stegocli.picture import metrics
 from stegocli.robust import embedding
 from stegocli.robust.embedding import NothingFound, PasswordNeeded, TooDamaged, Unsuitable
 

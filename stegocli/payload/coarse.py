@@ -14,7 +14,7 @@ from collections.abc import Callable
 import numpy as np
 from PIL import Image
 
-from .. import metrics
+from ..picture import metrics
 
 AVIF, JXL, WEBP = 1, 2, 3
 _GREY = 0x80
@@ -157,6 +157,11 @@ def fit_picture(samples: np.ndarray, budget: int) -> tuple[bytes, np.ndarray]:
             if psnr > best[0]:
                 best = psnr, _HEAD.pack(width, height, codec | grey) + final, picture
     return best[1], best[2]
+
+
+def words(content: bytes) -> str:
+    """How `fit_picture` coded a picture, for people."""
+    return {AVIF: "AVIF", JXL: "JPEG XL", WEBP: "WebP"}[content[_HEAD.size - 1] & ~_GREY]
 
 
 def open_picture(content: bytes, most: int = 2 * 89_478_485) -> np.ndarray:
