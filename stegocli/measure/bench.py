@@ -236,7 +236,7 @@ def run(
     pictures = pictures_for(settings)
     add("training", _training(settings, steps, pictures))
     figures["ablation"] = _ablation(settings, steps, pictures, on_row)
-    one = _inference(model, 1.0, runs=2)
+    one = _inference(model, MEGAPIXELS[0], runs=2)
     add(
         "inference",
         {f"{name}_seconds_per_megapixel": one[f"{name}_seconds"] / one["megapixels"] for name in ("hide", "reveal")},
