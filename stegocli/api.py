@@ -122,6 +122,8 @@ def hide(
     options = Options(model, word, fit, cover_psnr, progress)
     if bytes_wanted or not file.is_picture:
         hiding = methods.EXACT.hide(seen, file, options)
+        if not file.is_picture and file.path.suffix.lower() in files.READABLE:
+            hiding = hiding.noting(f"{file.path} is no picture that can be read: hidden as the file that it is.")
     else:
         hiding = methods.FLOW.hide(seen, file, options)
         if not flow:
@@ -134,12 +136,7 @@ def hide(
 
 def _write(output: Path, stego: np.ndarray, cover: Picture) -> None:
     """Write the stego; a file that does not read back as it was meant never gets its name."""
-
-    def check(written: np.ndarray) -> None:
-        if not np.array_equal(written, stego):
-            raise StegoError(f"{output} does not read back as it was written: use .png.")
-
-    files.write(output, Picture(stego, cover.alpha, cover.icc), check)
+    files.write(output, Picture(stego, cover.alpha, cover.icc), lambda written: np.array_equal(written, stego))
 
 
 def _told(output: Path, cover: Cover, hiding: Hiding, report: Path | None) -> Hidden:
@@ -180,8 +177,8 @@ def _with_a_floor(cover: Cover, secret: Secret, hiding: Hiding, options: Options
     other_mean, other_block = _worst(cover, other)
     told = f"the network: mean {mean:.1f} dB, worst block {block:.1f} dB; bytes: {other_mean:.1f}, {other_block:.1f}"
     if min(other_mean - LEAST_PSNR, other_block - LEAST_BLOCK) <= min(mean - LEAST_PSNR, block - LEAST_BLOCK):
-        return replace(hiding, notes=[*hiding.notes, f"This pair is hard ({told}): use a larger or calmer cover."])
-    return replace(other, notes=[*other.notes, f"Hidden as bytes ({told}); --flow keeps the network."])
+        return hiding.noting(f"This pair is hard ({told}): use a larger or calmer cover.")
+    return other.noting(f"Hidden as bytes ({told}); --flow keeps the network.")
 
 
 # -- reveal -----------------------------------------------------------------------------------------------------

@@ -187,12 +187,18 @@ def test_a_tiny_cover_is_refused(tmp_path, pair, model):
         api.hide(save(tmp_path / "c.png", natural(15, 40)), pair[1], tmp_path / "o.png", model)
 
 
+def test_what_only_claims_to_be_a_picture_goes_as_bytes(tmp_path, pair):
+    (tmp_path / "bad.png").write_bytes(b"nothing")
+    hidden = api.hide(pair[0], tmp_path / "bad.png", tmp_path / "o.png")
+    assert hidden.secret is None and any("no picture" in note for note in hidden.notes)
+    assert api.reveal(tmp_path / "o.png").path.read_bytes() == b"nothing"
+
+
 def test_bad_inputs_write_nothing(tmp_path, pair, model):
     (tmp_path / "bad.png").write_bytes(b"nothing")
     before = set(tmp_path.iterdir())
     for cover, secret, out in [
         (tmp_path / "bad.png", pair[1], "o.png"),
-        (pair[0], tmp_path / "bad.png", "o.png"),
         (pair[0], tmp_path / "none.png", "o.png"),
         (*pair, "o.jpg"),
         (*pair, "none/o.png"),

@@ -14,6 +14,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 PEAK = 255.0
+# Rows of tiles whose errors are convolved together: bounds memory, changes no result.
+_ROWS = 64
 
 
 def from_bytes(pixels: Tensor) -> Tensor:
@@ -47,20 +49,40 @@ class NoiseShapedRounding(nn.Module):
         self.feedback = nn.Parameter(torch.zeros(samples, samples, 3, 3))
         self.register_buffer("earlier", torch.ones(samples, samples).tril(-1)[:, :, None, None], persistent=False)
 
+    def kernel(self) -> Tensor:
+        """What each sample takes from the errors of earlier ones: (samples, samples, 3, 3)."""
+        return self.feedback * self.earlier * self.gain
+
     @torch.no_grad()
-    def _round(self, wanted: Tensor, kernel: Tensor) -> tuple[Tensor, Tensor]:
-        """(rounded samples, their errors), both (batch, samples, rows, columns), in grey levels."""
-        rounded, errors = torch.empty_like(wanted), torch.zeros_like(wanted)
-        for i in range(wanted.shape[1]):
-            value = wanted[:, i : i + 1]
-            if i:
-                value = value + F.conv2d(errors[:, :i], kernel[i : i + 1, :i], padding=1)
-            rounded[:, i : i + 1] = value.round()
-            if not self.training:
-                rounded[:, i : i + 1].clamp_(0, PEAK)
-            # Near black and white there are errors that no neighbour can make up for: don't let them pile up.
-            errors[:, i : i + 1] = (value - rounded[:, i : i + 1]).clamp(-1, 1)
-        return rounded, errors
+    def round_(self, wanted: Tensor, errors: Tensor, kernel: Tensor | None = None) -> None:
+        """Round in place.
+
+        By halves: the first half's errors move the second half all at once, and so on within each half. The sums
+        are those of one sample after another, but most of them are made by few large convolutions.
+
+        Args:
+            wanted: (batch, samples, rows, columns), grey levels; becomes the rounded samples.
+            errors: the same shape, any content; becomes the errors.
+            kernel: what `kernel` gives, where it is at hand.
+        """
+        kernel = self.kernel() if kernel is None else kernel
+        count = wanted.shape[1]
+        if count > 1:
+            half = count // 2
+            self.round_(wanted[:, :half], errors[:, :half], kernel[:half, :half])
+            for top in range(0, wanted.shape[2], _ROWS):
+                near = errors[:, :half, max(0, top - 1) : top + _ROWS + 1]
+                moved = F.conv2d(near, kernel[half:, :half], padding=1)
+                rows = wanted[:, half:, top : top + _ROWS]
+                rows += moved[:, :, top > 0 :][:, :, : rows.shape[2]]
+            self.round_(wanted[:, half:], errors[:, half:], kernel[half:, half:])
+            return
+        errors.copy_(wanted)
+        wanted.round_()
+        if not self.training:
+            wanted.clamp_(0, PEAK)
+        # Near black and white there are errors that no neighbour can make up for: don't let them pile up.
+        errors.sub_(wanted).clamp_(-1, 1)
 
     def forward(self, x: Tensor) -> Tensor:
         """The picture that a reader of the 8-bit file sees.
@@ -78,7 +100,8 @@ class NoiseShapedRounding(nn.Module):
             The same shape and range, every sample one of the 256 levels; in training, any whole level.
         """
         wanted = F.pixel_unshuffle((x + 1) * (PEAK / 2), self.block)
-        kernel = self.feedback * self.earlier * self.gain
-        rounded, errors = self._round(wanted.detach(), kernel.detach())
+        kernel = self.kernel()
+        rounded, errors = wanted.detach().clone(), torch.empty_like(wanted)
+        self.round_(rounded, errors, kernel.detach())
         moved = wanted + F.conv2d(errors, kernel, padding=1)
         return F.pixel_shuffle(moved + (rounded - moved).detach(), self.block) / (PEAK / 2) - 1

@@ -6,7 +6,7 @@ the modules of Glow (Kingma & Dhariwal, 2018) and RealNVP (Dinh et al., 2017). E
 precision; sums, products and matrix inverses never do.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass
 
@@ -20,6 +20,9 @@ from .wavelet import WAVELETS
 
 # Far beyond what is of use, and small enough for a network to be built: weights files come from strangers, too.
 MOST = {"levels": 3, "num_blocks": 64, "hidden_channels": 1024}
+
+# Calls a step (top, bottom) for one strip of rows after another until all of a height is done.
+Strips = Callable[[int, Callable[[int, int], None]], None]
 
 
 @dataclass(frozen=True)
@@ -97,6 +100,12 @@ class ActNorm(nn.Module):
     def inverse(self, y: Tensor) -> Tensor:
         return y * (-self.log_scale).exp() - self.bias
 
+    def forward_(self, x: Tensor) -> None:
+        x.add_(self.bias).mul_(self.log_scale.exp())
+
+    def inverse_(self, y: Tensor) -> None:
+        y.mul_((-self.log_scale).exp()).sub_(self.bias)
+
 
 class Invertible1x1Conv(nn.Module):
     """A learned mixing of channels, started as a random rotation (Glow, section 3.2).
@@ -137,6 +146,29 @@ class Subnet(nn.Sequential):
         with self.precision.autocast() if self.precision else nullcontext():
             return super().forward(x.contiguous(memory_format=torch.channels_last)).float()
 
+    @property
+    def radius(self) -> int:
+        """How many rows away an output depends on its input."""
+        return sum(layer.kernel_size[0] // 2 for layer in self if isinstance(layer, nn.Conv2d))
+
+    def rows(self, x: Tensor, top: int, bottom: int) -> Tensor:
+        """Rows `top` to `bottom` of what `forward` gives in float32, from no more rows of x than that takes."""
+        left, height = self.radius, x.shape[2]
+        y = x[:, :, max(0, top - left) : bottom + left]
+        for layer in self:
+            if not isinstance(layer, nn.Conv2d):
+                y = F.leaky_relu_(y, layer.negative_slope)
+                continue
+            reach = layer.kernel_size[0] // 2
+            # The picture's border is padded with zeros, layer by layer; inside it the neighbouring rows are there.
+            above = min(reach, max(0, left - top))
+            below = min(reach, max(0, bottom + left - height))
+            if above or below:
+                y = F.pad(y, (0, 0, above, below))
+            y = F.conv2d(y, layer.weight, layer.bias, padding=(0, reach), groups=layer.groups)
+            left -= reach
+        return y
+
 
 class AffineCoupling(nn.Module):
     """cover' = cover + f(secret); secret' = secret * exp(s(cover')) + t(cover').
@@ -171,6 +203,34 @@ class AffineCoupling(nn.Module):
         log_scale, shift = self._scale_shift(cover)
         secret = (secret - shift) * (-log_scale).exp()
         return cover - self._addend(secret), secret
+
+    # In place, strip by strip. Each half reads one stream and writes the other, row for row, so that neither the
+    # order of the strips nor a strip done twice up to its last line changes anything.
+
+    def _move(self, cover: Tensor, secret: Tensor, sign: int, strips: Strips) -> None:
+        def step(top: int, bottom: int) -> None:
+            raw = self.add.rows(secret, top, bottom)
+            cover[:, :, top:bottom].add_(raw.div_(self.reach).tanh_(), alpha=sign * self.reach)
+
+        strips(cover.shape[2], step)
+
+    def forward_(self, cover: Tensor, secret: Tensor, strips: Strips) -> None:
+        def step(top: int, bottom: int) -> None:
+            raw, shift = self.affine.rows(cover, top, bottom).chunk(2, 1)
+            scale = raw.div(self.limit).tanh_().mul_(self.limit).exp_()
+            secret[:, :, top:bottom].mul_(scale).add_(shift)
+
+        self._move(cover, secret, 1, strips)
+        strips(cover.shape[2], step)
+
+    def inverse_(self, cover: Tensor, secret: Tensor, strips: Strips) -> None:
+        def step(top: int, bottom: int) -> None:
+            raw, shift = self.affine.rows(cover, top, bottom).chunk(2, 1)
+            scale = raw.div(self.limit).tanh_().mul_(-self.limit).exp_()
+            secret[:, :, top:bottom].sub_(shift).mul_(scale)
+
+        strips(cover.shape[2], step)
+        self._move(cover, secret, -1, strips)
 
 
 class Block(nn.Module):
@@ -209,6 +269,29 @@ class Block(nn.Module):
         if self.cover_norm:
             cover, secret = self.cover_norm.inverse(cover), self.secret_norm.inverse(secret)
         return cover, secret
+
+    def _mix_(self, secret: Tensor, mix: Callable[[Tensor], Tensor], strips: Strips) -> None:
+        strips(secret.shape[2], lambda top, bottom: secret[:, :, top:bottom].copy_(mix(secret[:, :, top:bottom])))
+
+    def forward_(self, cover: Tensor, secret: Tensor, strips: Strips) -> None:
+        if self.cover_norm:
+            self.cover_norm.forward_(cover)
+            self.secret_norm.forward_(secret)
+        if self.mix:
+            self._mix_(secret, lambda x: self.mix(x)[0], strips)
+        self.coupling.forward_(cover, secret, strips)
+        if self.cover_norm:
+            self.cover_norm.inverse_(cover)
+
+    def inverse_(self, cover: Tensor, secret: Tensor, strips: Strips) -> None:
+        if self.cover_norm:
+            self.cover_norm.forward_(cover)
+        self.coupling.inverse_(cover, secret, strips)
+        if self.mix:
+            self._mix_(secret, self.mix.inverse, strips)
+        if self.cover_norm:
+            self.cover_norm.inverse_(cover)
+            self.secret_norm.inverse_(secret)
 
 
 class StegoFlow(nn.Module):
@@ -251,6 +334,29 @@ class StegoFlow(nn.Module):
         for block in reversed(self.blocks):
             stego, latent = self._run(block.inverse, stego, latent)
         return stego, latent
+
+    def forward_(self, cover: Tensor, secret: Tensor, strips: Strips) -> None:
+        """What `forward` does, in float32, in place and without gradient, for one picture of any size.
+
+        Beside the streams memory holds the activations of one strip; the result is the same to float rounding.
+
+        Args:
+            cover, secret: (1, channels, height, width), best with the channels last in memory; they become stego
+                and latent.
+            strips: decides how many rows are worked on together.
+        """
+        for block in self.blocks:
+            block.forward_(cover, secret, strips)
+
+    def inverse_(self, stego: Tensor, latent: Tensor, strips: Strips) -> None:
+        """Undo `forward_`, in place; the latent is given too (zeros for what a file doesn't carry)."""
+        for block in reversed(self.blocks):
+            block.inverse_(stego, latent, strips)
+
+    @property
+    def radius(self) -> int:
+        """How many rows of subbands away the stego depends on a cover."""
+        return sum(m.radius for m in self.modules() if isinstance(m, Subnet))
 
     def kernels(self) -> Iterator[nn.Parameter]:
         """The kernels of the subnets' convolutions."""

@@ -16,6 +16,7 @@ RETREAT = 1.5
 # A stego is left as it is when what it has beyond black and white is, as a mean square in any block of 16x16 pixels,
 # at most this many squared grey levels: more costs the secret's worst block decibels, less costs it nothing.
 BEYOND = 0.02
+BLOCK = 16
 MOST_PASSES = 4
 
 
@@ -24,10 +25,11 @@ def draw_in(cover: Tensor) -> Tensor:
     return cover.clamp(-1 + MARGIN, 1 - MARGIN)
 
 
-def most_energy(beyond: Tensor) -> float:
-    """The largest mean square of any block of 16x16 pixels, in squared grey levels."""
+def block_energy(beyond: Tensor) -> Tensor:
+    """The mean square of each block of 16x16 pixels, in squared grey levels: (batch, 1, rows, columns) of blocks."""
     energy = (beyond * (PEAK / 2)).square().mean(1, keepdim=True)
-    return F.avg_pool2d(energy, min(16, *energy.shape[-2:]), ceil_mode=True).max().item()
+    window = tuple(min(BLOCK, side) for side in energy.shape[-2:])
+    return F.avg_pool2d(energy, window, BLOCK, ceil_mode=True)
 
 
 class StegoNetwork(nn.Module):
@@ -65,16 +67,17 @@ class StegoNetwork(nn.Module):
         """As `embed`, with a cover that is drawn in from black and white as far as this secret needs.
 
         What a stego has beyond -1..1 is lost in the file, and reveal amplifies the loss into specks and discs. So
-        where that happens the cover is moved back, and embedded again until the stego stays inside; a pair with
-        room enough is done in one pass.
+        where that happens the cover is moved back, and embedded again until the stego stays inside or this helps no
+        more; a pair with room enough is done in one pass.
         """
-        cover = draw_in(cover)
+        cover, before = draw_in(cover), float("inf")
         for left in reversed(range(MOST_PASSES)):
             stego = self.embed(cover, secret)
             beyond = stego - stego.clamp(-1, 1)
-            if not left or most_energy(beyond) <= BEYOND:
+            energy = block_energy(beyond).max().item()
+            if not left or energy <= BEYOND or energy > before / 2:
                 break
-            cover = cover - RETREAT * beyond
+            cover, before = cover - RETREAT * beyond, energy
         return stego
 
     def hide(self, cover: Tensor, secret: Tensor) -> Tensor:

@@ -32,6 +32,13 @@ class Precision:
         return f"{self.device.type} {str(self.dtype).removeprefix('torch.')}"
 
 
+def is_out_of_memory(error: BaseException) -> bool:
+    """CUDA says it with a class of its own, CPUs with a RuntimeError."""
+    if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
+        return True
+    return isinstance(error, RuntimeError) and ("can't allocate memory" in str(error) or "out of memory" in str(error))
+
+
 def _cpu_has_bfloat16() -> bool:
     # Emulated bfloat16 is several times slower than float32, so the instruction itself is needed.
     capabilities = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}

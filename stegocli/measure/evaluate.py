@@ -63,8 +63,9 @@ def folder(
         options: of `api.hide`.
 
     Returns:
-        ``pairs`` (a list of cover, secret and the fields of `Score`), ``mean`` and ``worst`` (the lowest hide
-        and reveal PSNR), ``targets`` (whether the mean meets each) and ``weights``.
+        ``pairs`` (a list of cover, secret, method and the fields of `Score`), ``by_network`` (how many pairs the
+        network hid, the others going as bytes), ``mean`` and ``worst`` (the lowest PSNRs, and worst blocks),
+        ``targets`` (whether the mean meets each) and ``weights``.
 
     Raises:
         StegoError: for fewer than two pictures or one that can't be read.
@@ -72,25 +73,27 @@ def folder(
     directory = Path(directory)
     if not directory.is_dir():
         raise StegoError(f"{directory} is not a folder: give --data a folder of pictures.")
-    covers = sorted(p for p in directory.iterdir() if p.suffix.lower() in files.READABLE)
-    if len(covers) < 2:
-        raise StegoError(f"{directory} holds {len(covers)} pictures: two are needed.")
+    found = sorted(p for p in directory.iterdir() if p.is_file() and files.is_picture(p))
+    if len(found) < 2:
+        raise StegoError(f"{directory} holds {len(found)} pictures: two are needed.")
     if not isinstance(model, Model):
         model = weights.load_model(model)
     rows: list[dict[str, Any]] = []
     scores: list[Score] = []
     with tempfile.TemporaryDirectory() as scratch:
-        for i, cover in enumerate(covers):
-            secret = covers[(i + len(covers) // 2) % len(covers)]
-            score = api.hide(cover, secret, Path(scratch) / "stego.png", model, force=True, **options).score
+        for i, cover in enumerate(found):
+            secret = found[(i + len(found) // 2) % len(found)]
+            hidden = api.hide(cover, secret, Path(scratch) / "stego.png", model, force=True, **options)
+            score = hidden.score
             assert score is not None  # the secret is a picture
             scores.append(score)
-            rows.append({"cover": cover.name, "secret": secret.name, **asdict(scores[-1])})
+            rows.append({"cover": cover.name, "secret": secret.name, "method": hidden.method, **asdict(score)})
             on_pair(rows[-1])
     mean = metrics.mean(scores)
     return {
         "weights": model.name,
         "pairs": rows,
+        "by_network": sum(row["method"].startswith("weights") for row in rows),
         "mean": asdict(mean),
         "worst": {k: min(row[k] for row in rows) for k in _WORST},
         "targets": mean.targets(),
@@ -138,7 +141,11 @@ def show_folder(result: dict, console: Console) -> None:
     title = f"mean of {len(result['pairs'])} pairs, weights {result['weights']}"
     console.print(look.score_table({"measured": result["mean"]}, result["targets"], title))
     worst = result["worst"]
-    console.print(f"worst pair: hide {worst['hide_psnr']:.2f} dB, reveal {worst['reveal_psnr']:.2f} dB")
+    console.print(
+        f"worst pair: hide {worst['hide_psnr']:.2f} dB, reveal {worst['reveal_psnr']:.2f} dB; worst block: "
+        f"{worst['hide_worst_block']:.2f} and {worst['reveal_worst_block']:.2f} dB"
+    )
+    console.print(f"{result['by_network']} of {len(result['pairs'])} pairs by the network, the others as bytes")
 
 
 def show_compared(results: dict[str, dict], console: Console) -> None:

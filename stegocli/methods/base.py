@@ -1,7 +1,7 @@
 """What every way of hiding offers: one object that hides a secret in a cover's pixels, and finds it there again."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Protocol
@@ -95,6 +95,10 @@ class Hiding:
     wanted: np.ndarray | None = None
     received: np.ndarray | None = None
     notes: list[str] = field(default_factory=list)
+
+    def noting(self, sentence: str) -> "Hiding":
+        """The same with one note more."""
+        return replace(self, notes=[*self.notes, sentence])
 
 
 @dataclass(frozen=True)

@@ -69,8 +69,8 @@ def _short(path: Path) -> str:
 
 
 def reason(error: Exception) -> str:
-    """What the system says of an error, without number and file name."""
-    return str(getattr(error, "strerror", None) or error)
+    """What an error says, in one line and without the number and file name of the system's."""
+    return " ".join(str(getattr(error, "strerror", None) or error or type(error).__name__).split())
 
 
 def _decode(path: Path, content: bytes | None) -> Image.Image:
@@ -91,7 +91,7 @@ def _decode(path: Path, content: bytes | None) -> Image.Image:
     except Exception as error:  # Pillow's decoders raise OSError, SyntaxError, struct.error and more on damage.
         if (isinstance(error, OSError) and error.errno) or "\0" in str(path):
             raise StegoError(f"{_short(path)} can't be read ({reason(error)}): check the name.") from None
-        raise StegoError(f"{path} is damaged ({error}): use an intact copy.") from None
+        raise StegoError(f"{path} is damaged ({reason(error)}): use an intact copy.") from None
     try:
         return ImageOps.exif_transpose(picture)
     except Exception:  # EXIF that can't be read turns nothing
@@ -141,7 +141,7 @@ def read(path: str | Path, srgb: bool = False, content: bytes | None = None) -> 
         try:
             return _as_seen(picture, srgb)
         except (OSError, ValueError) as error:  # a colour space that Pillow can't convert
-            raise StegoError(f"{path} can't be shown as RGB ({error}): convert it first.") from None
+            raise StegoError(f"{path} can't be shown as RGB ({reason(error)}): convert it first.") from None
 
 
 def _as_seen(picture: Image.Image, srgb: bool) -> Picture:
@@ -206,7 +206,7 @@ def over_white(picture: Picture) -> np.ndarray:
     return (picture.rgb * alpha + 255 * (1 - alpha)).round().astype(np.uint8)
 
 
-def check_output(path: str | Path, inputs: tuple[Path, ...] = (), force: bool = True) -> Path:
+def check_output(path: str | Path, inputs: tuple[Path, ...] = (), force: bool = False) -> Path:
     """Refuse, before any work is done, a name that a lossless picture can't be written to.
 
     Raises:
@@ -230,7 +230,7 @@ def _lossless(path: Path) -> str:
     return suffix
 
 
-def check_place(path: Path, inputs: tuple[Path, ...] = (), force: bool = True) -> None:
+def check_place(path: Path, inputs: tuple[Path, ...] = (), force: bool = False) -> None:
     """Refuse a place where no file can be written; a link stands for the file that it points to.
 
     Args:
@@ -270,9 +270,9 @@ def write_beside(path: Path, content: bytes, check: Callable[[bytes], None] | No
         check: gets what the disk holds before it is moved; what it raises leaves the old file in place.
 
     Raises:
-        StegoError: when the folder can't be written or the disk is full.
+        StegoError: as `check_place` with `force`, when the folder can't be written, and when the disk is full.
     """
-    check_place(path)
+    check_place(path, force=True)
     temporary = None
     try:
         place = path.resolve()
@@ -335,25 +335,30 @@ def encode(picture: Picture, suffix: str, path: str | Path | None = None) -> byt
         out.save(content, kind, **options)
         return png.describe(content.getvalue(), described)
     except (OSError, ValueError) as error:
-        raise StegoError(f"{path} can't hold this picture as {kind} ({error}): use .png.") from None
+        raise StegoError(f"{path} can't hold this picture as {kind} ({reason(error)}): use .png.") from None
 
 
-def write(path: str | Path, picture: Picture, check: Callable[[np.ndarray], None] | None = None) -> None:
+def write(path: str | Path, picture: Picture, check: Callable[[np.ndarray], bool] | None = None) -> None:
     """Store a picture without loss; grey pictures as grey.
 
     Args:
         check: gets the samples (uint8, (height, width, 3)) read back from the disk before the file takes its place;
-            what it raises leaves everything as it was.
+            says whether they are as they should be. If not, or if it raises, everything stays as it was.
 
     Raises:
         StegoError: as `check_output`, `encode` and `write_beside`.
     """
-    path = check_output(path)
+    path = Path(path)
     content = encode(picture, path.suffix, path)
     if check is None:
         write_beside(path, content)
     else:
-        write_beside(path, content, lambda written: check(read(path, content=written).rgb))
+
+        def read_back(written: bytes) -> None:
+            if not check(read(path, content=written).rgb):
+                raise StegoError(f"{path} did not read back as it was written: use .png.")
+
+        write_beside(path, content, read_back)
 
 
 def resize(rgb: np.ndarray, size: tuple[int, int]) -> np.ndarray:

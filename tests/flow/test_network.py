@@ -1,3 +1,4 @@
+import pytest
 import torch
 
 from stegocli.flow import channel
@@ -52,12 +53,16 @@ def test_one_pass_is_enough_where_there_is_room(monkeypatch):
     assert len(covers) == 1
 
 
-def test_passes_come_to_an_end(monkeypatch):
+@pytest.mark.parametrize(("shrink", "passes"), [(3.0, MOST_PASSES), (1.0, 2)])
+def test_passes_come_to_an_end(monkeypatch, shrink, passes):
+    """Each pass past white by a third of the one before; then all by the same, which no further pass would better."""
     network = StegoNetwork(TINY)
     calls = []
-    monkeypatch.setattr(network, "embed", lambda cover, secret: (calls.append(1), torch.full_like(cover, 2.0))[1])
-    network.hide(torch.zeros(1, 3, 20, 24), torch.zeros(1, 3, 20, 24))
-    assert len(calls) == MOST_PASSES
+    monkeypatch.setattr(
+        network, "embed", lambda c, s: (calls.append(1), torch.full_like(c, 1 + shrink ** -len(calls)))[1]
+    )
+    network.hide(*torch.zeros(2, 1, 3, 20, 24))
+    assert len(calls) == passes
 
 
 def test_cost_counts_two_passes_and_feedback():

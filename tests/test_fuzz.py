@@ -1,0 +1,276 @@
+"""Damaged and forged inputs, 2,000 of them: success or a `StegoError`, and never a file left over."""
+
+import io
+import itertools
+import json
+import struct
+import zlib
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import natural
+from PIL import Image
+from safetensors.torch import save
+
+from stegocli import StegoError, hide, load_model, reveal
+from stegocli.flow.couplings import FlowConfig
+from stegocli.flow.network import StegoNetwork
+from stegocli.payload import codings, header, keys
+from stegocli.picture import files, png
+
+PASSWORD = "Käse & Brot"
+SIDE = 24
+RGB = natural(SIDE, SIDE + 5)
+
+
+@pytest.fixture(autouse=True)
+def quick_keys(monkeypatch):
+    """Argon2id at its true cost takes a tenth of a second."""
+    monkeypatch.setattr(keys, "PASSES", 1)
+    monkeypatch.setattr(keys, "MEMORY_KIB", 32)
+
+
+def mutated(rng: np.random.Generator, content: bytes, others: list[bytes]) -> bytes:
+    """Some bytes flipped, overwritten, cut out, put in, doubled, or taken from another file."""
+    out = bytearray(content)
+    for _ in range(rng.integers(1, 4)):
+        at = int(rng.integers(0, len(out) + 1))
+        if rng.random() < 0.5:
+            at = min(at, int(rng.integers(0, 64)))  # where the headers are
+        span = int(rng.integers(1, 9))
+        kind = rng.integers(0, 8)
+        if kind <= 1 and at < len(out):
+            out[at] ^= 1 << int(rng.integers(0, 8))
+        elif kind == 2:
+            out[at : at + span] = rng.bytes(span)
+        elif kind == 3:
+            out[at : at + span] = bytes([int(rng.choice([0, 255]))]) * span
+        elif kind == 4:
+            del out[at : at + span * int(rng.choice([1, 50]))]
+        elif kind == 5:
+            out[at:at] = out[max(0, at - span) : at]
+        elif kind == 6:
+            del out[at:]
+        else:
+            other = others[int(rng.integers(0, len(others)))]
+            out[at:] = other[at:]
+    return bytes(out)
+
+
+class Bench:
+    """A folder where one case after the other is tried."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        self.done = self.refused = 0
+
+    def case(self, name: str, work: Callable[[], object]) -> None:
+        before = set(self.folder.iterdir())
+        try:
+            work()
+            self.done += 1
+        except StegoError as error:
+            self.refused += 1
+            assert str(error).endswith(".") and "\n" not in str(error), f"{name}: {error}"
+            assert set(self.folder.iterdir()) == before, f"{name} left a file"
+        except Exception as error:
+            raise AssertionError(f"{name}: {type(error).__name__}: {error}") from error
+        for path in set(self.folder.iterdir()) - before:
+            assert not path.name.startswith("."), f"{name} left {path.name}"
+            path.unlink()
+
+
+@pytest.fixture
+def bench(tmp_path):
+    (tmp_path / "bench").mkdir()
+    return Bench(tmp_path / "bench")
+
+
+def encoded(kind: str, samples: np.ndarray = RGB, **options) -> bytes:
+    content = io.BytesIO()
+    Image.fromarray(samples).save(content, kind, **options)
+    return content.getvalue()
+
+
+def picture_files() -> list[bytes]:
+    """One of each kind that is read."""
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    palette, deep = io.BytesIO(), io.BytesIO()
+    Image.fromarray(RGB).quantize(8).save(palette, "PNG", transparency=bytes(range(8)))
+    Image.fromarray(RGB[..., 0].astype(np.uint16) * 257).save(deep, "PNG")
+    found = [
+        encoded("PNG", dpi=(72, 72)), encoded("PNG", RGB[..., 0]), encoded("PNG", np.dstack([RGB, RGB[..., 1]])),
+        palette.getvalue(), deep.getvalue(), encoded("JPEG", exif=exif), encoded("JPEG", progressive=True),
+        encoded("WEBP", lossless=True), encoded("WEBP"), encoded("BMP"), encoded("BMP", RGB[..., 0]),
+        encoded("TIFF"), encoded("TIFF", compression="tiff_lzw", dpi=(72, 72)),
+        encoded("TIFF", RGB[..., 0].astype(np.float32)), encoded("GIF"), encoded("PPM"), encoded("JPEG2000"),
+    ]  # fmt: skip
+    return [*found, encoded("AVIF")] if "AVIF" in files.FORMATS else found
+
+
+@pytest.fixture
+def contents(tmp_path, monkeypatch) -> list[bytes]:
+    """One of each kind that is embedded."""
+    path, plain = tmp_path / "a.png", tmp_path / "a.tif"
+    Image.fromarray(RGB).save(path, dpi=(72, 72))
+    Image.fromarray(RGB).save(plain)
+    text = tmp_path / "a.txt"
+    text.write_bytes(b"text")
+    rebuilt = codings.exact(path).content
+    with monkeypatch.context() as patched:
+        patched.setattr(png, "recipe", lambda *_: None)
+        patched.setattr(codings, "WORTH_RECODING", 9)
+        pixels = codings.exact(path).content
+    profile, step = codings._profile(b"profile"), bytes([5])
+    jxl, lossy = codings._jxl(RGB, lossless=True, effort=3), codings._jxl(RGB, quality=60, effort=3)
+    found = [
+        codings.exact(text).content, codings._content(codings.JXL, ".png", profile, jxl),
+        codings._content(codings.WEBP, ".png", profile, codings._webp(RGB)),
+        codings._content(codings.NEAR_LOSSLESS, ".png", profile, step, jxl),
+        codings._content(codings.LOSSY, ".png", profile, lossy), pixels, codings.exact(plain).content, rebuilt,
+    ]  # fmt: skip
+    assert [c[0] for c in found] == [0, 1, 2, 3, 4, 6, 7, 8]
+    return found
+
+
+def crafted(rng: np.random.Generator, contents: list[bytes], streams: list[bytes]) -> bytes:
+    """Damaged content, content with another kind's number, or any file where a stream is meant."""
+    content = contents[int(rng.integers(0, len(contents)))]
+    which = rng.integers(0, 4)
+    if which == 0:
+        return bytes([int(rng.integers(0, 12))]) + content[1:]
+    if which == 1:
+        kind = int(rng.integers(1, 9))
+        parts = bytes(4 * int(rng.integers(0, 3)))
+        return bytes([kind, 0]) + bytes(kind == codings.AROUND) + parts + streams[int(rng.integers(0, len(streams)))]
+    return mutated(rng, content, contents)
+
+
+def test_contents(contents):
+    rng = np.random.default_rng(1)
+    streams = [*picture_files(), encoded("TGA"), encoded("ICO"), codings._jxl(RGB, lossless=True, effort=1)]
+    refused = 0
+    for number in range(2000):
+        content = crafted(rng, contents, streams)
+        try:
+            extension, secret = codings.unpack(content)
+            assert isinstance(extension, str) and codings.fidelity(content, secret)
+            if not isinstance(secret, bytes):
+                assert secret.rgb.dtype == np.uint8 and secret.rgb.shape[2] == 3
+        except (ValueError, StegoError):
+            refused += 1
+        except Exception as error:
+            raise AssertionError(f"content {number}: {type(error).__name__}: {error}") from error
+    assert 800 < refused < 1980, "the cases reach the decoders, and some pass"
+
+
+def test_hiding(bench, tmp_path, model):
+    rng = np.random.default_rng(2)
+    good = picture_files()
+    options = [{}, {"exact": True}, {"exact": True}, {"password": PASSWORD}, {"fit": True, "cover_psnr": 20}]
+    names = ["o.png", "o.tif", "o.webp", "o.bmp", "o.jpg", "o", "none/o.png", "o" * 252 + ".png", "o\0.png"]
+    cover, secret = tmp_path / "cover.png", tmp_path / "secret.png"
+    for number in range(300):
+        inputs = [good[int(i)] for i in rng.integers(0, len(good), 2)]
+        which = int(rng.integers(0, 2))
+        inputs[which] = mutated(rng, inputs[which], good)
+        cover.write_bytes(inputs[0])
+        secret.write_bytes(inputs[1])
+        output = bench.folder / names[0 if rng.random() < 0.7 else int(rng.integers(0, len(names)))]
+        given = options[int(rng.integers(0, len(options)))]
+        bench.case(f"hide {number}", lambda o=output, g=given: hide(cover, secret, o, model, **g))
+    assert bench.done > 20 and bench.refused > 50
+
+
+def forged_headers(rng: np.random.Generator, rgb: np.ndarray) -> np.ndarray:
+    """The picture with a header whose checksums are right and whose fields are not."""
+    flat = rgb.reshape(-1).copy()
+    where = header.places(flat.size)
+    flat[where] &= 0xFE
+    fields = [rng.choice([0, 1, 2, 255, 2**16, 2**31, 2**32 - 1, int(rng.integers(0, 2**32))]) for _ in range(4)]
+    version, method = (int(n) for n in rng.integers(1, 5, 2))
+    body = struct.pack(">2sBB4II", b"Sg", version, method, *map(int, fields), zlib.crc32(flat))
+    header.write_bits(flat, where, body + struct.pack(">I", zlib.crc32(body)))
+    return flat.reshape(rgb.shape)
+
+
+@pytest.fixture
+def stegos(tmp_path, model) -> list[Path]:
+    """By the network, as bytes and under a password."""
+    cover, secret, text = tmp_path / "cover.png", tmp_path / "secret.png", tmp_path / "secret.txt"
+    Image.fromarray(natural(40, 36)).save(cover)
+    Image.fromarray(natural(16, 17, 1)).save(secret)
+    text.write_bytes(b"text")
+    found = []
+    for number, (file, options) in enumerate([(secret, {}), (text, {"exact": True}), (text, {"password": PASSWORD})]):
+        found.append(tmp_path / f"stego{number}.png")
+        hide(cover, file, found[-1], model, **options)
+    return found
+
+
+def test_revealing(bench, tmp_path, stegos, model):
+    rng = np.random.default_rng(3)
+    contents = [path.read_bytes() for path in stegos]
+    pixels = [files.read(path).rgb for path in stegos]
+    stego = tmp_path / "tried.png"
+    for number in range(400):
+        which = int(rng.integers(0, len(stegos)))
+        way = rng.integers(0, 3)
+        if way == 0:
+            stego.write_bytes(mutated(rng, contents[which], contents))
+        else:
+            rgb = pixels[which].copy()
+            if way == 1:
+                rgb = forged_headers(rng, rgb)
+            else:
+                rgb.reshape(-1)[rng.integers(0, rgb.size, int(rng.choice([1, 10, 1000])))] ^= 1
+            Image.fromarray(rgb).save(stego, compress_level=1)
+        password = [None, PASSWORD, "wrong", lambda: None][int(rng.integers(0, 4))]
+        output = bench.folder / ["o.png", "o.txt", "o.bmp", "o"][int(rng.integers(0, 4))]
+        bench.case(f"reveal {number}", lambda o=output, p=password: reveal(stego, o, model, password=p))
+    assert bench.done > 5 and bench.refused > 100
+
+
+def test_revealing_forged_contents(bench, tmp_path, contents, model, monkeypatch):
+    rng = np.random.default_rng(4)
+    cover, text, stego = tmp_path / "cover.png", tmp_path / "secret.txt", tmp_path / "tried.png"
+    Image.fromarray(natural(90, 100)).save(cover)
+    text.write_bytes(b"text")
+    whole = codings.exact(text)
+    for number in range(50):
+        forged = replace(whole, content=crafted(rng, contents, picture_files()))
+        with monkeypatch.context() as patched:
+            patched.setattr(codings, "exact", lambda path, forged=forged: forged)
+            stego.unlink(missing_ok=True)
+            hide(cover, text, stego, model, exact=True, cover_psnr=20)
+        output = bench.folder / ["o.png", "o.txt", "o.tif", "o"][int(rng.integers(0, 4))]
+        bench.case(f"forged content {number}", lambda o=output: reveal(stego, o, model))
+    assert bench.refused > 10
+
+
+NASTY = [0, -1, 1, 7, 10**4, 10**9, 2**70, 0.5, float("nan"), True, None, "", "haar ", "2", [], {}, [1], {"a": 1}]
+
+
+def test_weights_files(bench, tmp_path):
+    rng = np.random.default_rng(5)
+    config = FlowConfig(levels=1, num_blocks=1, hidden_channels=4)
+    network = StegoNetwork(config)
+    tensors = {name: value.detach().contiguous() for name, value in network.state_dict().items()}
+    path = tmp_path / "tried.safetensors"
+
+    def packed(settings: object, card: str = "{}") -> bytes:
+        return save(tensors, {"config": json.dumps(settings), "card": card})
+
+    good = packed(asdict(config))
+    cases = [good, save(tensors), save(tensors, {"config": "{", "card": "{}"}), packed(asdict(config), "[")]
+    cases += [packed({**asdict(config), name: value}) for name, value in itertools.product(asdict(config), NASTY)]
+    cases += [packed(value) for value in NASTY] + [packed({**asdict(config), "new": 1})]
+    cases += [mutated(rng, good, [good, *picture_files()]) for _ in range(300 - len(cases))]
+    for number, content in enumerate(cases):
+        path.write_bytes(content)
+        bench.case(f"weights {number}", lambda: load_model(path, device="cpu"))
+    assert len(cases) == 300 and bench.refused > 150
