@@ -60,26 +60,13 @@ def test_metrics_compares_the_methods(tmp_path):
 
 
 def test_train_runs_anywhere_and_its_weights_work(tmp_path, pair):
-    options = [
-        "--epochs",
-        1,
-        "--amp",
-        "--num-blocks",
-        1,
-        "--hidden-channels",
-        4,
-        "--crop",
-        32,
-        "--workers",
-        0,
-        "--batch-size",
-        16,
-    ]
+    options = ["--epochs", 1, "--amp", "--num-blocks", 1, "--hidden-channels", 4, "--crop", 32, "--workers", 0]
+    options += ["--batch-size", 16]
     done = stego("train", *options, "--out", tmp_path / "run")
     assert done.returncode == 0, done.stderr
     assert "epoch 1/1" in done.stdout and "best: epoch 1" in done.stdout
     weights = tmp_path / "run" / "best.safetensors"
-    assert stego("hide", *pair, "-o", tmp_path / "o.png", "--weights", weights, "--flow").returncode == 0
+    assert stego("hide", *pair, "-o", tmp_path / "o.png", "--flow", "--weights", weights).returncode == 0
     refused = stego("reveal", tmp_path / "o.png")
     assert refused.returncode == 1 and "other weights" in refused.stderr
     assert stego("reveal", tmp_path / "o.png", "--weights", weights).returncode == 0

@@ -1,4 +1,4 @@
-"""Damaged and forged inputs, 2,000 of them: success or a `StegoError`, and never a file left over."""
+"""Damaged and forged inputs, 3,050 of them: success or a `StegoError`, and never a file left over."""
 
 import io
 import itertools
@@ -186,14 +186,22 @@ def test_hiding(bench, tmp_path, model):
     assert bench.done > 20 and bench.refused > 50
 
 
-def forged_headers(rng: np.random.Generator, rgb: np.ndarray) -> np.ndarray:
-    """The picture with a header whose checksums are right and whose fields are not."""
+# Version, method and the 16 bytes of the methods, without the upper halves of a secret's width and height: a reveal of
+# 100 megapixels is no fault, and takes its time.
+FIELDS = [2, 3, 4, 5, 6, 7, 10, 11, 14, 15, 16, 17, 18, 19]
+
+
+def forged_header(rng: np.random.Generator, rgb: np.ndarray) -> np.ndarray:
+    """The picture with a bit or two of its header changed, or all of it, and checksums that are right again."""
     flat = rgb.reshape(-1).copy()
     where = header.places(flat.size)
+    fields = bytearray(header.read_bits(flat, where)[:20])
+    if rng.random() < 0.2:
+        fields[4:] = b"".join(struct.pack(">I", int(rng.choice([0, 1, 255, 2**31, 2**32 - 1]))) for _ in range(4))
+    for at in rng.choice(FIELDS, rng.integers(0, 3)):
+        fields[at] ^= 1 << int(rng.integers(0, 8))
     flat[where] &= 0xFE
-    fields = [rng.choice([0, 1, 2, 255, 2**16, 2**31, 2**32 - 1, int(rng.integers(0, 2**32))]) for _ in range(4)]
-    version, method = (int(n) for n in rng.integers(1, 5, 2))
-    body = struct.pack(">2sBB4II", b"Sg", version, method, *map(int, fields), zlib.crc32(flat))
+    body = bytes(fields) + struct.pack(">I", zlib.crc32(flat.tobytes()))
     header.write_bits(flat, where, body + struct.pack(">I", zlib.crc32(body)))
     return flat.reshape(rgb.shape)
 
@@ -225,14 +233,14 @@ def test_revealing(bench, tmp_path, stegos, model):
         else:
             rgb = pixels[which].copy()
             if way == 1:
-                rgb = forged_headers(rng, rgb)
+                rgb = forged_header(rng, rgb)
             else:
                 rgb.reshape(-1)[rng.integers(0, rgb.size, int(rng.choice([1, 10, 1000])))] ^= 1
             Image.fromarray(rgb).save(stego, compress_level=1)
         password = [None, PASSWORD, "wrong", lambda: None][int(rng.integers(0, 4))]
         output = bench.folder / ["o.png", "o.txt", "o.bmp", "o"][int(rng.integers(0, 4))]
         bench.case(f"reveal {number}", lambda o=output, p=password: reveal(stego, o, model, password=p))
-    assert bench.done > 5 and bench.refused > 100
+    assert bench.done > 20 and bench.refused > 100
 
 
 def test_revealing_forged_contents(bench, tmp_path, contents, model, monkeypatch):

@@ -206,7 +206,7 @@ def over_white(picture: Picture) -> np.ndarray:
     return (picture.rgb * alpha + 255 * (1 - alpha)).round().astype(np.uint8)
 
 
-def check_output(path: str | Path, inputs: tuple[Path, ...] = (), force: bool = False) -> Path:
+def check_output(path: str | Path, inputs: tuple[Path, ...] = (), force: bool = True) -> Path:
     """Refuse, before any work is done, a name that a lossless picture can't be written to.
 
     Raises:
@@ -230,7 +230,7 @@ def _lossless(path: Path) -> str:
     return suffix
 
 
-def check_place(path: Path, inputs: tuple[Path, ...] = (), force: bool = False) -> None:
+def check_place(path: Path, inputs: tuple[Path, ...] = (), force: bool = True) -> None:
     """Refuse a place where no file can be written; a link stands for the file that it points to.
 
     Args:
@@ -270,9 +270,9 @@ def write_beside(path: Path, content: bytes, check: Callable[[bytes], None] | No
         check: gets what the disk holds before it is moved; what it raises leaves the old file in place.
 
     Raises:
-        StegoError: as `check_place` with `force`, when the folder can't be written, and when the disk is full.
+        StegoError: as `check_place`, when the folder can't be written, and when the disk is full.
     """
-    check_place(path, force=True)
+    check_place(path)
     temporary = None
     try:
         place = path.resolve()
@@ -338,12 +338,12 @@ def encode(picture: Picture, suffix: str, path: str | Path | None = None) -> byt
         raise StegoError(f"{path} can't hold this picture as {kind} ({reason(error)}): use .png.") from None
 
 
-def write(path: str | Path, picture: Picture, check: Callable[[np.ndarray], bool] | None = None) -> None:
+def write(path: str | Path, picture: Picture, check: Callable[[np.ndarray], None] | None = None) -> None:
     """Store a picture without loss; grey pictures as grey.
 
     Args:
         check: gets the samples (uint8, (height, width, 3)) read back from the disk before the file takes its place;
-            says whether they are as they should be. If not, or if it raises, everything stays as it was.
+            what it raises leaves everything as it was.
 
     Raises:
         StegoError: as `check_output`, `encode` and `write_beside`.
@@ -353,12 +353,7 @@ def write(path: str | Path, picture: Picture, check: Callable[[np.ndarray], bool
     if check is None:
         write_beside(path, content)
     else:
-
-        def read_back(written: bytes) -> None:
-            if not check(read(path, content=written).rgb):
-                raise StegoError(f"{path} did not read back as it was written: use .png.")
-
-        write_beside(path, content, read_back)
+        write_beside(path, content, lambda written: check(read(path, content=written).rgb))
 
 
 def resize(rgb: np.ndarray, size: tuple[int, int]) -> np.ndarray:

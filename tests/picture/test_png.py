@@ -38,6 +38,12 @@ def test_a_file_of_any_filters_and_settings_is_rebuilt(samples, level, memory, s
     assert png.rebuild(samples, png.recipe(parts, samples), png.remarks(parts)) == content
 
 
+def test_the_filters_that_writers_take_cost_next_to_nothing():
+    large = natural(300, 200)
+    found = png.recipe(png.chunks(file_of(large)), large)
+    assert len(zlib.compress(found, 9)) < 60
+
+
 def test_what_no_setting_repeats_has_no_recipe():
     parts = png.chunks(file_of(RGB))
     rows = zlib.decompress(b"".join(data for kind, data in parts if kind == b"IDAT"))
