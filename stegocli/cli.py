@@ -17,6 +17,7 @@ import typer
 
 from . import __version__
 from .errors import StegoError
+from .robust.channels import CHANNELS
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -227,7 +228,7 @@ def hide(
     cover: Annotated[Path, typer.Argument(help="The picture that everyone may see, a folder of them, or - for stdin.")],
     secret: Annotated[Path, typer.Argument(help="The picture to hide in it, or any other file; a folder; or -.")],
     output: Annotated[
-        Path, typer.Option("--output", "-o", help="Where to write: .png, .tif, .webp or .bmp; a folder; or -.")
+        Path, typer.Option("--output", "-o", help="Where to write: .png, .tif, .webp, .bmp or .jpg; a folder; or -.")
     ],
     weights: WeightsOption = None,
     exact: Annotated[bool, typer.Option("--exact", help="Give the secret back bit for bit.")] = False,
@@ -238,8 +239,15 @@ def hide(
     fit: Annotated[bool, typer.Option("--fit", help="Code a picture as finely as --cover-psnr allows.")] = False,
     flow: Annotated[bool, typer.Option("--flow", help="Keep to the network even where it leaves blemishes.")] = False,
     cover_psnr: Annotated[
-        float, typer.Option(min=20, max=70, help="With --exact, --fit or a password: least PSNR of the cover, dB.")
-    ] = 40.0,
+        float | None,
+        typer.Option(min=20, max=70, help="For bytes: least PSNR of the cover, dB; by default 40, surviving 37."),
+    ] = None,
+    survive: Annotated[
+        str | None,
+        typer.Option(
+            help="Survive JPEG down to this quality, or what a service does: " + ", ".join(CHANNELS) + ". 75 for .jpg."
+        ),
+    ] = None,
     report: Annotated[
         Path | None, typer.Option(help="Also draw cover, stego, residual, secret and revealed here.")
     ] = None,
@@ -253,7 +261,7 @@ def hide(
 
     private = password or password_file is not None
     options: dict[str, Any] = {
-        "exact": exact, "fit": fit, "flow": flow, "cover_psnr": cover_psnr, "force": force,
+        "exact": exact, "fit": fit, "flow": flow, "cover_psnr": cover_psnr, "survive": survive, "force": force,
     }  # fmt: skip
     console = _console(quiet or as_json, stderr=output == STREAM)
     if cover.is_dir():

@@ -307,6 +307,18 @@ def _comes_back(content: bytes, own: bytes, samples: np.ndarray, promised: str) 
     return promised == SAME_PIXELS and np.array_equal(_samples(back), samples)
 
 
+def _own_bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except (OSError, ValueError) as error:
+        raise StegoError(f"{path} can't be read ({files.reason(error)}): check name and permissions.") from None
+
+
+def _extension(path: Path) -> str:
+    """A suffix that could not safely become part of a file name again is not worth a refusal."""
+    return path.suffix.lower() if _EXTENSION.fullmatch(path.suffix.lower()) else ""
+
+
 def exact(path: str | Path) -> Payload:
     """The file in the fewest bytes: its own, or, for a picture, JPEG XL or WebP without loss.
 
@@ -318,12 +330,7 @@ def exact(path: str | Path) -> Payload:
         StegoError: when the file can't be read.
     """
     path = Path(path)
-    try:
-        own = path.read_bytes()
-    except (OSError, ValueError) as error:
-        raise StegoError(f"{path} can't be read ({files.reason(error)}): check name and permissions.") from None
-    # A suffix that could not safely become part of a file name again is not worth a refusal.
-    extension = path.suffix.lower() if _EXTENSION.fullmatch(path.suffix.lower()) else ""
+    own, extension = _own_bytes(path), _extension(path)
     best = Payload(_content(FILE, extension, own), extension, None, f"the file itself, {len(own):,} bytes", SAME_FILE)
     for candidate in _recoded(own, extension):
         worth = WORTH_RECODING if best.fidelity == SAME_FILE and candidate.fidelity != SAME_FILE else 1
@@ -397,7 +404,9 @@ def squeezed(path: str | Path, budget: int) -> Payload:
     try:
         coded, samples = coarse.fit_picture(_samples(picture), budget - len(head))
     except coarse.TooSmall:
-        raise StegoError(f"{path} fits at no quality into the {budget:,} bytes that survive: use a larger cover.") from None
+        raise StegoError(
+            f"{path} fits at no quality into the {budget:,} bytes that survive: use a larger cover."
+        ) from None
     return Payload(head + coded, extension, _picture(samples, None), coarse.words(coded), APPROXIMATE)
 
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from stegocli.picture import metrics
 from stegocli.payload import coarse
+from stegocli.picture import metrics
 
 from .test_embedding import photograph
 
