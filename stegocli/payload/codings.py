@@ -8,12 +8,12 @@ Content: kind (1 byte), length of the extension (1), the extension (UTF-8), then
     kind 3  a picture, near-lossless: as kind 1, but after the profile a step in halves of a grey level (1);
             the JPEG XL holds the samples divided by the step
     kind 4  a picture, lossy: as kind 1 with lossy JPEG XL
+    kind 5  a picture in sRGB, as `coarse` gives it
     kind 6  a PNG's samples and remarks: the latter as `png.remarks` gives them, in a part; a stream
     kind 7  a file around bare samples (BMP, TIFF, PPM): layout (1), the part before, the part after; a stream
     kind 8  a PNG to be rebuilt: its remarks in a part, its `png.recipe` in a part; a stream
 
-A part is its length (4, big-endian) and that many bytes of deflate, a stream lossless JPEG XL or WebP. Kind 5 is kept
-for pictures of reduced size.
+A part is its length (4, big-endian) and that many bytes of deflate, a stream lossless JPEG XL or WebP.
 """
 
 import io
@@ -31,8 +31,9 @@ from PIL import Image, TiffImagePlugin
 from ..errors import StegoError
 from ..picture import files, metrics, png
 from ..picture.files import Picture
+from . import coarse
 
-FILE, JXL, WEBP, NEAR_LOSSLESS, LOSSY = range(5)
+FILE, JXL, WEBP, NEAR_LOSSLESS, LOSSY, COARSE = range(6)
 PNG_PIXELS, AROUND, PNG_REBUILT = 6, 7, 8
 # What a receiver gets.
 SAME_FILE, SAME_PIXELS, APPROXIMATE = "same file", "same pixels", "approximate"
@@ -376,6 +377,30 @@ def fitted(path: str | Path, budget: int) -> Payload:
     return max(found, key=lambda f: f[0])[1]
 
 
+def squeezed(path: str | Path, budget: int) -> Payload:
+    """The file's own bytes where they fit a small budget; a picture as well as AVIF, JPEG XL or WebP can in it.
+
+    Raises:
+        StegoError: when it does not fit.
+    """
+    path = Path(path)
+    extension, own = _extension(path), _own_bytes(path)
+    whole = _content(FILE, extension, own)
+    if len(whole) <= budget:
+        picture = files.read(path, content=own) if files.is_picture(path, own) else None
+        return Payload(whole, extension, picture, f"the file itself, {len(own):,} bytes", SAME_FILE)
+    if not files.is_picture(path, own):
+        raise StegoError(f"{path} needs {len(whole):,} bytes and {budget:,} survive in this cover: use a larger cover.")
+    picture = files.read(path, srgb=True, content=own)
+    extension = extension if extension in files.LOSSLESS else ".png"
+    head = _content(COARSE, extension)
+    try:
+        coded, samples = coarse.fit_picture(_samples(picture), budget - len(head))
+    except coarse.TooSmall:
+        raise StegoError(f"{path} fits at no quality into the {budget:,} bytes that survive: use a larger cover.") from None
+    return Payload(head + coded, extension, _picture(samples, None), coarse.words(coded), APPROXIMATE)
+
+
 def _first_that_fits(code: Callable, settings, budget: int) -> tuple[bytes, float] | None:
     """Bisect settings, ordered from the finest, for the first whose content is within the budget."""
     low, high, best = 0, len(settings), None
@@ -427,6 +452,8 @@ def _unpack(content: bytes) -> tuple[str, Picture | bytes]:
     if kind in (JXL, WEBP, NEAR_LOSSLESS, LOSSY):
         profile, rest = _take_part(rest)
         return extension, _picture(_unpack_samples(kind, rest), profile or None)
+    if kind == COARSE:
+        return extension, _picture(coarse.open_picture(rest, files.MOST_PIXELS), None)
     if kind == AROUND:
         before, after_and_stream = _take_part(rest[1:])
         after, stream = _take_part(after_and_stream)
