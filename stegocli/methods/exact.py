@@ -1,7 +1,7 @@
 """Hide any file as bytes: bit for bit, under a password if wanted, or a picture as finely as the cover allows."""
 
 from ..errors import StegoError
-from ..payload import codings, embedding, header, trellis
+from ..payload import codings, embedding, header
 from ..payload.embedding import Extent
 from ..payload.header import Header
 from ..picture import metrics
@@ -13,9 +13,9 @@ METHOD = 2
 def budget(samples: int, private: bool, cover_psnr: float) -> int:
     """Bytes of content that a cover of so many samples holds at a PSNR, away from black and white."""
     room = embedding.room(samples, private)
-    if room <= 0:
+    if min(room) <= 0:
         return 0
-    plan = trellis.largest(room, 255**2 / 10 ** (cover_psnr / 10))
+    plan = embedding.largest(room, 255**2 / 10 ** (cover_psnr / 10))
     return max(0, plan.bits // 8 - embedding.overhead(private))
 
 
@@ -35,7 +35,7 @@ class Exact:
                     f"PSNR of {wanted:g} dB: {_remedy(options.fit, wanted)}."
                 )
             bits = 8 * (len(packed.content) + embedding.overhead(private))
-            plan = trellis.plan(embedding.room(cover.rgb.size, private), bits)
+            plan = embedding.plan(embedding.room(cover.rgb.size, private), bits)
             options.progress("embedding", 0.0)
             if options.password is not None:
                 rgb = embedding.embed_private(cover.rgb, packed.content, plan, options.password)
@@ -72,7 +72,7 @@ def _content(stego: Stego, password: str | None) -> bytes | None:
     """The embedded bytes; None when there are none, or none for this password."""
     found = stego.header
     if found is not None and found.method == METHOD:
-        extent = Extent.unpack(found.own, embedding.room(stego.rgb.size, False))
+        extent = Extent.unpack(found.own, embedding.room(stego.rgb.size, False, found.version))
         if not found.intact:
             raise StegoError(f"{stego.path} was altered after hiding: use the very file that `stego hide` wrote.")
         return embedding.extract_open(stego.rgb, extent)
