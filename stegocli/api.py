@@ -15,8 +15,12 @@ from .payload import codings, estimate
 from .picture import files, metrics
 from .picture.files import Picture
 from .picture.metrics import Comparison, Score
+from .robust.channels import CHANNELS
+from .robust.embedding import QUALITIES
 
 SMALLEST_SIDE = 16
+# Lowest JPEG quality that a stego survives that is itself a JPEG.
+SURVIVED = 75
 # Under these a change or a blemish shows, and the secret goes as bytes: mean of either picture, and its worst block.
 LEAST_PSNR = 36.0
 LEAST_BLOCK = 28.0
@@ -86,7 +90,8 @@ def hide(
     password: str | Callable[[], str] | None = None,
     fit: bool = False,
     flow: bool = False,
-    cover_psnr: float = COVER_PSNR,
+    cover_psnr: float | None = None,
+    survive: int | str | None = None,
     force: bool = False,
     report: str | Path | None = None,
     progress: Progress = unseen,
@@ -97,18 +102,21 @@ def hide(
     a picture is hidden by the network and comes back at its own size, a few grey levels off; where that would leave
     a blemish, it is embedded as bytes instead, and a note says so. With any of `exact`, `password` and `fit`, or
     when the secret is no picture, it is embedded as bytes and comes back as the same file, or, for some PNG and
-    TIFF pictures, with the same pixels (with `fit`: as near as the budget allows). Either way the figures are the receiver's: the file is read back.
+    TIFF pictures, with the same pixels (with `fit`: as near as the budget allows). Either way the figures are the
+    receiver's: the file is read back.
 
     Args:
         cover: any format that `files.read` takes, from 16x16.
         secret: such a picture, or any file.
-        output: ends in .png, .tif, .webp or .bmp.
+        output: ends in .png, .tif, .webp or .bmp, or in .jpg, which is made to survive.
         model: for the network: a loaded model, the name of a shipped set, a weights file, or None for the default.
         exact: give the secret back as the same file, or a picture with the same pixels.
         password: encrypt; implies `exact`. Or a function that asks for it, once the cover is known to do.
         fit: code a picture as finely as `cover_psnr` allows instead of failing when it is too large.
         flow: keep to the network whatever comes out.
-        cover_psnr: how much the cover may change, in dB; for bytes only.
+        cover_psnr: how much the cover may change, in dB, for bytes; by default 40, and 37 for what survives.
+        survive: make the stego survive JPEG down to this quality, or what the channel of this name does (see
+            `robust.channels`), to whose longest side the cover is shrunk first; 75 for a .jpg.
         force: replace `output` if it exists.
         report: also write a picture of cover, stego, residual, secret and revealed here; for secret pictures.
         progress: called with what is being done and the share of it that is done.
@@ -117,25 +125,28 @@ def hide(
         StegoError: with a sentence for the user; nothing is written then.
     """
     bytes_wanted = exact or fit or password is not None
-    if flow and bytes_wanted:
-        raise StegoError("--flow is the network's: leave out --exact, --fit and the password, or --flow.")
+    if flow and (bytes_wanted or survive is not None):
+        raise StegoError("--flow is the network's alone: leave out --flow, or all other ways.")
+    if survive is None and Path(output).suffix.lower() in files.LOSSY:
+        survive = SURVIVED
+    if survive is not None and (exact or fit):
+        raise StegoError("What survives has little room: leave out --exact and --fit, or --survive and .jpg.")
     inputs = Path(cover), Path(secret)
-    output = files.check_output(output, inputs, force)
+    output = files.check_output(output, inputs, force, may_lose=survive is not None)
     if report is not None:
         report = files.check_output(report, (*inputs, output), force)
-    seen = Cover(inputs[0], files.read(inputs[0]))
-    if min(seen.picture.size) < SMALLEST_SIDE:
-        raise StegoError(
-            f"{seen.path} is only {seen.picture.size[0]}x{seen.picture.size[1]}: "
-            f"a cover needs {SMALLEST_SIDE}x{SMALLEST_SIDE} pixels or more."
-        )
-    files.check_holds(output, seen.picture)
-    file = Secret(inputs[1])
+    quality, side = _to_survive(survive)
+    seen, notes = _cover(inputs[0], survive, side)
+    if survive is None:
+        files.check_holds(output, seen.picture)
     word = password() if callable(password) else password
     if word == "":
         raise StegoError("The password is empty: give one, or leave --password out.")
-    options = Options(model, word, fit, cover_psnr, progress)
-    if bytes_wanted or not file.is_picture:
+    file = Secret(inputs[1])
+    options = Options(model, word, fit, cover_psnr, quality, progress)
+    if quality is not None:
+        hiding = methods.SURVIVE.hide(seen, file, options)
+    elif bytes_wanted or not file.is_picture:
         hiding = methods.EXACT.hide(seen, file, options)
         if not file.is_picture and file.path.suffix.lower() in files.READABLE:
             hiding = hiding.noting(f"{file.path} is no picture that can be read: hidden as the file that it is.")
@@ -144,14 +155,57 @@ def hide(
         if not flow:
             hiding = _with_a_floor(seen, file, hiding, options)
     progress("writing", 0.0)
-    _write(output, hiding.rgb, seen.picture)
+    written = _write(output, hiding, seen.picture)
     progress("measuring", 0.0)
-    return _told(output, seen, hiding, report)
+    return _told(output, seen, replace(hiding, rgb=written, notes=[*notes, *hiding.notes]), report)
 
 
-def _write(output: Path, stego: np.ndarray, cover: Picture) -> None:
-    """Write the stego; a file that does not read back as it was meant never gets its name."""
-    files.write(output, Picture(stego, cover.alpha, cover.icc), lambda written: np.array_equal(written, stego))
+def _to_survive(survive: int | str | None) -> tuple[int | None, int | None]:
+    """(design quality, longest side) of a quality or a channel's name."""
+    if survive is None or isinstance(survive, int):
+        quality, side = survive, None
+    elif survive.isdecimal():
+        quality, side = int(survive), None
+    elif survive.lower() in CHANNELS:
+        channel = CHANNELS[survive.lower()]
+        quality, side = channel.design_quality, channel.longest_side
+    else:
+        raise StegoError(f"--survive {survive} is no quality and no channel: use one of {', '.join(CHANNELS)}.")
+    if quality is not None and quality not in QUALITIES:
+        raise StegoError(f"--survive {quality} can't be done: use {QUALITIES[0]} to {QUALITIES[-1]}.")
+    return quality, side
+
+
+def _cover(path: Path, survive: int | str | None, side: int | None) -> tuple[Cover, list[str]]:
+    """The cover, made ready for the channel that it is to survive, and what was done to it."""
+    picture = files.read(path)
+    if min(picture.size) < SMALLEST_SIDE:
+        raise StegoError(
+            f"{path} is only {picture.size[0]}x{picture.size[1]}: "
+            f"a cover needs {SMALLEST_SIDE}x{SMALLEST_SIDE} pixels or more."
+        )
+    notes = []
+    if survive is not None and picture.alpha is not None:
+        if picture.alpha.min() < 255:
+            notes.append(f"{path} has transparent parts, which JPEG lacks: they are white in the stego.")
+        picture = replace(picture, rgb=files.over_white(picture), alpha=None)
+    if side is not None and max(picture.size) > side:
+        width, height = (max(1, round(n * side / max(picture.size))) for n in picture.size)
+        picture = replace(picture, rgb=files.resize(picture.rgb, (width, height)))
+        notes.append(f"{path} was shrunk to {width}x{height}, the most that {survive} leaves alone.")
+    return Cover(path, picture), notes
+
+
+def _write(output: Path, hiding: Hiding, cover: Picture) -> np.ndarray:
+    """Write the stego and return its file's pixels; one that does not hold the secret never gets its name."""
+    seen = []
+
+    def check(written: np.ndarray) -> bool:
+        seen.append(written)
+        return np.array_equal(written, hiding.rgb) if hiding.comes_back is None else hiding.comes_back(written)
+
+    files.write(output, Picture(hiding.rgb, cover.alpha, cover.icc), check)
+    return seen[0]
 
 
 def _told(output: Path, cover: Cover, hiding: Hiding, report: Path | None) -> Hidden:
@@ -201,7 +255,7 @@ def _advice(cover: Cover, secret: Secret, hiding: Hiding) -> str | None:
     """What bytes would do better, where they do, by estimate: the secret whole, or several decibels nearer to it."""
     # Rounded down, as the option that is named takes it; COVER_PSNR is what it is when it is not named.
     kept = floor(10 * metrics.psnr(cover.rgb, hiding.rgb)) / 10
-    limit = budget(cover.rgb.size, False, kept + estimate.lost_psnr(cover.rgb))
+    limit = budget(cover.rgb.size, False, kept + estimate.lost_psnr(cover.rgb, kept))
     length = estimate.exact_length(secret.path.read_bytes(), secret.path.suffix.lower(), limit)
     if length is not None and length <= limit:
         psnr = estimate.cover_psnr(cover.rgb, length)

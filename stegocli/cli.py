@@ -17,6 +17,7 @@ import typer
 
 from . import __version__
 from .errors import StegoError
+from .robust.channels import CHANNELS
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -229,10 +230,12 @@ def hide(
     cover: Annotated[Path, typer.Argument(help="The picture that everyone may see, a folder of them, or - for stdin.")],
     secret: Annotated[Path, typer.Argument(help="The picture to hide in it, or any other file; a folder; or -.")],
     output: Annotated[
-        Path, typer.Option("--output", "-o", help="Where to write: .png, .tif, .webp or .bmp; a folder; or -.")
+        Path, typer.Option("--output", "-o", help="Where to write: .png, .tif, .webp, .bmp or .jpg; a folder; or -.")
     ],
     weights: WeightsOption = None,
-    exact: Annotated[bool, typer.Option("--exact", help="Give the secret back whole: same file, or same pixels.")] = False,
+    exact: Annotated[
+        bool, typer.Option("--exact", help="Give the secret back whole: same file, or same pixels.")
+    ] = False,
     password: Annotated[
         bool, typer.Option("--password", help=f"Encrypt; asks twice, or takes ${PASSWORD_VARIABLE}. Implies --exact.")
     ] = False,
@@ -240,8 +243,15 @@ def hide(
     fit: Annotated[bool, typer.Option("--fit", help="Code a picture as finely as --cover-psnr allows.")] = False,
     flow: Annotated[bool, typer.Option("--flow", help="Keep to the network even where it leaves blemishes.")] = False,
     cover_psnr: Annotated[
-        float, typer.Option(min=20, max=70, help="With --exact, --fit or a password: least PSNR of the cover, dB.")
-    ] = 40.0,
+        float | None,
+        typer.Option(min=20, max=70, help="For bytes: least PSNR of the cover, dB; by default 40, surviving 37."),
+    ] = None,
+    survive: Annotated[
+        str | None,
+        typer.Option(
+            help="Survive JPEG down to this quality, or what a service does: " + ", ".join(CHANNELS) + ". 75 for .jpg."
+        ),
+    ] = None,
     report: Annotated[
         Path | None, typer.Option(help="Also draw cover, stego, residual, secret and revealed here.")
     ] = None,
@@ -255,7 +265,7 @@ def hide(
 
     private = password or password_file is not None
     options: dict[str, Any] = {
-        "exact": exact, "fit": fit, "flow": flow, "cover_psnr": cover_psnr, "force": force,
+        "exact": exact, "fit": fit, "flow": flow, "cover_psnr": cover_psnr, "survive": survive, "force": force,
     }  # fmt: skip
     console = _console(quiet or as_json, stderr=output == STREAM)
     if cover.is_dir():
@@ -419,18 +429,24 @@ def metrics(
     plot: Annotated[
         Path | None, typer.Option(help="With --data: compare all methods and draw secret over cover PSNR here.")
     ] = None,
+    survive: Annotated[
+        str | None, typer.Option(help="With --data: what survives JPEG of every quality, hidden so (see hide).")
+    ] = None,
     weights: WeightsOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Compare two pictures, judge a hide and reveal by its four, or score hiding on a folder."""
     pictures = pictures or []
-    if ((len(pictures) not in (2, 4)) if data is None else bool(pictures)) or (plot and not data):
-        raise typer.BadParameter("give two pictures, or four, or --data (and perhaps --plot) and none")
-    from .measure import evaluate
+    if ((len(pictures) not in (2, 4)) if data is None else bool(pictures)) or ((plot or survive) and not data):
+        raise typer.BadParameter("give two pictures, or four, or --data (perhaps with --plot, --survive) and none")
+    from .measure import evaluate, surviving
 
     console = _console()
     on_pair = (lambda row: None) if as_json else (lambda row: evaluate.show_pair(row, console))
-    if plot is not None:
+    if survive is not None:
+        show_row = (lambda row: None) if as_json else (lambda row: surviving.show_pair(row, console))
+        show, result = surviving.show, surviving.folder(data, survive, plot, show_row)
+    elif plot is not None:
         show, result = evaluate.show_compared, evaluate.compare(data, plot, weights, on_pair)
     elif data is not None:
         show, result = evaluate.show_folder, evaluate.folder(data, weights, on_pair)

@@ -61,6 +61,7 @@ def test_metrics_compares_the_methods(tmp_path):
 
 def test_train_runs_anywhere_and_its_weights_work(tmp_path, pair):
     options = ["--epochs", 1, "--amp", "--num-blocks", 1, "--hidden-channels", 4, "--crop", 32, "--workers", 0]
+    options += ["--batch-size", 16]
     done = stego("train", *options, "--out", tmp_path / "run")
     assert done.returncode == 0, done.stderr
     assert "epoch 1/1" in done.stdout and "best: epoch 1" in done.stdout

@@ -43,7 +43,7 @@ def four(cover: str | Path, stego: str | Path, secret: str | Path, revealed: str
 
 
 # What `compare` runs: the options of `api.hide`. At 20 dB every Kodak picture holds every other.
-METHODS = {
+METHODS: dict[str, dict[str, Any]] = {
     "flow": {"flow": True},
     "exact": {"exact": True, "cover_psnr": 20.0},
     **{f"fit {psnr} dB": {"fit": True, "cover_psnr": float(psnr)} for psnr in (40, 43, 46)},

@@ -3,7 +3,8 @@
 from .base import Method
 from .exact import Exact
 from .flow import Flow
+from .survive import Survive
 
-FLOW, EXACT = Flow(), Exact()
+FLOW, EXACT, SURVIVE = Flow(), Exact(), Survive()
 # In the order in which a picture is searched.
-METHODS: tuple[Method, ...] = (FLOW, EXACT)
+METHODS: tuple[Method, ...] = (FLOW, EXACT, SURVIVE)

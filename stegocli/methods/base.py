@@ -33,14 +33,16 @@ class Options:
         model: for the network.
         password: encrypt, or open, with it.
         fit: code a picture as finely as `cover_psnr` allows instead of failing when it is too large.
-        cover_psnr: how much bytes may change the cover, in dB.
+        cover_psnr: how much bytes may change the cover, in dB; None for what the method takes by itself.
+        survive: the lowest JPEG quality that a stego must survive; for the method that does.
         progress: see `Progress`.
     """
 
     model: ModelLike = None
     password: str | None = None
     fit: bool = False
-    cover_psnr: float = COVER_PSNR
+    cover_psnr: float | None = None
+    survive: int | None = None
     progress: Progress = unseen
 
 
@@ -87,6 +89,8 @@ class Hiding:
         words: how, for the user.
         wanted, received: the secret picture and what the receiver sees of it, uint8 of one shape; None for a
             secret that is no picture.
+        comes_back: whether a file's pixels still hold the secret, for a method that may be stored with loss; by
+            default they must be `rgb` itself.
         notes: what the user should know, one sentence each.
     """
 
@@ -94,6 +98,7 @@ class Hiding:
     words: str
     wanted: np.ndarray | None = None
     received: np.ndarray | None = None
+    comes_back: Callable[[np.ndarray], bool] | None = None
     notes: list[str] = field(default_factory=list)
 
     def noting(self, sentence: str) -> "Hiding":

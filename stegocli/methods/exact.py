@@ -1,11 +1,11 @@
 """Hide any file as bytes: whole, under a password if wanted, or a picture as finely as the cover allows."""
 
 from ..errors import StegoError
-from ..payload import codings, embedding, header, trellis
+from ..payload import codings, embedding, header
 from ..payload.embedding import Extent
 from ..payload.header import Header
 from ..picture import metrics
-from .base import Cover, Found, Hiding, Options, Secret, Stego
+from .base import COVER_PSNR, Cover, Found, Hiding, Options, Secret, Stego
 
 METHOD = 2
 
@@ -13,9 +13,9 @@ METHOD = 2
 def budget(samples: int, private: bool, cover_psnr: float) -> int:
     """Bytes of content that a cover of so many samples holds at a PSNR, away from black and white."""
     room = embedding.room(samples, private)
-    if room <= 0:
+    if min(room) <= 0:
         return 0
-    plan = trellis.largest(room, 255**2 / 10 ** (cover_psnr / 10))
+    plan = embedding.largest(room, 255**2 / 10 ** (cover_psnr / 10))
     return max(0, plan.bits // 8 - embedding.overhead(private))
 
 
@@ -24,17 +24,18 @@ class Exact:
 
     def hide(self, cover: Cover, secret: Secret, options: Options) -> Hiding:
         private = options.password is not None
-        holds = budget(cover.rgb.size, private, options.cover_psnr)
+        wanted = COVER_PSNR if options.cover_psnr is None else options.cover_psnr
+        holds = budget(cover.rgb.size, private, wanted)
         options.progress("coding", 0.0)
         packed = codings.fitted(secret.path, holds) if options.fit else codings.exact(secret.path)
         while True:
             if len(packed.content) > holds:
                 raise StegoError(
                     f"{secret.path} needs {len(packed.content):,} bytes and {cover.path} holds {holds:,} at a cover "
-                    f"PSNR of {options.cover_psnr:g} dB: {_remedy(secret, options)}."
+                    f"PSNR of {wanted:g} dB: {_remedy(options.fit, wanted)}."
                 )
             bits = 8 * (len(packed.content) + embedding.overhead(private))
-            plan = trellis.plan(embedding.room(cover.rgb.size, private), bits)
+            plan = embedding.plan(embedding.room(cover.rgb.size, private), bits)
             options.progress("embedding", 0.0)
             if options.password is not None:
                 rgb = embedding.embed_private(cover.rgb, packed.content, plan, options.password)
@@ -42,10 +43,10 @@ class Exact:
                 rgb = embedding.embed_open(cover.rgb, packed.content, plan)
                 rgb = header.embed(rgb, Header(METHOD, Extent(len(packed.content), plan).pack()))
             reached = metrics.psnr(cover.rgb, rgb)
-            if reached >= options.cover_psnr - 0.05:
+            if reached >= wanted - 0.05:
                 break
             # Black and white leave only one way to go, so such covers change more than others.
-            holds = int(holds * 10 ** ((reached - options.cover_psnr) / 40) * 0.98)
+            holds = int(holds * 10 ** ((reached - wanted) / 40) * 0.98)
             if options.fit:
                 packed = codings.fitted(secret.path, holds)
         options.progress("checking", 0.0)
@@ -71,7 +72,7 @@ def _content(stego: Stego, password: str | None) -> bytes | None:
     """The embedded bytes; None when there are none, or none for this password."""
     found = stego.header
     if found is not None and found.method == METHOD:
-        extent = Extent.unpack(found.own, embedding.room(stego.rgb.size, False))
+        extent = Extent.unpack(found.own, embedding.room(stego.rgb.size, False, found.version))
         if not found.intact:
             raise StegoError(f"{stego.path} was altered after hiding: use the very file that `stego hide` wrote.")
         return embedding.extract_open(stego.rgb, extent)
@@ -83,10 +84,10 @@ def _content(stego: Stego, password: str | None) -> bytes | None:
         return None
 
 
-def _remedy(secret: Secret, options: Options) -> str:
+def _remedy(fit: bool, cover_psnr: float) -> str:
     ways = ["use a larger cover"]
-    if options.cover_psnr > 20:
+    if cover_psnr > 20:
         ways.append("a lower --cover-psnr")
-    if not options.fit:
+    if not fit:
         ways.append("for a picture, --fit")
     return " or, ".join([", ".join(ways[:-1]), ways[-1]]) if len(ways) > 1 else ways[0]

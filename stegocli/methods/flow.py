@@ -58,7 +58,8 @@ class Flow:
         rgb = model.hide(cover.rgb, picture.rgb, picture.grey, lambda share: options.progress("hiding", share))
         received = model.reveal(rgb, lambda share: options.progress("checking", share))
         kept = layout.plan(cover.picture.size, picture.size, model.network.config.stride).kept
-        return Hiding(rgb, f"weights {model.name}", picture.rgb, received, list(_notes(cover, secret, kept)))
+        notes = list(_notes(cover, secret, kept))
+        return Hiding(rgb, f"weights {model.name}", picture.rgb, received, notes=notes)
 
     def reveal(self, stego: Stego, options: Options) -> Found | None:
         found = stego.header

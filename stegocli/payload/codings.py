@@ -8,12 +8,12 @@ Content: kind (1 byte), length of the name (1), the file's name or only its exte
     kind 3  a picture, near-lossless: as kind 1, but after the profile a step in halves of a grey level (1);
             the JPEG XL holds the samples divided by the step
     kind 4  a picture, lossy: as kind 1 with lossy JPEG XL
+    kind 5  a picture in sRGB, as `coarse` gives it
     kind 6  a PNG's samples and remarks: the latter as `png.remarks` gives them, in a part; a stream
     kind 7  a file around bare samples (BMP, TIFF, PPM): layout (1), the part before, the part after; a stream
     kind 8  a PNG to be rebuilt: its remarks in a part, its `png.recipe` in a part; a stream
 
-A part is its length (4, big-endian) and that many bytes of deflate, a stream lossless JPEG XL or WebP. Kind 5 is kept
-for pictures of reduced size.
+A part is its length (4, big-endian) and that many bytes of deflate, a stream lossless JPEG XL or WebP.
 """
 
 import io
@@ -32,8 +32,9 @@ from PIL import Image, TiffImagePlugin
 from ..errors import StegoError
 from ..picture import files, metrics, png
 from ..picture.files import Picture
+from . import coarse
 
-FILE, JXL, WEBP, NEAR_LOSSLESS, LOSSY = range(5)
+FILE, JXL, WEBP, NEAR_LOSSLESS, LOSSY, COARSE = range(6)
 PNG_PIXELS, AROUND, PNG_REBUILT = 6, 7, 8
 # What a receiver gets.
 SAME_FILE, SAME_PIXELS, APPROXIMATE = "same file", "same pixels", "approximate"
@@ -180,12 +181,14 @@ def _is_plain(name: str) -> bool:
     )
 
 
+def _extension(path: Path) -> str:
+    """A suffix that could not safely become part of a file name again is not worth a refusal."""
+    return path.suffix.lower() if _EXTENSION.fullmatch(path.suffix.lower()) else ""
+
+
 def _named(path: Path) -> str:
-    """What of a file's name goes with its content: all, or the extension, or nothing that could do harm."""
-    if _is_plain(path.name):
-        return path.name
-    extension = path.suffix.lower()
-    return extension if _EXTENSION.fullmatch(extension) else ""
+    """What of a file's name goes with its content: all of it, or of an odd one the extension."""
+    return path.name if _is_plain(path.name) else _extension(path)
 
 
 def _part(content: bytes) -> bytes:
@@ -342,6 +345,13 @@ def _comes_back(content: bytes, own: bytes, samples: np.ndarray, promised: str) 
     return promised == SAME_PIXELS and np.array_equal(_samples(back), samples)
 
 
+def _own_bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except (OSError, ValueError) as error:
+        raise StegoError(f"{path} can't be read ({files.reason(error)}): check name and permissions.") from None
+
+
 def exact(path: str | Path) -> Payload:
     """The file in the fewest bytes: its own, or, for a picture, JPEG XL or WebP without loss.
 
@@ -353,10 +363,7 @@ def exact(path: str | Path) -> Payload:
         StegoError: when the file can't be read.
     """
     path = Path(path)
-    try:
-        own = path.read_bytes()
-    except (OSError, ValueError) as error:
-        raise StegoError(f"{path} can't be read ({files.reason(error)}): check name and permissions.") from None
+    own = _own_bytes(path)
     best = Payload(_content(FILE, _named(path), own), None, f"the file itself, {len(own):,} bytes", SAME_FILE)
     for candidate in _recoded(own, path):
         worth = WORTH_RECODING if best.fidelity == SAME_FILE and candidate.fidelity != SAME_FILE else 1
@@ -406,6 +413,34 @@ def fitted(path: str | Path, budget: int) -> Payload:
     if not found:
         raise StegoError(f"{path} does not fit into {budget:,} bytes at any quality: use a larger cover.")
     return max(found, key=lambda f: f[0])[1]
+
+
+def squeezed(path: str | Path, budget: int) -> Payload:
+    """The file's own bytes where they fit a small budget; a picture as well as AVIF, JPEG XL or WebP can in it.
+
+    Raises:
+        StegoError: when it does not fit.
+    """
+    path = Path(path)
+    own = _own_bytes(path)
+    whole = _content(FILE, _named(path), own)
+    if len(whole) > budget:
+        whole = _content(FILE, _extension(path), own)
+    if len(whole) <= budget:
+        picture = files.read(path, content=own) if files.is_picture(path, own) else None
+        return Payload(whole, picture, f"the file itself, {len(own):,} bytes", SAME_FILE)
+    if not files.is_picture(path, own):
+        raise StegoError(f"{path} needs {len(whole):,} bytes and {budget:,} survive in this cover: use a larger cover.")
+    picture = files.read(path, srgb=True, content=own)
+    # No name: every byte is dear here.
+    head = _content(COARSE, _extension(path))
+    try:
+        coded, samples = coarse.fit_picture(_samples(picture), budget - len(head))
+    except coarse.TooSmall:
+        raise StegoError(
+            f"{path} fits at no quality into the {budget:,} bytes that survive: use a larger cover."
+        ) from None
+    return Payload(head + coded, _picture(samples, None), coarse.words(coded), APPROXIMATE)
 
 
 def _divided(samples: np.ndarray, step: int) -> np.ndarray:
@@ -504,13 +539,15 @@ def _unpack(content: bytes) -> tuple[str, Picture | bytes]:
     if not (_EXTENSION.fullmatch(field) or _is_plain(field)):
         raise ValueError(f"a file called {field!r}")
     extension = field.lower() if field[:1] in ("", ".") else PurePosixPath(field).suffix.lower()
-    if kind in (NEAR_LOSSLESS, LOSSY) and extension not in files.LOSSLESS:
+    if kind in (NEAR_LOSSLESS, LOSSY, COARSE) and extension not in files.LOSSLESS:
         extension = ".png"
     if kind == FILE:
         return extension, rest
     if kind in (JXL, WEBP, NEAR_LOSSLESS, LOSSY):
         profile, rest = _take_part(rest)
         return extension, _picture(_unpack_samples(kind, rest), profile or None)
+    if kind == COARSE:
+        return extension, _picture(coarse.open_picture(rest, files.MOST_PIXELS), None)
     if kind == AROUND:
         before, after_and_stream = _take_part(rest[1:])
         after, stream = _take_part(after_and_stream)

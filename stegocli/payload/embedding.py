@@ -3,10 +3,16 @@
 Openly: the header tells the extent, its checksum guards the whole picture. Under a password
 nothing tells: the header's samples hold a random salt and nonce, and in an order that only the key gives follow
 the picture's MAC, the encrypted plan, and the encrypted content. Without the password all of it is noise.
+
+Large pictures are worked on in n segments, so that memory stays bounded: segment k holds the samples k, k + n,
+k + 2n ..., n = ceil(samples / 2**22), and every segment has its own order, its share of the larger digits, and the
+bits that follow those of the segment before. Format version 1 knew one segment only, whatever the picture's size.
 """
 
+import itertools
 import os
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +22,8 @@ from .trellis import LARGEST_BASE, Plan
 
 # Public, so that an open picture spreads its changes as evenly as a private one.
 _OPEN_ORDER = b"stego: open order of the samples"
+# Samples that are ordered and embedded together, at most.
+SEGMENT = 1 << 22
 _SEALED_PLAN = 16 + keys.TAG
 _RESERVED = 8 * (keys.MAC + _SEALED_PLAN)
 
@@ -25,11 +33,38 @@ class Rejected(Exception):
 
 
 @dataclass(frozen=True)
+class Spread:
+    """A plan for all segments of a picture.
+
+    Attributes:
+        sizes: samples of each segment that can carry content.
+        base: of the smaller digits, the same everywhere.
+        larger: how many samples of all segments together have base + 1; each has its share of them.
+    """
+
+    sizes: tuple[int, ...]
+    base: int
+    larger: int
+
+    def plans(self) -> list[Plan]:
+        """The plan of each segment."""
+        ends = [0, *itertools.accumulate(self.sizes)]
+        shares = [self.larger * end // max(1, ends[-1]) for end in ends]
+        larger = (b - a for a, b in itertools.pairwise(shares))
+        return [Plan(size, self.base, count) for size, count in zip(self.sizes, larger, strict=True)]
+
+    @property
+    def bits(self) -> int:
+        """How much fits."""
+        return sum(plan.bits for plan in self.plans())
+
+
+@dataclass(frozen=True)
 class Extent:
     """What a reader must know of embedded bytes, 16 bytes packed: how many, and how they lie in the samples."""
 
     length: int
-    plan: Plan
+    plan: Spread
 
     _FORM = struct.Struct(">IBI7x")
 
@@ -37,32 +72,48 @@ class Extent:
         return self._FORM.pack(self.length, self.plan.base, self.plan.larger)
 
     @classmethod
-    def unpack(cls, packed: bytes, samples: int) -> "Extent":
-        """Undo `pack` for a picture with `samples` samples of room.
+    def unpack(cls, packed: bytes, sizes: tuple[int, ...]) -> "Extent":
+        """Undo `pack` for a picture with a `room` of so many samples in each segment.
 
         Raises:
             ValueError: when it says what can't be.
         """
         length, base, larger = cls._FORM.unpack(packed)
-        plan = Plan(samples, base, larger)
-        if base >= LARGEST_BASE or larger > samples or 8 * length > plan.bits:
-            raise ValueError(f"{length} bytes in {samples} samples")
+        plan = Spread(sizes, base, larger)
+        if base >= LARGEST_BASE or larger > sum(sizes) or 8 * length > plan.bits:
+            raise ValueError(f"{length} bytes in {sum(sizes)} samples")
         return cls(length, plan)
 
 
-def _bits(content: bytes) -> np.ndarray:
-    return np.unpackbits(np.frombuffer(content, np.uint8))
+def _segments(samples: int, version: int) -> int:
+    return 1 if version == 1 else -(-samples // SEGMENT)
 
 
-def _free_places(samples: int) -> np.ndarray:
-    free = np.ones(samples, bool)
-    free[header.places(samples)] = False
-    return np.flatnonzero(free)
+def _free_places(samples: int, segment: int, segments: int) -> np.ndarray:
+    """Indices within a segment of the samples that the header leaves free."""
+    taken = header.places(samples)
+    taken = taken[taken % segments == segment] // segments
+    return np.delete(np.arange(len(range(segment, samples, segments))), taken)
 
 
-def room(samples: int, private: bool) -> int:
-    """Samples left for content in a picture of so many; negative when even the frame does not fit."""
-    return samples - 8 * header.SIZE - (_RESERVED if private else 0)
+def room(samples: int, private: bool, version: int = header.VERSION) -> tuple[int, ...]:
+    """Samples of each segment left for content in a picture of so many; negative when not even the frame fits."""
+    segments = _segments(samples, version)
+    taken = np.bincount(header.places(samples) % segments, minlength=segments) if samples else [0]
+    sizes = [len(range(k, samples, segments)) - int(taken[k]) for k in range(segments)]
+    return sizes[0] - (_RESERVED if private else 0), *sizes[1:]
+
+
+def plan(sizes: tuple[int, ...], bits: int) -> Spread | None:
+    """The plan with the least change that holds `bits` in a `room`; None when none does."""
+    found = trellis.least(sum(sizes), bits, lambda base, larger: Spread(sizes, base, larger).bits)
+    return found and Spread(sizes, *found)
+
+
+def largest(sizes: tuple[int, ...], mse: float) -> Spread:
+    """The plan that holds most within a mean squared change."""
+    one = trellis.largest(sum(sizes), mse)
+    return Spread(sizes, one.base, one.larger)
 
 
 def overhead(private: bool) -> int:
@@ -70,74 +121,119 @@ def overhead(private: bool) -> int:
     return keys.TAG if private else 0
 
 
-def embed_open(rgb: np.ndarray, content: bytes, plan: Plan) -> np.ndarray:
+def _bits(content: bytes, begin: int, count: int) -> np.ndarray:
+    """Some of the bits of content, uint8 0 or 1; fewer where it ends."""
+    part = np.frombuffer(content, np.uint8, offset=min(len(content), begin // 8))[: -(-count // 8) + 1]
+    return np.unpackbits(part)[begin % 8 :][:count]
+
+
+def _orders(samples: int, key: bytes, segments: int) -> Iterator[np.ndarray]:
+    """For each segment the indices within it, in the order in which they are to be used."""
+    for segment in range(segments):
+        yield keys.shuffle(key, _free_places(samples, segment, segments), segment)
+
+
+def _write(flat: np.ndarray, key: bytes, content: bytes, spread: Spread, skip: int) -> None:
+    """Embed content in place; `skip` places of the first segment's order are not for it."""
+    segments, begin = len(spread.sizes), 0
+    for segment, order in enumerate(_orders(flat.size, key, segments)):
+        samples, plan = flat[segment::segments], spread.plans()[segment]
+        order = order[0 if segment else skip :]
+        samples[order] = trellis.write(samples[order], _bits(content, begin, plan.bits), plan)
+        begin += plan.bits
+
+
+def _read(flat: np.ndarray, key: bytes, length: int, spread: Spread, skip: int) -> bytes:
+    """The first `length` bytes that `_write` embedded."""
+    segments = len(spread.sizes)
+    content, left = bytearray(), np.zeros(0, np.uint8)
+    for segment, order in enumerate(_orders(flat.size, key, segments)):
+        samples = flat[segment::segments]
+        found = trellis.read(samples[order[0 if segment else skip :]], spread.plans()[segment])
+        bits = np.concatenate([left, found])
+        whole = len(bits) // 8 * 8
+        content += np.packbits(bits[:whole]).tobytes()
+        left = bits[whole:]
+        if len(content) >= length:
+            break
+    return bytes(content[:length])
+
+
+def embed_open(rgb: np.ndarray, content: bytes, plan: Spread) -> np.ndarray:
     """A copy of the picture that holds the content; the header that tells its `Extent` is the caller's.
 
     Args:
         rgb: uint8, (height, width, 3).
         content: any bytes.
-        plan: for `room` samples, with at least 8 bits for each byte of content.
+        plan: for its `room`, with at least 8 bits for each byte of content.
     """
     flat = rgb.reshape(-1).copy()
-    order = keys.shuffle(_OPEN_ORDER, _free_places(flat.size))
-    flat[order] = trellis.write(flat[order], _bits(content), plan)
+    _write(flat, _OPEN_ORDER, content, plan, 0)
     return flat.reshape(rgb.shape)
 
 
-def embed_private(rgb: np.ndarray, content: bytes, plan: Plan, password: str) -> np.ndarray:
+def embed_private(rgb: np.ndarray, content: bytes, plan: Spread, password: str) -> np.ndarray:
     """A copy of the picture that holds the content for those who know the password.
 
     Args:
         rgb, content: as for `embed_open`.
-        plan: for `room` samples, with at least 8 bits for each byte of content and `overhead`.
+        plan: for its `room`, with at least 8 bits for each byte of content and `overhead`.
         password: not empty.
     """
     flat = rgb.reshape(-1).copy()
     salt, nonce = os.urandom(keys.SALT), os.urandom(keys.NONCE)
     secret = keys.derive(password, salt)
-    order = keys.shuffle(secret.order, _free_places(flat.size))
-    mac, sealed_plan, rest = np.split(order, (8 * keys.MAC, _RESERVED))
     # Bits that the content leaves over must look random too.
     noise = os.urandom(-(-plan.bits // 8) - len(content) - keys.TAG)
     sealed = keys.encrypt(secret.content, nonce, content) + noise
     header.write_bits(flat, header.places(flat.size), salt + nonce)
+    mac, sealed_plan = _frame(flat.size, secret.order, len(plan.sizes))
     header.write_bits(flat, sealed_plan, keys.encrypt(secret.plan, nonce, Extent(len(content), plan).pack()))
-    flat[rest] = trellis.write(flat[rest], _bits(sealed)[: plan.bits], plan)
+    _write(flat, secret.order, sealed, plan, _RESERVED)
     flat[mac] &= 0xFE
     header.write_bits(flat, mac, keys.picture_mac(secret.picture, rgb.shape, flat))
     return flat.reshape(rgb.shape)
 
 
+def _frame(samples: int, key: bytes, segments: int) -> tuple[np.ndarray, np.ndarray]:
+    """Indices of the samples that hold a private picture's MAC, and of those that hold its plan."""
+    first = keys.first_of_shuffle(key, _free_places(samples, 0, segments), _RESERVED) * segments
+    return first[: 8 * keys.MAC], first[8 * keys.MAC :]
+
+
 def extract_open(rgb: np.ndarray, found: Extent) -> bytes:
     """The content of an openly embedded picture, whose header gave the extent and whose checksum was right."""
-    flat = rgb.reshape(-1)
-    order = keys.shuffle(_OPEN_ORDER, _free_places(flat.size))
-    return np.packbits(trellis.read(flat[order], found.plan)[: 8 * found.length]).tobytes()
+    return _read(rgb.reshape(-1), _OPEN_ORDER, found.length, found.plan, 0)
 
 
 def extract_private(rgb: np.ndarray, password: str) -> bytes:
-    """The content of a picture embedded under a password.
+    """The content of a picture embedded under a password, in any version of the format.
 
     Raises:
         Rejected: wrong password, or a sample was changed, or nothing is there.
     """
     flat = rgb.reshape(-1).copy()
-    if room(flat.size, True) < 0:
+    if min(room(flat.size, True)) < 0:
         raise Rejected
     start = header.read_bits(flat, header.places(flat.size))
     salt, nonce = start[: keys.SALT], start[keys.SALT :]
     secret = keys.derive(password, salt)
-    order = keys.shuffle(secret.order, _free_places(flat.size))
-    mac, sealed_plan, rest = np.split(order, (8 * keys.MAC, _RESERVED))
-    given = header.read_bits(flat, mac)
-    flat[mac] &= 0xFE
-    if not keys.same(given, keys.picture_mac(secret.picture, rgb.shape, flat)):
+    # Nothing open tells the version. Where there is one segment, all are the same.
+    for version in sorted({header.VERSION, 1} if _segments(flat.size, header.VERSION) > 1 else {1}, reverse=True):
+        mac, sealed_plan = _frame(flat.size, secret.order, _segments(flat.size, version))
+        given = header.read_bits(flat, mac)
+        last = flat[mac]
+        flat[mac] &= 0xFE
+        if keys.same(given, keys.picture_mac(secret.picture, rgb.shape, flat)):
+            break
+        flat[mac] = last
+    else:
         raise Rejected
     opened = keys.decrypt(secret.plan, nonce, header.read_bits(flat, sealed_plan))
     if opened is None:
         raise Rejected
-    found = Extent.unpack(opened, len(rest))
-    sealed = np.packbits(trellis.read(flat[rest], found.plan)[: 8 * (found.length + keys.TAG)]).tobytes()
+    found = Extent.unpack(opened, room(flat.size, True, version))
+    sealed = _read(flat, secret.order, found.length + keys.TAG, found.plan, _RESERVED)
     content = keys.decrypt(secret.content, nonce, sealed)
     if content is None:
         raise Rejected

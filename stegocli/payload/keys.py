@@ -7,6 +7,7 @@ authenticates the whole picture. The parameters belong to format version 1.
 
 import hashlib
 import hmac
+import struct
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +19,7 @@ from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 
 SALT, NONCE, TAG, MAC = 16, 12, 16, 16
+_AT_ONCE = 1 << 20
 PASSES, MEMORY_KIB, LANES = 3, 64 * 1024, 4
 
 
@@ -57,7 +59,9 @@ def decrypt(key: bytes, nonce: bytes, content: bytes) -> bytes | None:
 
 def picture_mac(key: bytes, shape: tuple[int, ...], flat: np.ndarray) -> bytes:
     """`MAC` bytes over the samples and the picture's shape."""
-    return hmac.new(key, repr(tuple(map(int, shape))).encode() + flat.tobytes(), hashlib.sha256).digest()[:MAC]
+    code = hmac.new(key, repr(tuple(map(int, shape))).encode(), hashlib.sha256)
+    code.update(np.ascontiguousarray(flat).data)
+    return code.digest()[:MAC]
 
 
 def same(a: bytes, b: bytes) -> bool:
@@ -65,7 +69,34 @@ def same(a: bytes, b: bytes) -> bool:
     return hmac.compare_digest(a, b)
 
 
-def shuffle(key: bytes, places: np.ndarray) -> np.ndarray:
-    """The places in an order that only the key tells: sorted by a ChaCha20 key stream, 64 bits each."""
-    stream = Cipher(algorithms.ChaCha20(key, bytes(16)), mode=None).encryptor().update(bytes(8 * len(places)))
-    return places[np.argsort(np.frombuffer(stream, "<u8"), kind="stable")]
+def _stream(key: bytes, segment: int):
+    # The nonce's first four bytes are the cipher's block counter.
+    return Cipher(algorithms.ChaCha20(key, struct.pack("<4I", 0, segment, 0, 0)), mode=None).encryptor()
+
+
+def shuffle(key: bytes, places: np.ndarray, segment: int = 0) -> np.ndarray:
+    """The places in an order that only the key tells: sorted by a ChaCha20 key stream, 64 bits each.
+
+    Each segment of a picture has a key stream of its own.
+    """
+    drawn = np.frombuffer(_stream(key, segment).update(bytes(8 * len(places))), "<u8")
+    order = np.argsort(drawn)
+    ordered = drawn[order]
+    # Equal numbers keep their order: so rare that sorting twice for them costs less than a stable sort each time.
+    if np.any(ordered[1:] == ordered[:-1]):
+        order = np.argsort(drawn, kind="stable")
+    return places[order]
+
+
+def first_of_shuffle(key: bytes, places: np.ndarray, count: int) -> np.ndarray:
+    """`shuffle(key, places)[:count]` in little memory, for as many places as may be."""
+    stream = _stream(key, 0)
+    drawn, kept = np.zeros(0, np.uint64), np.zeros(0, np.int64)
+    for begin in range(0, len(places), _AT_ONCE):
+        more = np.frombuffer(stream.update(bytes(8 * min(_AT_ONCE, len(places) - begin))), "<u8")
+        drawn = np.concatenate([drawn, more])
+        kept = np.concatenate([kept, places[begin : begin + len(more)]])
+        if len(drawn) > count:
+            small = np.flatnonzero(drawn <= np.partition(drawn, count - 1)[count - 1])
+            drawn, kept = drawn[small], kept[small]
+    return kept[np.argsort(drawn, kind="stable")][:count]

@@ -10,9 +10,10 @@ divides, and adds bits.
 Rates between those of m and m + 1 come from using both: the first samples carry the larger base.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import torch
@@ -61,6 +62,7 @@ class Plan:
         return self.used + sum(_digit_capacity(base, count) for base, count in self.groups())
 
 
+@cache
 def _block(base: int) -> tuple[int, int]:
     """(digits, bits): the block of at most 62 bits that wastes least of a base's log2."""
     best = (1, 0)
@@ -81,24 +83,36 @@ def _digit_capacity(base: int, count: int) -> int:
     return count // digits * bits
 
 
-def plan(samples: int, bits: int) -> Plan | None:
-    """The plan with the least change that holds `bits` in `samples`; None when no plan does."""
+def least(samples: int, bits: int, capacity: Callable[[int, int], int]) -> tuple[int, int] | None:
+    """Base and number of larger samples that change least and hold `bits`; None when none do.
+
+    Args:
+        samples: how many there are.
+        bits: what is to be held.
+        capacity: bits for a base and a number of larger samples.
+    """
     for base in range(LARGEST_BASE):
-        if Plan(samples, base, samples).bits >= bits:
+        if capacity(base, samples) >= bits:
             break
     else:
         return None
     low, high = 0, samples
     while low < high:
         middle = (low + high) // 2
-        if Plan(samples, base, middle).bits >= bits:
+        if capacity(base, middle) >= bits:
             high = middle
         else:
             low = middle + 1
     # Capacity falls a little where a block of digits loses its last sample: step over that.
-    while Plan(samples, base, low).bits < bits:
+    while capacity(base, low) < bits:
         low += 1
-    return Plan(samples, base, low)
+    return base, low
+
+
+def plan(samples: int, bits: int) -> Plan | None:
+    """The plan with the least change that holds `bits` in `samples`; None when no plan does."""
+    found = least(samples, bits, lambda base, larger: Plan(samples, base, larger).bits)
+    return found and Plan(samples, *found)
 
 
 def expected_mse(plan: Plan) -> float:

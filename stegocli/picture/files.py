@@ -38,6 +38,10 @@ LOSSLESS: dict[str, tuple[str, dict[str, Any]]] = {
     ".bmp": ("BMP", {}),
 }
 
+# For stegos that survive it: fine enough that what was hidden does not feel it.
+LOSSY = {".jpg", ".jpeg"}
+JPEG_OPTIONS: dict[str, Any] = {"quality": 97, "subsampling": "4:4:4"}
+
 
 @dataclass
 class Picture:
@@ -206,14 +210,18 @@ def over_white(picture: Picture) -> np.ndarray:
     return (picture.rgb * alpha + 255 * (1 - alpha)).round().astype(np.uint8)
 
 
-def check_output(path: str | Path, inputs: tuple[Path, ...] = (), force: bool = True) -> Path:
-    """Refuse, before any work is done, a name that a lossless picture can't be written to.
+def check_output(path: str | Path, inputs: tuple[Path, ...] = (), force: bool = True, may_lose: bool = False) -> Path:
+    """Refuse, before any work is done, a name that a picture can't be written to without loss.
+
+    Args:
+        may_lose: take JPEG too.
 
     Raises:
         StegoError: for a lossy or unknown format, or as `check_place`.
     """
     path = Path(path)
-    _lossless(path)
+    if not (may_lose and path.suffix.lower() in LOSSY):
+        _lossless(path)
     check_place(path, inputs, force)
     return path
 
@@ -311,7 +319,7 @@ def check_holds(path: str | Path, picture: Picture) -> None:
 
 
 def encode(picture: Picture, suffix: str, path: str | Path | None = None) -> bytes:
-    """The bytes of a file that stores a picture without loss; grey pictures as grey.
+    """The bytes of a file that stores a picture, without loss but for JPEG; grey pictures as grey.
 
     Args:
         suffix: of the format, as .png.
@@ -321,9 +329,12 @@ def encode(picture: Picture, suffix: str, path: str | Path | None = None) -> byt
         StegoError: as `check_output` and `check_holds`.
     """
     path = Path(path or f"output{suffix}")
-    check_holds(path, picture)
-    kind, options = LOSSLESS[_lossless(path)]
-    if picture.alpha is None or kind == "BMP":
+    if path.suffix.lower() in LOSSY:
+        kind, options = "JPEG", JPEG_OPTIONS
+    else:
+        check_holds(path, picture)
+        kind, options = LOSSLESS[_lossless(path)]
+    if picture.alpha is None or kind in ("BMP", "JPEG"):
         out = Image.fromarray(np.ascontiguousarray(picture.rgb)).convert("L" if picture.grey else "RGB")
     else:
         out = Image.fromarray(np.dstack([picture.rgb, picture.alpha]))
@@ -338,22 +349,23 @@ def encode(picture: Picture, suffix: str, path: str | Path | None = None) -> byt
         raise StegoError(f"{path} can't hold this picture as {kind} ({reason(error)}): use .png.") from None
 
 
-def write(path: str | Path, picture: Picture, check: Callable[[np.ndarray], None] | None = None) -> None:
-    """Store a picture without loss; grey pictures as grey.
+def write(path: str | Path, picture: Picture, check: Callable[[np.ndarray], bool] | None = None) -> None:
+    """Store a picture, without loss but for JPEG; grey pictures as grey.
 
     Args:
-        check: gets the samples (uint8, (height, width, 3)) read back from the disk before the file takes its place;
-            what it raises leaves everything as it was.
+        check: whether the samples (uint8, (height, width, 3)) read back from the disk are what they should be; asked
+            before the file takes its place.
 
     Raises:
-        StegoError: as `check_output`, `encode` and `write_beside`.
+        StegoError: as `encode` and `write_beside`, and when the check says no; everything is as it was then.
     """
     path = Path(path)
-    content = encode(picture, path.suffix, path)
-    if check is None:
-        write_beside(path, content)
-    else:
-        write_beside(path, content, lambda written: check(read(path, content=written).rgb))
+
+    def read_back(written: bytes) -> None:
+        if check is not None and not check(read(path, content=written).rgb):
+            raise StegoError(f"{path} did not read back as it was written: use .png.")
+
+    write_beside(path, encode(picture, path.suffix, path), read_back if check else None)
 
 
 def resize(rgb: np.ndarray, size: tuple[int, int]) -> np.ndarray:

@@ -1,12 +1,14 @@
 """PSNR, SSIM and bit figures of 8-bit pictures, and the targets that they are held against."""
 
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 
 import numpy as np
 import torch
-import torch.nn.functional as F
+from torch import Tensor
 
 EXACT_PSNR = 99.0
+_PIXELS = 1 << 16
 # The seed system's targets (GPU_OPTIMIZATIONS.md, "Expected Results").
 TARGETS = {
     "hide_psnr": (">", 35.0),
@@ -18,9 +20,20 @@ TARGETS = {
 }
 
 
+def _strips(height: int, width: int) -> Iterator[slice]:
+    """Rows of a picture that are worked on together: what fits into a processor's cache. Multiples of 16 rows."""
+    step = max(16, _PIXELS // max(1, width) // 16 * 16)
+    return (slice(top, min(height, top + step)) for top in range(0, height, step))
+
+
+def _squares(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    return np.square(np.subtract(a, b, dtype=np.int16), dtype=np.int32)
+
+
 def mse(a: np.ndarray, b: np.ndarray) -> float:
     """Mean squared difference of two uint8 arrays of one shape, in squared grey levels."""
-    return float(np.mean(np.square(a.astype(np.int16) - b.astype(np.int16), dtype=np.int32)))
+    parts = _strips(len(a), a[:1].size)
+    return sum(int(_squares(a[part], b[part]).sum(dtype=np.int64)) for part in parts) / a.size
 
 
 def psnr_of(error: float) -> float:
@@ -38,12 +51,14 @@ def worst_block(a: np.ndarray, b: np.ndarray, side: int = 16) -> float:
 
     Rows and columns that fill no block are left out, unless the pictures are smaller than one; 99 when all are equal.
     """
-    error = np.square(a.astype(np.int16) - b, dtype=np.int32).mean(-1)
-    rows, columns = error.shape[0] // side, error.shape[1] // side
-    if not rows or not columns:
-        return psnr_of(float(error.mean()))
-    blocks = error[: rows * side, : columns * side].reshape(rows, side, columns, side).mean((1, 3))
-    return psnr_of(float(blocks.max()))
+    height, width = (n // side * side for n in a.shape[:2])
+    if not height or not width:
+        return psnr(a, b)
+    worst = 0
+    for top in range(0, height, side):
+        squares = _squares(a[top : top + side, :width], b[top : top + side, :width]).sum(0).reshape(width // side, -1)
+        worst = max(worst, int(squares.sum(1).max()))
+    return psnr_of(worst / (side * side * a.shape[2]))
 
 
 def ssim(a: np.ndarray, b: np.ndarray) -> float:
@@ -53,24 +68,42 @@ def ssim(a: np.ndarray, b: np.ndarray) -> float:
     `structural_similarity` gives. A picture smaller than the window is judged with the largest odd one it holds.
     """
     window = min(7, *(side - (side % 2 == 0) for side in a.shape[:2]))
+    sums = [_similarity(a, b, part, window) for part in _strips(a.shape[0] - window + 1, a.shape[1])]
+    return float(sum(sums) / ((a.shape[0] - window + 1) * (a.shape[1] - window + 1) * a.shape[2]))
+
+
+def _similarity(a: np.ndarray, b: np.ndarray, rows: slice, window: int) -> float:
+    """The sum of the similarities of all windows that begin in some rows, over all channels."""
     count = window * window
-    unbias = count / max(count - 1, 1)
-    c1, c2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
-    scores = []
-    for channel in range(a.shape[2]):
-        # One channel at a time in float64: large photographs must fit in memory and the variance keep its digits.
-        x, y = (torch.from_numpy(p[..., channel].astype(np.float64))[None, None] for p in (a, b))
-        mean_x, mean_y, xx, yy, xy = (F.avg_pool2d(t, window, 1) for t in (x, y, x * x, y * y, x * y))
-        var_x, var_y = unbias * (xx - mean_x**2), unbias * (yy - mean_y**2)
-        covariance = unbias * (xy - mean_x * mean_y)
-        similarity = (2 * mean_x * mean_y + c1) * (2 * covariance + c2)
-        scores.append((similarity / ((mean_x**2 + mean_y**2 + c1) * (var_x + var_y + c2))).mean().item())
-    return float(np.mean(scores))
+    c1, c2 = (0.01 * 255 * count) ** 2, (0.03 * 255) ** 2 * count * max(count - 1, 1)
+
+    def windows(x: Tensor) -> Tensor:
+        """Sums over all windows: whole numbers below 2**24, and so exact in float32."""
+        height, width = x.shape[1] - window + 1, x.shape[2] - window + 1
+        rows = x[:, :height].clone()
+        for i in range(1, window):
+            rows += x[:, i : i + height]
+        out = rows[..., :width].clone()
+        for i in range(1, window):
+            out += rows[..., i : i + width]
+        return out
+
+    x, y = (
+        torch.tensor(p[rows.start : rows.stop + window - 1].transpose(2, 0, 1), dtype=torch.float32) for p in (a, b)
+    )
+    # Of products of sums float64 keeps all digits, and so the variance its own.
+    sum_x, sum_y, xx, yy, xy = (windows(t).double() for t in (x, y, x * x, y * y, x * y))
+    product, squares = sum_x * sum_y, sum_x.square().add_(sum_y.square())
+    covariance = xy.mul_(count).sub_(product)
+    variances = xx.add_(yy).mul_(count).sub_(squares)
+    similarity = product.mul_(2).add_(c1).mul_(covariance.mul_(2).add_(c2))
+    return similarity.div_(squares.add_(c1).mul_(variances.add_(c2))).sum().item()
 
 
 def bit_accuracy(a: np.ndarray, b: np.ndarray) -> float:
     """Share of equal bits, 24 a pixel, of two uint8 RGB pictures of one shape."""
-    return 1 - int(np.bitwise_count(a ^ b).sum()) / (a.size * 8)
+    parts = _strips(len(a), a[:1].size)
+    return 1 - sum(int(np.bitwise_count(a[part] ^ b[part]).sum(dtype=np.int64)) for part in parts) / (a.size * 8)
 
 
 @dataclass(frozen=True)

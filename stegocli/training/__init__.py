@@ -1,1 +1,1 @@
-"""How weights are made: data, losses, optimiser, step, fallbacks, loop. Imports `flow`, `picture` and `errors`."""
+"""How weights are made: settings, data, losses, step, fallbacks, reports, loop. Imports `flow`, `picture`, `errors`."""

@@ -149,7 +149,7 @@ def harder(rng: np.random.Generator, patch: np.ndarray) -> np.ndarray:
         patch = patch[..., rng.permutation(3)]
     if not (saturated or stark or striped):
         return patch
-    values = patch.astype(np.float32)
+    values: np.ndarray = patch.astype(np.float32)
     if striped:
         depth = rng.uniform(0.2, 1)
         values = values * (1 - depth * _stripes(rng, len(patch))[..., None]) * rng.uniform(1, 1.5)
@@ -221,11 +221,13 @@ class FolderPictures:
         Raises:
             StegoError: when none can.
         """
-        for place in range(index, index + len(self.paths)):
+        for i in (*range(index, len(self.paths)), *range(index)):
+            if self._damaged[i]:
+                continue
             try:
-                return self._decoded(place % len(self.paths))
+                return self._decoded(i)
             except StegoError:
-                self._damaged[place % len(self.paths)] = True
+                self._damaged[i] = True
         raise StegoError("None of the pictures can be decoded: give --data intact ones.")
 
     def _decoded(self, index: int) -> np.ndarray:

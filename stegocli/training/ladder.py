@@ -8,18 +8,12 @@ from torch import Tensor
 
 from ..errors import StegoError
 from ..flow.couplings import FlowConfig
+from ..flow.precision import is_out_of_memory
 from .journal import Journal
 from .step import Learner
 
 SMALLER_HIDDEN = 96
 FEWER_BLOCKS = 7
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """CUDA says it with a class of its own, CPUs with a RuntimeError."""
-    if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
-        return True
-    return isinstance(error, RuntimeError) and ("can't allocate memory" in str(error) or "out of memory" in str(error))
 
 
 def first_line(error: BaseException) -> str:

@@ -34,14 +34,14 @@ def quick_keys(monkeypatch):
 
 def plan_for(rgb, content, password):
     private = password is not None
-    return trellis.plan(embedding.room(rgb.size, private), 8 * (len(content) + embedding.overhead(private)))
+    return embedding.plan(embedding.room(rgb.size, private), 8 * (len(content) + embedding.overhead(private)))
 
 
-def embedded(rgb, content, plan, password):
+def embedded(rgb, content, plan, password, version=header.VERSION):
     if password is not None:
         return embedding.embed_private(rgb, content, plan, password)
     extent = embedding.Extent(len(content), plan)
-    return header.embed(embedding.embed_open(rgb, content, plan), Header(2, extent.pack()))
+    return header.embed(embedding.embed_open(rgb, content, plan), Header(2, extent.pack(), version))
 
 
 def taken_out(rgb, password):
@@ -49,7 +49,9 @@ def taken_out(rgb, password):
         return embedding.extract_private(rgb, password)
     found = header.extract(rgb)
     assert found.intact
-    return embedding.extract_open(rgb, embedding.Extent.unpack(found.own, embedding.room(rgb.size, False)))
+    return embedding.extract_open(
+        rgb, embedding.Extent.unpack(found.own, embedding.room(rgb.size, False, found.version))
+    )
 
 
 @pytest.mark.parametrize("password", PASSWORDS)
@@ -64,12 +66,64 @@ def test_round_trip_over_shapes_covers_and_sizes(password, shape, cover, share):
         "noise": lambda: np.random.default_rng(0).integers(0, 256, (*shape, 3), dtype=np.uint8),
     }[cover]()
     private = password is not None
-    limit = trellis.Plan(embedding.room(rgb.size, private), trellis.LARGEST_BASE - 1, 0).bits // 8 - embedding.overhead(
-        private
-    )
+    most = embedding.Spread(embedding.room(rgb.size, private), trellis.LARGEST_BASE - 1, 0)
+    limit = most.bits // 8 - embedding.overhead(private)
     content = os.urandom(max(0, int(limit * share)))
     plan = plan_for(rgb, content, password)
     assert taken_out(embedded(rgb, content, plan, password), password) == content
+
+
+@pytest.mark.parametrize("password", PASSWORDS)
+@pytest.mark.parametrize("share", [0, 0.02, 0.4, 1])
+@pytest.mark.parametrize("segment", [977, 4000])
+def test_pictures_of_several_segments(monkeypatch, password, share, segment):
+    monkeypatch.setattr(embedding, "SEGMENT", segment)
+    rgb = natural(61, 43)
+    sizes = embedding.room(rgb.size, password is not None)
+    assert len(sizes) == -(-rgb.size // segment)
+    assert sum(sizes) == rgb.size - 224 - (384 if password else 0)
+    limit = embedding.Spread(sizes, 7, 3000).bits // 8 - embedding.overhead(password is not None)
+    content = os.urandom(int(limit * share))
+    stego = embedded(rgb, content, plan_for(rgb, content, password), password)
+    assert taken_out(stego, password) == content
+    # Half full, every segment takes its share of the change.
+    change = np.square(stego.astype(int) - rgb).reshape(-1)
+    if share == 0.4:
+        each = [change[k :: len(sizes)].mean() for k in range(len(sizes))]
+        assert max(each) < 2 * min(each)
+
+
+@pytest.mark.parametrize("password", PASSWORDS)
+def test_large_pictures_of_version_1_are_one_segment(monkeypatch, password):
+    """As version 1 made them: one order for the whole picture, however large."""
+    rgb, content = natural(61, 43), os.urandom(900)
+    private = password is not None
+    sizes = embedding.room(rgb.size, private, 1)
+    plan = embedding.plan(sizes, 8 * (len(content) + embedding.overhead(private)))
+    stego = embedded(rgb, content, plan, password, version=1)
+    monkeypatch.setattr(embedding, "SEGMENT", 977)
+    assert taken_out(stego, password) == content
+    changed = stego.copy()
+    changed[30, 20, 1] ^= 4
+    if private:
+        with pytest.raises(embedding.Rejected):
+            taken_out(changed, password)
+
+
+def test_the_first_of_an_order_without_the_rest(monkeypatch):
+    monkeypatch.setattr(keys, "_AT_ONCE", 100)
+    for count in (1, 99, 100, 1000, 5001):
+        places, key = np.arange(7, 7 + count), bytes(32)
+        assert np.array_equal(keys.first_of_shuffle(key, places, 300), keys.shuffle(key, places)[:300])
+
+
+def test_equal_numbers_of_a_key_stream_keep_their_order(monkeypatch):
+    class Stream:
+        def update(self, zeros):
+            return (np.arange(len(zeros) // 8, dtype="<u8")[::-1] // 3).tobytes()
+
+    monkeypatch.setattr(keys, "_stream", lambda key, segment: Stream())
+    assert keys.shuffle(b"", np.arange(6)).tolist() == [3, 4, 5, 0, 1, 2]
 
 
 @pytest.mark.parametrize("extension", [".png", ".tif", ".webp", ".bmp"])
@@ -166,7 +220,7 @@ def test_two_thousand_single_changes_are_all_refused(tmp_path, password):
 @pytest.mark.parametrize("forged", [(2**31, 3, 0), (1, 200, 0), (1, 3, 9999)])
 def test_forged_extents_are_refused(forged):
     with pytest.raises(ValueError):
-        embedding.Extent.unpack(struct.pack(">IBI7x", *forged), 1576)
+        embedding.Extent.unpack(struct.pack(">IBI7x", *forged), (1576,))
 
 
 def test_nothing_tells_without_the_password():
@@ -257,12 +311,12 @@ def test_the_command_line_finds_the_method_in_the_picture(tmp_path, pair):
     (tmp_path / "word").write_text("from a file\n")
     assert "exact" in stego("hide", cover, secret, "-o", out, "--exact").stdout
     assert "same file" in stego("reveal", out).stdout
-    assert stego("hide", cover, secret, "-o", out, "--password", password="one").returncode == 0
+    assert stego("hide", cover, secret, "-o", out, "--password", "--force", password="one").returncode == 0
     assert stego("reveal", out).returncode == 1
     assert stego("reveal", out, password="two").returncode == 1
-    assert stego("reveal", out, password="one").returncode == 0
-    assert stego("hide", cover, secret, "-o", out, "--password-file", tmp_path / "word").returncode == 0
-    assert stego("reveal", out, "--password-file", tmp_path / "word").returncode == 0
+    assert stego("reveal", out, "--force", password="one").returncode == 0
+    assert stego("hide", cover, secret, "-o", out, "-f", "--password-file", tmp_path / "word").returncode == 0
+    assert stego("reveal", out, "-f", "--password-file", tmp_path / "word").returncode == 0
     figures = json.loads(stego("metrics", secret, tmp_path / "o-revealed.png", "--json").stdout)
     assert figures["bit_accuracy"] == 1
     asked = stego("hide", cover, secret, "-o", tmp_path / "n.png", "--password")

@@ -1,0 +1,72 @@
+"""Hide any file so that it survives JPEG: the stego may be recompressed down to a design quality."""
+
+from ..errors import StegoError
+from ..payload import codings
+from ..robust import embedding
+from ..robust.embedding import NothingFound, PasswordNeeded, TooDamaged, Unsuitable
+from .base import Cover, Found, Hiding, Options, Secret, Stego
+
+# What a coded picture may be told it has to spare: the room is measured on the cover alone.
+SHRINK = 0.9
+LEAST_BYTES = 64
+
+
+class Survive:
+    """Bytes in the DCT blocks of the luma, as a method."""
+
+    def hide(self, cover: Cover, secret: Secret, options: Options) -> Hiding:
+        quality, private = options.survive, options.password is not None
+        if quality is None:
+            raise ValueError("a design quality is needed")
+        wanted = embedding.COVER_PSNR if options.cover_psnr is None else options.cover_psnr
+        try:
+            options.progress("measuring", 0.0)
+            room = embedding.capacity(cover.rgb, quality, wanted, private)
+            while room >= LEAST_BYTES:
+                options.progress("coding", 0.0)
+                packed = codings.squeezed(secret.path, room)
+                try:
+                    done = embedding.embed(
+                        cover.rgb, packed.content, quality, options.password, options.progress, wanted
+                    )
+                    break
+                except Unsuitable:
+                    if packed.fidelity == codings.SAME_FILE:
+                        raise
+                    room = int(SHRINK * len(packed.content))
+            else:
+                raise Unsuitable("it is too small, too flat or too noisy")
+        except Unsuitable as error:
+            raise StegoError(
+                f"{cover.path} holds nothing that survives quality {quality} ({error}): use a larger or livelier "
+                "cover, a higher --survive or a lower --cover-psnr."
+            ) from None
+        content = packed.content
+
+        def comes_back(received) -> bool:
+            try:
+                return embedding.extract(received, options.password) == content
+            except (NothingFound, PasswordNeeded, TooDamaged):
+                return False
+
+        words = f"survives JPEG down to quality {quality}; {packed.coding}; {packed.fidelity}; {len(content):,} bytes"
+        words += ", encrypted" if private else ""
+        if packed.picture is None:
+            return Hiding(done.stego, words, comes_back=comes_back)
+        return Hiding(done.stego, words, secret.seen.rgb, packed.picture.rgb, comes_back=comes_back)
+
+    def reveal(self, stego: Stego, options: Options) -> Found | None:
+        if stego.header is not None:
+            return None
+        try:
+            content = embedding.extract(stego.rgb, options.password)
+        except (NothingFound, PasswordNeeded):
+            return None
+        except TooDamaged as error:
+            raise StegoError(
+                f"{stego.path} holds something that was made to survive, but {error.share:.0%} of it can't be "
+                "corrected: ask for a copy that was compressed less and not resized."
+            ) from None
+        options.progress("decoding", 0.0)
+        extension, found = codings.unpack(content)
+        return Found(found, extension, codings.fidelity(content, found), name=codings.name(content))

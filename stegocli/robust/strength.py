@@ -1,0 +1,278 @@
+"""How strongly each part of a picture may change: after its texture, as a coarse map that the reader is sent.
+
+A change shows where a picture is flat: the structural similarity (Wang et al., 2004) of a window of variance v
+falls with added noise of variance n by about n / (2 v + C2 + n). Strength minimises squared error plus a multiple
+of that loss. Each cell of 16x16 pixels has a level, an octave of strength each; the levels are sent with an
+adaptive binary arithmetic coder (as in LZMA), each level's context its neighbours above and to the left.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from . import blocks, lattice
+
+CELL = 2  # blocks
+LEVELS = 8  # the last carries nothing
+C2 = (0.03 * 255) ** 2
+# Where samples come so near to black or white changes are clipped: such blocks count as flat by this much a share.
+_MARGIN, _CLIPS = 4, 2.0
+# A strength index is an eighth of an octave of squared step.
+OCTAVE = 8
+STRONGEST = 18 * OCTAVE
+# Weights of the structural loss against the squared error that are tried.
+_KAPPAS = (1, 3, 6, 12, 24, 48, 96)
+# A coefficient gets its n-th bit where the strength reaches this many squared steps: each costs alike there.
+_PHASES = np.array([-0.375, 0.125, 0.375, -0.125])
+_THRESHOLDS = np.array([1, 3, 12, 48, 192, 768])
+# Finer grids than this drown in the rounding of pixels.
+FINEST_STEP = 3
+
+
+def steps(quality: int) -> np.ndarray:
+    """The grid of each coefficient, (8, 8): on the design quality's own, so that this quality does no harm."""
+    quantisers = blocks.quantisers(quality)
+    return quantisers * -(-FINEST_STEP // quantisers)
+
+
+def bit_table(quality: int, strength: int) -> np.ndarray:
+    """Bits of each coefficient: uint8, (CELL * CELL, LEVELS, 8, 8), by place in the cell and level.
+
+    The mean, [0, 0], is left alone. The blocks of a cell differ by quarters of an octave, so that bits come one
+    frequency at a time as strength grows.
+    """
+    octaves = strength / OCTAVE - np.arange(LEVELS) + _PHASES[:, None]
+    reach = np.exp2(octaves)[..., None, None, None]
+    table = (reach >= _THRESHOLDS * np.square(steps(quality))[..., None]).sum(-1).astype(np.uint8)
+    table[:, -1] = 0
+    table[..., 0, 0] = 0
+    return table
+
+
+def bits(quality: int, strength: int, levels: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """Bits of each coefficient of (down, across) blocks: uint8, (down, across, 8, 8)."""
+    return bit_table(quality, strength)[_phase(shape), of_blocks(levels, shape)]
+
+
+def _phase(shape: tuple[int, int]) -> np.ndarray:
+    return (np.arange(shape[0]) % CELL)[:, None] * CELL + np.arange(shape[1]) % CELL
+
+
+def flatness(rgb: np.ndarray) -> np.ndarray:
+    """How easily noise shows in each block: float32 (down, across), mean of C2 / (2 variance + C2), 0 to 1."""
+    down, across = blocks.grid(rgb.shape)
+    half = blocks.SIDE // 2
+    out = np.zeros((down, across), np.float32)
+    for channel in range(3):
+        plane = rgb[: down * 8, : across * 8, channel]
+        parts = plane.reshape(down * 2, half, across * 2, half).astype(np.float32)
+        mean, square = parts.mean((1, 3)), np.square(parts).mean((1, 3))
+
+        def windows(a: np.ndarray) -> np.ndarray:
+            return (a[1:, 1:] + a[1:, :-1] + a[:-1, 1:] + a[:-1, :-1]) / 4
+
+        variance = np.maximum(windows(square) - np.square(windows(mean)), 0)
+        shows = np.pad(C2 / (2 * variance + C2), 1, mode="edge")  # windows at all multiples of half a block
+        out += sum(shows[y : y + 2 * down : 2, x : x + 2 * across : 2] for y in range(3) for x in range(3)) / 27
+    return out
+
+
+def clipped(rgb: np.ndarray) -> np.ndarray:
+    """Share of samples in each block that are all but black or white: (down, across)."""
+    down, across = blocks.grid(rgb.shape)
+    part = rgb[: down * 8, : across * 8]
+    extreme = ((part < _MARGIN) | (part > 255 - _MARGIN)).reshape(down, 8, across, 24)
+    return extreme.mean((1, 3), dtype=np.float32)
+
+
+def _cells(values: np.ndarray) -> np.ndarray:
+    """Means over the cells of an array of blocks."""
+    down, across = (-(-n // CELL) for n in values.shape)
+    padded = np.pad(values, ((0, down * CELL - values.shape[0]), (0, across * CELL - values.shape[1])), mode="edge")
+    return padded.reshape(down, CELL, across, CELL).mean((1, 3))
+
+
+def cells(shape: tuple[int, int]) -> tuple[int, int]:
+    """Cells down and across so many blocks."""
+    return -(-shape[0] // CELL), -(-shape[1] // CELL)
+
+
+def of_blocks(levels: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """Each block's level, from its cell's."""
+    return np.repeat(np.repeat(levels, CELL, 0), CELL, 1)[: shape[0], : shape[1]]
+
+
+@dataclass(frozen=True)
+class Design:
+    """How strongly to embed.
+
+    Attributes:
+        strength: index, see `bit_table`.
+        levels: uint8, one a cell.
+        kappa: weight of the structural loss.
+        bits: what the coefficients carry, error correction included, before the preamble takes its places.
+        cost: the larger of squared error and structural loss, in shares of what was allowed.
+    """
+
+    strength: int
+    levels: np.ndarray
+    kappa: float
+    bits: int
+    cost: float
+
+
+class Designer:
+    """Designs for one cover and quality.
+
+    Args:
+        rgb: uint8 (height, width, 3).
+        quality: design quality.
+        mse, loss: squared error and structural loss that count as 1.
+    """
+
+    def __init__(self, rgb: np.ndarray, quality: int, mse: float, loss: float):
+        self.quality, self.mse, self.loss = quality, mse, loss
+        self.shape = blocks.grid(rgb.shape)
+        self.flatness = np.maximum(flatness(rgb), np.minimum(1, _CLIPS * clipped(rgb)))
+        self._cell_flatness = _cells(self.flatness)
+
+    def weights(self, kappa: float) -> np.ndarray:
+        """What a squared change costs in each block."""
+        return 1 + kappa * self.flatness
+
+    def design(self, kappa: float, strength: int) -> Design:
+        """The design of these two."""
+        levels = np.clip(np.rint(np.log2(1 + kappa * self._cell_flatness)), 0, LEVELS - 1).astype(np.uint8)
+        table = bit_table(self.quality, strength)
+        at = table.reshape(CELL * CELL, LEVELS, -1).sum(2, dtype=np.int64)
+        empty = np.flatnonzero(at.sum(0) == 0)[0]
+        levels = np.minimum(levels, empty).astype(np.uint8)
+        costs = lattice.mean_cost(table) * np.square(steps(self.quality))
+        power = costs.mean((0, 2, 3))
+        noise = power[levels]
+        share = noise * self._cell_flatness / C2
+        cost = max(noise.mean() / self.mse, (share / (1 + share)).mean() / self.loss)
+        total = at[_phase(self.shape), of_blocks(levels, self.shape)].sum()
+        return Design(strength, levels, kappa, int(total), float(cost))
+
+    def _last(self, kappa: float, good) -> Design | None:
+        """The strongest design for which `good` still holds; `good` turns from true to false once."""
+        low, high = 0, STRONGEST
+        while low < high:
+            middle = (low + high + 1) // 2
+            if good(self.design(kappa, middle)):
+                low = middle
+            else:
+                high = middle - 1
+        return self.design(kappa, low)
+
+    def most(self) -> Design:
+        """The design that carries most at a cost of 1."""
+        return max((self._last(kappa, lambda d: d.cost <= 1) for kappa in _KAPPAS), key=lambda d: d.bits)
+
+    def least(self, bits: int) -> Design | None:
+        """The design of the least cost that carries so many bits; None when none does."""
+        found = []
+        for kappa in _KAPPAS:
+            below = self._last(kappa, lambda d: d.bits < bits)
+            if below.bits >= bits:
+                found.append(below)
+            elif below.strength < STRONGEST:
+                found.append(self.design(kappa, below.strength + 1))
+        return min(found, key=lambda d: d.cost, default=None)
+
+
+# -- the map as bytes -------------------------------------------------------------------------------------------
+
+_ONE = 1 << 12
+_SPEED = 4
+_TOP = 1 << 24
+
+
+class _Model:
+    """Probabilities that adapt: for each of some contexts, of a zero, out of `_ONE`."""
+
+    def __init__(self, contexts: int):
+        self.zero = [_ONE // 2] * contexts
+
+    def update(self, context: int, bit: int) -> None:
+        zero = self.zero[context]
+        self.zero[context] = zero - (zero >> _SPEED) if bit else zero + (_ONE - zero >> _SPEED)
+
+
+def _contexts(levels: np.ndarray, y: int, x: int) -> int:
+    above = int(levels[y - 1, x]) if y else None
+    left = int(levels[y, x - 1]) if x else None
+    if above is None and left is None:
+        return 0
+    if above is None or left is None:
+        return 2 * (left if above is None else above)
+    return above + left
+
+
+def pack(levels: np.ndarray) -> bytes:
+    """Levels (down, across) as bytes."""
+    model = _Model(2 * LEVELS * LEVELS)
+    low, span, out, cache, pending = 0, (1 << 32) - 1, bytearray(), 0, 0
+    first = True
+
+    def shift():
+        nonlocal low, cache, pending, first
+        if low < 0xFF000000 or low >= 1 << 32:
+            carry = low >> 32
+            if not first:
+                out.append((cache + carry) & 0xFF)
+            out.extend([(0xFF + carry) & 0xFF] * pending)
+            pending, cache, first = 0, low >> 24 & 0xFF, False
+        else:
+            pending += 1
+        low = (low << 8) & 0xFFFFFFFF
+
+    for y, x in np.ndindex(*levels.shape):
+        context = _contexts(levels, y, x) * LEVELS
+        for step in range(LEVELS - 1):
+            bit = int(levels[y, x] > step)
+            bound = (span >> 12) * model.zero[context + step]
+            if bit:
+                low, span = low + bound, span - bound
+            else:
+                span = bound
+            model.update(context + step, bit)
+            while span < _TOP:
+                span = span << 8 & 0xFFFFFFFF
+                shift()
+            if not bit:
+                break
+    for _ in range(5):
+        shift()
+    while out and out[-1] == 0:  # the reader goes on with zeros
+        out.pop()
+    return bytes(out)
+
+
+def unpack(content: bytes, shape: tuple[int, int]) -> np.ndarray:
+    """Undo `pack`; any bytes give some levels."""
+    model = _Model(2 * LEVELS * LEVELS)
+    levels = np.zeros(shape, np.uint8)
+    source = iter(content)
+    code = 0
+    for _ in range(4):
+        code = code << 8 | next(source, 0)
+    span = (1 << 32) - 1
+    for y, x in np.ndindex(*shape):
+        context = _contexts(levels, y, x) * LEVELS
+        for step in range(LEVELS - 1):
+            bound = (span >> 12) * model.zero[context + step]
+            bit = int(code >= bound)
+            if bit:
+                code, span = code - bound, span - bound
+            else:
+                span = bound
+            model.update(context + step, bit)
+            while span < _TOP:
+                span = span << 8 & 0xFFFFFFFF
+                code = (code << 8 | next(source, 0)) & 0xFFFFFFFF
+            if not bit:
+                break
+            levels[y, x] = step + 1
+    return levels

@@ -1,0 +1,36 @@
+"""Pictures in few bytes."""
+
+import numpy as np
+import pytest
+
+from stegocli.payload import coarse
+from stegocli.picture import metrics
+
+from .test_embedding import photograph
+
+
+@pytest.mark.parametrize("kind", ["colour", "grey", "alpha"])
+@pytest.mark.parametrize("budget", [300, 2000, 20_000])
+def test_fits_and_comes_back(kind, budget):
+    rgb = photograph(120, 150)
+    samples = {"colour": rgb, "grey": rgb[..., 0], "alpha": np.dstack([rgb, rgb[..., 1]])}[kind]
+    content, seen = coarse.fit_picture(samples, budget)
+    assert len(content) <= budget
+    assert seen.shape == samples.shape
+    assert np.array_equal(coarse.open_picture(content), seen)
+    if kind == "colour":
+        assert metrics.psnr(seen, samples) > {300: 16, 2000: 22, 20_000: 32}[budget]
+
+
+def test_what_fits_nowhere_is_refused():
+    with pytest.raises(coarse.TooSmall):
+        coarse.fit_picture(photograph(120, 150), 40)
+
+
+def test_forged_content_is_refused():
+    content, _ = coarse.fit_picture(photograph(64, 64), 1500)
+    for forged in (b"", content[:5], content[:12], content[:200], b"\xff" * 40, content[:8] + b"\x09" + content[9:]):
+        with pytest.raises(ValueError):
+            coarse.open_picture(forged)
+    with pytest.raises(ValueError):
+        coarse.open_picture(content, most=100)
