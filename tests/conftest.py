@@ -8,6 +8,7 @@ from PIL import Image
 
 # One thread: the suite is made of small steps, which two threads make slower by waiting for one another.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
 def natural(height: int, width: int, seed: int = 0) -> np.ndarray:

@@ -52,7 +52,7 @@ _WORST = ("hide_psnr", "reveal_psnr", "hide_worst_block", "reveal_worst_block")
 
 
 def folder(
-    directory: str | Path, model: ModelLike = None, on_pair: Callable[[dict], None] = lambda row: None, **options
+    directory: str | Path, model: ModelLike = None, on_pair: Callable[[dict], None] = lambda row: None, **options: Any
 ) -> dict:
     """Hide and reveal the pictures of a folder in one another, through real files.
 
