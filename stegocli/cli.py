@@ -427,6 +427,9 @@ def metrics(
     plot: Annotated[
         Path | None, typer.Option(help="With --data: compare all methods and draw secret over cover PSNR here.")
     ] = None,
+    survive: Annotated[
+        str | None, typer.Option(help="With --data: what survives JPEG of every quality, hidden so (see hide).")
+    ] = None,
     weights: WeightsOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -434,13 +437,16 @@ def metrics(
     pictures = pictures or []
     show: Callable[..., None]
     result: Any
-    if ((len(pictures) not in (2, 4)) if data is None else bool(pictures)) or (plot and not data):
-        raise typer.BadParameter("give two pictures, or four, or --data (and perhaps --plot) and none")
-    from .measure import evaluate
+    if ((len(pictures) not in (2, 4)) if data is None else bool(pictures)) or ((plot or survive) and not data):
+        raise typer.BadParameter("give two pictures, or four, or --data (perhaps with --plot, --survive) and none")
+    from .measure import evaluate, surviving
 
     console = _console()
     on_pair = (lambda row: None) if as_json else (lambda row: evaluate.show_pair(row, console))
-    if data is not None and plot is not None:
+    if data is not None and survive is not None:
+        show_row = (lambda row: None) if as_json else (lambda row: surviving.show_pair(row, console))
+        show, result = surviving.show, surviving.folder(data, survive, plot, show_row)
+    elif data is not None and plot is not None:
         show, result = evaluate.show_compared, evaluate.compare(data, plot, weights, on_pair)
     elif data is not None:
         show, result = evaluate.show_folder, evaluate.folder(data, weights, on_pair)

@@ -200,7 +200,7 @@ def test_bad_inputs_write_nothing(tmp_path, pair, model):
     for cover, secret, out in [
         (tmp_path / "bad.png", pair[1], "o.png"),
         (pair[0], tmp_path / "none.png", "o.png"),
-        (*pair, "o.jpg"),
+        (*pair, "o.gif"),
         (*pair, "none/o.png"),
         (*pair, pair[0].name),
     ]:

@@ -93,3 +93,37 @@ def method_map(compared: dict[str, dict[str, Any]]) -> np.ndarray:
     axes.grid(alpha=0.3)
     axes.legend(title="faint: each pair")
     return _pixels(figure)
+
+
+def survival(result: dict[str, Any]) -> np.ndarray:
+    """What comes back of secrets that were made to survive, over the quality of the JPEG.
+
+    Args:
+        result: its ``qualities`` (rows of quality, recovered and secret_psnr), its ``pairs`` and ``survive``.
+
+    Returns:
+        uint8 RGB, (height, width, 3).
+    """
+    figure = _figure(7, 4.5)
+    axes = figure.subplots()
+    for row in result["pairs"]:
+        points = [(q, psnr) for q, psnr in row["secret_psnr"].items() if psnr is not None]
+        if points:
+            axes.plot(*zip(*points, strict=True), "o", color="tab:blue", alpha=0.15, markersize=3)
+    seen = [(r["quality"], r["secret_psnr"]) for r in result["qualities"] if r["secret_psnr"] is not None]
+    if seen:
+        axes.plot(*zip(*seen, strict=True), "o-", color="tab:blue", label="secret PSNR, mean")
+    axes.axhline(result["mean"]["cover_psnr"], color="tab:green", label="cover PSNR, mean")
+    axes.set_xlabel("JPEG quality (libjpeg, 4:2:0)")
+    axes.set_ylabel("PSNR, dB")
+    axes.grid(alpha=0.3)
+    share = axes.twinx()
+    share.bar(
+        [r["quality"] for r in result["qualities"]], [100 * r["recovered"] for r in result["qualities"]],
+        width=3, color="grey", alpha=0.2, label="recovered",
+    )  # fmt: skip
+    share.set_ylim(0, 105)
+    share.set_ylabel("recovered, % of the secrets")
+    axes.set_title(f"made to survive {result['survive']}")
+    figure.legend(loc="outside lower center", ncols=3)
+    return _pixels(figure)

@@ -1,0 +1,116 @@
+"""`stego metrics --survive`: hide on a folder, recompress with libjpeg at every quality, and see what comes back."""
+
+import io
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+from rich.console import Console
+from rich.table import Table
+
+from .. import api
+from ..picture import charts, files, metrics
+from .evaluate import pairs
+
+QUALITIES = tuple(range(50, 96, 5))
+
+
+def folder(
+    directory: str | Path,
+    survive: int | str,
+    plot: str | Path | None = None,
+    on_pair: Callable[[dict[str, Any]], None] = lambda row: None,
+) -> dict[str, Any]:
+    """Hide the pictures of a folder in one another, play JPEG of every quality (4:2:0), and reveal.
+
+    The pairs are those of `evaluate.pairs`. Every figure is of 8-bit files; of the secret at its own size.
+
+    Args:
+        survive: design quality, or a channel's name.
+        plot: also draw the figures over the quality here.
+        on_pair: called with each pair's row as soon as it is there.
+
+    Returns:
+        ``survive``; ``pairs``: rows of cover, secret, cover_psnr, cover_ssim and, for each of `QUALITIES`, the
+        secret's PSNR or None where it was lost; ``mean`` of the cover's figures; ``qualities``: rows of quality,
+        recovered (0 to 1) and secret_psnr, the mean of the recovered or None.
+
+    Raises:
+        StegoError: for fewer than two pictures, or one that can't be used.
+    """
+    if plot is not None:
+        plot = files.check_output(plot)
+    rows: list[dict[str, Any]] = []
+    with tempfile.TemporaryDirectory() as scratch:
+        for cover, secret in pairs(directory):
+            stego = Path(scratch) / "stego.png"
+            hidden = api.hide(cover, secret, stego, survive=survive, force=True)
+            wanted = files.over_white(files.read(secret, srgb=True))
+            rows.append(
+                {
+                    "cover": cover.name,
+                    "secret": secret.name,
+                    "cover_psnr": hidden.cover.psnr,
+                    "cover_ssim": hidden.cover.ssim,
+                    "secret_psnr": {q: _through(stego, q, wanted) for q in QUALITIES},
+                }
+            )
+            on_pair(rows[-1])
+    result = {
+        "survive": survive,
+        "pairs": rows,
+        "mean": {k: float(np.mean([row[k] for row in rows])) for k in ("cover_psnr", "cover_ssim")},
+        "qualities": [_summary(q, [row["secret_psnr"][q] for row in rows]) for q in QUALITIES],
+    }
+    if plot is not None:
+        files.write(plot, files.Picture(charts.survival(result)))
+    return result
+
+
+def _through(stego: Path, quality: int, wanted: np.ndarray) -> float | None:
+    """PSNR of what a recompressed copy reveals; None when it reveals nothing."""
+    copy, revealed = stego.with_name("copy.jpg"), stego.with_name("revealed.png")
+    content = io.BytesIO()
+    Image.fromarray(files.read(stego).rgb).save(content, "JPEG", quality=quality, subsampling="4:2:0")
+    copy.write_bytes(content.getvalue())
+    try:
+        api.reveal(copy, revealed, force=True)
+    except StegoError:
+        return None
+    return metrics.psnr(wanted, files.read(revealed).rgb)
+
+
+def _summary(quality: int, psnrs: list[float | None]) -> dict[str, Any]:
+    recovered = [psnr for psnr in psnrs if psnr is not None]
+    return {
+        "quality": quality,
+        "recovered": len(recovered) / len(psnrs),
+        "secret_psnr": float(np.mean(recovered)) if recovered else None,
+    }
+
+
+def show_pair(row: dict[str, Any], console: Console) -> None:
+    """Print one pair's line."""
+    lost = [str(q) for q, psnr in row["secret_psnr"].items() if psnr is None]
+    best = max((psnr for psnr in row["secret_psnr"].values() if psnr is not None), default=0.0)
+    console.print(
+        f"{row['cover']} <- {row['secret']}  cover {row['cover_psnr']:.2f} dB {row['cover_ssim']:.4f}  "
+        f"secret {best:.2f} dB{'  lost at ' + ', '.join(lost) if lost else ''}",
+        soft_wrap=True,
+    )
+
+
+def show(result: dict[str, Any], console: Console) -> None:
+    """Print the table over the qualities."""
+    mean = result["mean"]
+    table = Table(title=f"{len(result['pairs'])} pairs, made to survive {result['survive']}", title_justify="left")
+    for name in ("JPEG quality", "recovered", "secret PSNR"):
+        table.add_column(name, justify="right")
+    for row in result["qualities"]:
+        psnr = "" if row["secret_psnr"] is None else f"{row['secret_psnr']:.2f} dB"
+        table.add_row(str(row["quality"]), f"{row['recovered']:.0%}", psnr)
+    console.print(table)
+    console.print(f"cover: {mean['cover_psnr']:.2f} dB, SSIM {mean['cover_ssim']:.4f}")
