@@ -233,6 +233,7 @@ def _told(output: Path, cover: Cover, hiding: Hiding, report: Path | None) -> Hi
 
 def _worst(cover: Cover, hiding: Hiding) -> tuple[float, float]:
     """The lower mean PSNR of the two pictures, and their lowest block's."""
+    assert hiding.wanted is not None and hiding.received is not None  # the secret is a picture
     pairs = ((cover.rgb, hiding.rgb), (hiding.wanted, hiding.received))
     return min(metrics.psnr(*p) for p in pairs), min(metrics.worst_block(*p) for p in pairs)
 

@@ -22,9 +22,10 @@ import struct
 import unicodedata
 import warnings
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import numpy as np
 from PIL import Image, TiffImagePlugin
@@ -80,7 +81,7 @@ def _need_jxl() -> None:
         raise StegoError("JPEG XL is missing: install it with `pip install pillow-jxl-plugin`.") from None
 
 
-def _jxl(array: np.ndarray, **options) -> bytes:
+def _jxl(array: np.ndarray, **options: Any) -> bytes:
     _need_jxl()
     content = io.BytesIO()
     Image.fromarray(array).save(content, "JXL", **options)
@@ -446,7 +447,9 @@ def _multiplied(divided: np.ndarray, step: int) -> np.ndarray:
     return np.round(divided * (step / 2)).clip(0, 255).astype(np.uint8)
 
 
-def _first_that_fits(code: Callable, settings, budget: int) -> tuple[bytes, float] | None:
+def _first_that_fits(
+    code: Callable[..., bytes], settings: Sequence[float] | np.ndarray, budget: int
+) -> tuple[bytes, float] | None:
     """Bisect settings, ordered from the finest, for the first whose content is within the budget."""
     low, high, best = 0, len(settings), None
     while low < high:

@@ -92,11 +92,11 @@ def channels(quality: int, pixels: int = 0) -> list[Channel]:
     The qualities just above the design's are the hardest: their quantisers are nearly the grid's own, but not quite.
     """
     if pixels > _TRIAL:
-        qualities = {quality, quality + 2, quality + 5, quality + 10, 95}
+        played = {quality, quality + 2, quality + 5, quality + 10, 95}
     else:
-        qualities = {*range(quality, quality + 5), *range(quality, 96, 5), 95}
-    qualities = sorted(q for q in qualities if q <= 95)
-    once = [((q, 2),) for q in qualities] + [((quality, 0),)]
+        played = {*range(quality, quality + 5), *range(quality, 96, 5), 95}
+    once: list[Channel] = [((q, 2),) for q in sorted(played) if q <= 95]
+    once.append(((quality, 0),))
     return [*once, ((min(95, quality + 4), 2), (quality, 2))] if quality < 95 else once
 
 
@@ -230,7 +230,7 @@ class _Frame:
 
 
 def _frame(
-    shape: tuple[int, int], quality: int, design: Design, keys: secrecy.Keys | None = None, salt: bytes | None = None
+    shape: tuple[int, int], quality: int, design: Design, keys: secrecy.Keys | None = None, salt: bytes = b""
 ) -> _Frame:
     size = preamble.FIELDS_SIZE + len(strength.pack(design.levels))
     if keys:
@@ -352,7 +352,7 @@ def capacity(rgb: np.ndarray, quality: int, cover_psnr: float = COVER_PSNR, priv
     return max(0, int(0.99 * rate * room.size) // 8 - (secrecy.TAG if private else preamble.CRC))
 
 
-def _fitting(designer: Designer, needed: float, keys: secrecy.Keys | None, salt: bytes | None) -> _Frame | None:
+def _fitting(designer: Designer, needed: float, keys: secrecy.Keys | None, salt: bytes) -> _Frame | None:
     """The frame of the least cost whose room holds so many bits; None when there is none."""
     wanted = needed
     for _ in range(_TRIES):
@@ -390,7 +390,7 @@ def embed(
     """
     _check(rgb, quality)
     designer = _designer(rgb, quality, cover_psnr)
-    salt = os.urandom(secrecy.SALT) if password is not None else None
+    salt = os.urandom(secrecy.SALT) if password is not None else b""
     keys = secrecy.derive(password, salt) if password is not None else None
     size = len(content) + (secrecy.TAG if keys else preamble.CRC)
     rate = _FIRST_RATE
@@ -465,7 +465,7 @@ def _extract(rgb: np.ndarray, secret: str | secrecy.Keys | None) -> bytes:
     if front is None:
         raise NothingFound("nothing that survived is hidden here")
     keys = None
-    if front.salt is not None:
+    if front.salt:
         if not secret:
             raise PasswordNeeded("a password is needed")
         keys = secret if isinstance(secret, secrecy.Keys) else secrecy.derive(secret, front.salt)

@@ -6,6 +6,7 @@ of that loss. Each cell of 16x16 pixels has a level, an octave of strength each;
 adaptive binary arithmetic coder (as in LZMA), each level's context its neighbours above and to the left.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -155,7 +156,7 @@ class Designer:
         total = at[_phase(self.shape), of_blocks(levels, self.shape)].sum()
         return Design(strength, levels, kappa, int(total), float(cost))
 
-    def _last(self, kappa: float, good) -> Design | None:
+    def _last(self, kappa: float, good: Callable[[Design], bool]) -> Design:
         """The strongest design for which `good` still holds; `good` turns from true to false once."""
         low, high = 0, STRONGEST
         while low < high:
@@ -201,13 +202,11 @@ class _Model:
 
 
 def _contexts(levels: np.ndarray, y: int, x: int) -> int:
+    """Twice what the level is likely to be: the sum of the two beside it, or twice the one there is."""
     above = int(levels[y - 1, x]) if y else None
-    left = int(levels[y, x - 1]) if x else None
-    if above is None and left is None:
-        return 0
-    if above is None or left is None:
-        return 2 * (left if above is None else above)
-    return above + left
+    left = int(levels[y, x - 1]) if x else above
+    above = left if above is None else above
+    return 0 if above is None or left is None else above + left
 
 
 def pack(levels: np.ndarray) -> bytes:
@@ -216,7 +215,7 @@ def pack(levels: np.ndarray) -> bytes:
     low, span, out, cache, pending = 0, (1 << 32) - 1, bytearray(), 0, 0
     first = True
 
-    def shift():
+    def shift() -> None:
         nonlocal low, cache, pending, first
         if low < 0xFF000000 or low >= 1 << 32:
             carry = low >> 32
