@@ -32,6 +32,8 @@ _LEAST_ROOM = 1024
 # A cost over what was allowed by more than this is refused.
 _OVERDRAFT = 1.12
 _TRIES = 6
+# Mending moves what comes so near to the middle of two points, in steps, and no further than this.
+_FAILING, _REACH = 0.47, 0.4
 _OPEN_ORDER = b"stego: open order of what survives"[:32].ljust(32, b"\0")
 # Log-odds at a distance of 1 from the middle of two points, in eighths; the writer finds out which fits.
 _TRUSTS = (16, 24, 32, 40, 48, 56, 64, 80)
@@ -96,7 +98,7 @@ def channels(quality: int, pixels: int = 0) -> list[Channel]:
     else:
         qualities = {*range(quality, quality + 5), *range(quality, 96, 5), 95}
     qualities = sorted(q for q in qualities if q <= 95)
-    once = [((q, 2),) for q in qualities] + [((quality, 0),)]
+    once = [(), *(((q, 2),) for q in qualities), ((quality, 0),)]
     return [*once, ((min(95, quality + 4), 2), (quality, 2))] if quality < 95 else once
 
 
@@ -198,9 +200,9 @@ def _mend(cover: np.ndarray, job: _Job, quality: int, rounds: int, progress: Pro
             np.maximum(highest, errors, out=highest)
             np.minimum(lowest, errors, out=lowest)
             progress("mending", (turn + (i + 1) / len(played)) / rounds)
-        failing = np.maximum(highest, -lowest) > 0.4 * job.steps
+        failing = np.maximum(highest, -lowest) > _FAILING * job.steps
         shift = np.where(failing, -(highest + lowest) / 2, 0)
-        reach = 0.4 * job.steps
+        reach = _REACH * job.steps
         job.aim = job.wanted + np.clip(job.aim - job.wanted + shift, -reach, reach)
         stego = job.towards(job.towards(stego))
     return stego
