@@ -29,7 +29,8 @@ _SCARCE = 0.35
 _PLENTY = 2.0
 # Part of the format: the boxes of an AVIF of ISO/IEC 23000-22 as libavif writes them for three planes of 8 bits.
 _BOXES = (
-    b"\0\0\0 ftypavif\0\0\0\0avifmif1miafMA1A\0\0\0\xebmeta\0\0\0\0\0\0\0!hdlr\0\0\0\0\0\0\0\0pict" + bytes(14)
+    b"\0\0\0 ftypavif\0\0\0\0avifmif1miafMA1A\0\0\0\xebmeta\0\0\0\0\0\0\0!hdlr\0\0\0\0\0\0\0\0pict"
+    + bytes(14)
     + b"\x0epitm"
     b"\0\0\0\0\0\1\0\0\0\x1eiloc\0\0\0\0D\0\0\1\0\1\0\0\0\1\0\0\1\x13\0\0\x12\x30\0\0\0(iinf\0\0\0\0\0\1\0\0\0\x1ainfe\2"
     b"\0\0\0\0\1\0\0av01Color\0\0\0\0jiprp\0\0\0Kipco\0\0\0\x14ispe\0\0\0\0\0\0\1\xf4\0\0\1\xf4\0\0\0\x10pixi\0\0\0\0\3"
