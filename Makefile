@@ -1,4 +1,4 @@
-# make demo: hide one bundled picture in another, reveal it, show the figures.   make test: lint and tests.
+# make demo: hide one bundled picture in another, reveal it, show the figures.   make test: lint, types and tests.
 PYTHON ?= python3
 VENV ?= .venv
 STEGO = $(VENV)/bin/stego
@@ -23,6 +23,7 @@ demo: $(VENV)/.installed
 test: $(VENV)/.tests
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
 	$(VENV)/bin/python -m pytest
 
 clean:

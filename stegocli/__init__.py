@@ -9,6 +9,7 @@ reveal("stego.png", "revealed.png", model=model)
 """
 
 import importlib
+from typing import Any
 
 __version__ = "0.1.0"
 __all__ = ["StegoError", "__version__", "hide", "load_model", "reveal"]
@@ -16,7 +17,7 @@ __all__ = ["StegoError", "__version__", "hide", "load_model", "reveal"]
 _HOMES = {"hide": ".api", "reveal": ".api", "load_model": ".flow.weights", "StegoError": ".errors"}
 
 
-def __getattr__(name: str):
+def __getattr__(name: str) -> Any:
     # Looked up on first use: importing torch takes over a second, which `stego --help` must not pay.
     if name in _HOMES:
         return getattr(importlib.import_module(_HOMES[name], __name__), name)

@@ -102,8 +102,8 @@ def hide(
     a picture is hidden by the network and comes back at its own size, a few grey levels off; where that would leave
     a blemish, it is embedded as bytes instead, and a note says so. With any of `exact`, `password` and `fit`, or
     when the secret is no picture, it is embedded as bytes and comes back as the same file, or, for some PNG and
-    TIFF pictures, with the same pixels (with `fit`: as near as the budget allows). Either way the figures are the
-    receiver's: the file is read back.
+    TIFF pictures, with the same pixels (with `fit`: as near as the budget allows). With `survive`, or a .jpg as
+    `output`, the stego may be recompressed. Always the figures are the receiver's: the file is read back.
 
     Args:
         cover: any format that `files.read` takes, from 16x16.
@@ -233,6 +233,7 @@ def _told(output: Path, cover: Cover, hiding: Hiding, report: Path | None) -> Hi
 
 def _worst(cover: Cover, hiding: Hiding) -> tuple[float, float]:
     """The lower mean PSNR of the two pictures, and their lowest block's."""
+    assert hiding.wanted is not None and hiding.received is not None  # the secret is a picture
     pairs = ((cover.rgb, hiding.rgb), (hiding.wanted, hiding.received))
     return min(metrics.psnr(*p) for p in pairs), min(metrics.worst_block(*p) for p in pairs)
 
@@ -243,7 +244,10 @@ def _with_a_floor(cover: Cover, secret: Secret, hiding: Hiding, options: Options
     if mean >= LEAST_PSNR and block >= LEAST_BLOCK:
         advice = _advice(cover, secret, hiding)
         return hiding.noting(advice) if advice else hiding
-    other = methods.EXACT.hide(cover, secret, replace(options, fit=True))
+    try:
+        other = methods.EXACT.hide(cover, secret, replace(options, fit=True))
+    except StegoError:  # it fits at no quality
+        return hiding.noting("This pair is hard for the network, and too large as bytes: use a larger cover.")
     other_mean, other_block = _worst(cover, other)
     told = f"the network: mean {mean:.1f} dB, worst block {block:.1f} dB; bytes: {other_mean:.1f}, {other_block:.1f}"
     if min(other_mean - LEAST_PSNR, other_block - LEAST_BLOCK) <= min(mean - LEAST_PSNR, block - LEAST_BLOCK):
@@ -262,11 +266,12 @@ def _advice(cover: Cover, secret: Secret, hiding: Hiding) -> str | None:
         option = f" --cover-psnr {kept:g}" if psnr < COVER_PSNR else ""
         kind = "kinder than" if psnr >= kept + 1 else "as kind as"
         return f"--exact{option} would bring it back whole at {psnr:.1f} dB of the cover, {kind} the network."
+    assert hiding.wanted is not None and hiding.received is not None  # the secret is a picture
     gained = metrics.psnr(hiding.wanted, hiding.received) + WORTH_FITTING
-    psnr = estimate.fitted_psnr(secret.picture, limit, gained)
-    if psnr is None:
+    fitted = estimate.fitted_psnr(secret.picture, limit, gained)
+    if fitted is None:
         return None
-    return f"--fit --cover-psnr {kept:g} would bring it back at about {psnr:.1f} dB, with the cover as it is now."
+    return f"--fit --cover-psnr {kept:g} would bring it back at about {fitted:.1f} dB, with the cover as it is now."
 
 
 # -- reveal -----------------------------------------------------------------------------------------------------
@@ -362,16 +367,18 @@ def _found(stego: Stego, options: Options, password: str | Callable[[], str | No
 def _deliver(stego: Path, target: Path, found: Found, force: bool) -> Revealed:
     """Write what was found: a file's own bytes under its extension, a picture in any lossless format."""
     files.check_place(target, (stego,), force)
-    picture, words, notes = found.secret, found.words, [*found.notes]
-    if isinstance(picture, bytes):
-        picture = _picture_in(target, picture)
+    secret, words, notes = found.secret, found.words, [*found.notes]
+    if isinstance(secret, Picture):
+        picture = secret
+    else:
+        seen = _picture_in(target, secret)
         if target.suffix.lower() == found.extension:
-            files.write_beside(target, found.secret)
-            return Revealed(target, picture.size if picture else None, words, notes, found.name)
-        if picture is None:
+            files.write_beside(target, secret)
+            return Revealed(target, seen.size if seen else None, words, notes, found.name)
+        if seen is None:
             what = found.extension or "file without extension"
             raise StegoError(f"{stego} holds a {what}: name the output so, not {target}.")
-        words = codings.SAME_PIXELS if codings.is_whole(found.secret, picture) else AS_SEEN
+        picture, words = seen, codings.SAME_PIXELS if codings.is_whole(secret, seen) else AS_SEEN
     files.write(files.check_output(target, (stego,)), picture)
     if picture.remarks and target.suffix.lower() != ".png":
         notes.append(f"{target} has the pixels, but not the text and camera data that the hidden PNG had: use .png.")

@@ -1,17 +1,18 @@
 """The command line: parse, call the Python API, print."""
 
 import errno
+import io
 import json
 import os
 import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
@@ -42,13 +43,13 @@ JobsOption = Annotated[int, typer.Option(min=1, help="For folders: processes tha
 
 
 # Typer brings its own Click or the installed one, depending on its version.
-_UsageError: type[Exception] = typer.BadParameter.__base__
+_UsageError: Any = typer.BadParameter.__base__
 
 
 def run() -> None:
     """What the `stego` command does: `app`, with every way to end told as a sentence and an exit code."""
     # A file name may hold what the terminal's encoding lacks.
-    sys.stdout.reconfigure(errors="backslashreplace")
+    cast(io.TextIOWrapper, sys.stdout).reconfigure(errors="backslashreplace")
     try:
         code = app(standalone_mode=False)
         sys.stdout.flush()
@@ -383,7 +384,8 @@ def train(
         out=out, data=data, epochs=epochs, batch_size=batch_size, crop=crop, amp=amp, workers=workers, seed=seed,
         learning_rate=learning_rate, reveal_weight=reveal_weight, init=init, flow=flow,
     )  # fmt: skip
-    given = {n for n in context.params if context.get_parameter_source(n).name == "COMMANDLINE"}
+    sources = {name: context.get_parameter_source(name) for name in context.params}
+    given = {name for name, source in sources.items() if source and source.name == "COMMANDLINE"}
     given -= {"resume", "force", "vram_limit"}
     console = _console()
     if vram_limit and (note := limit_memory(vram_limit)):
@@ -437,16 +439,18 @@ def metrics(
 ) -> None:
     """Compare two pictures, judge a hide and reveal by its four, or score hiding on a folder."""
     pictures = pictures or []
+    show: Callable[..., None]
+    result: Any
     if ((len(pictures) not in (2, 4)) if data is None else bool(pictures)) or ((plot or survive) and not data):
         raise typer.BadParameter("give two pictures, or four, or --data (perhaps with --plot, --survive) and none")
     from .measure import evaluate, surviving
 
     console = _console()
     on_pair = (lambda row: None) if as_json else (lambda row: evaluate.show_pair(row, console))
-    if survive is not None:
+    if data is not None and survive is not None:
         show_row = (lambda row: None) if as_json else (lambda row: surviving.show_pair(row, console))
         show, result = surviving.show, surviving.folder(data, survive, plot, show_row)
-    elif plot is not None:
+    elif data is not None and plot is not None:
         show, result = evaluate.show_compared, evaluate.compare(data, plot, weights, on_pair)
     elif data is not None:
         show, result = evaluate.show_folder, evaluate.folder(data, weights, on_pair)

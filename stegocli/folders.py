@@ -1,7 +1,7 @@
 """Whole folders: hide covers and secrets pair by pair in name order, reveal every stego, skip what fails."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
@@ -100,7 +100,7 @@ def reveal(
 
 
 def _each(
-    action: Callable[..., Any], calls: list[tuple[Path, ...]], model: ModelLike, jobs: int, options: dict[str, Any]
+    action: Callable[..., Any], calls: Sequence[tuple[Path, ...]], model: ModelLike, jobs: int, options: dict[str, Any]
 ) -> Iterator[Any]:
     if jobs == 1:
         # Reveal looks up the weights that each stego names, unless some are given.

@@ -41,6 +41,7 @@ class NoiseShapedRounding(nn.Module):
 
     # The optimiser moves every parameter by about the same step, and feedback is of the order of one.
     gain = 5.0
+    earlier: Tensor
 
     def __init__(self, block: int):
         super().__init__()

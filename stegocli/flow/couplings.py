@@ -6,9 +6,10 @@ the modules of Glow (Kingma & Dhariwal, 2018) and RealNVP (Dinh et al., 2017). E
 precision; sums, products and matrix inverses never do.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -20,6 +21,9 @@ from .wavelet import WAVELETS
 
 # Far beyond what is of use, and small enough for a network to be built: weights files come from strangers, too.
 MOST = {"levels": 3, "num_blocks": 64, "hidden_channels": 1024}
+
+# Slope of the subnets' activation below zero.
+_SLOPE = 0.2
 
 # Calls a step (top, bottom) for one strip of rows after another until all of a height is done.
 Strips = Callable[[int, Callable[[int, int], None]], None]
@@ -77,6 +81,8 @@ class ActNorm(nn.Module):
     Shape (batch, channels, height, width) in and out.
     """
 
+    ready: Tensor
+
     def __init__(self, channels: int):
         super().__init__()
         self.log_scale = nn.Parameter(torch.zeros(1, channels, 1, 1))
@@ -133,13 +139,13 @@ class Subnet(nn.Sequential):
     def __init__(self, inputs: int, hidden: int, outputs: int):
         super().__init__(
             nn.Conv2d(inputs, hidden, 3, padding=1),
-            nn.LeakyReLU(0.2),
+            nn.LeakyReLU(_SLOPE),
             nn.Conv2d(hidden, hidden, 1),
-            nn.LeakyReLU(0.2),
+            nn.LeakyReLU(_SLOPE),
             nn.Conv2d(hidden, outputs, 3, padding=1),
         )
-        nn.init.zeros_(self[-1].weight)
-        nn.init.zeros_(self[-1].bias)
+        for parameter in self[-1].parameters():
+            nn.init.zeros_(parameter)
         self.precision: Precision | None = None
 
     def forward(self, x: Tensor) -> Tensor:
@@ -157,7 +163,7 @@ class Subnet(nn.Sequential):
         y = x[:, :, max(0, top - left) : bottom + left]
         for layer in self:
             if not isinstance(layer, nn.Conv2d):
-                y = F.leaky_relu_(y, layer.negative_slope)
+                y = F.leaky_relu_(y, _SLOPE)
                 continue
             reach = layer.kernel_size[0] // 2
             # The picture's border is padded with zeros, layer by layer; inside it the neighbouring rows are there.
@@ -246,7 +252,7 @@ class Block(nn.Module):
 
     def forward(self, cover: Tensor, secret: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         logdet = cover.new_zeros(cover.shape[0])
-        if self.cover_norm:
+        if self.cover_norm and self.secret_norm:
             cover, d1 = self.cover_norm(cover)
             secret, d2 = self.secret_norm(secret)
             logdet = logdet + d1 + d2
@@ -266,19 +272,22 @@ class Block(nn.Module):
         cover, secret = self.coupling.inverse(cover, secret)
         if self.mix:
             secret = self.mix.inverse(secret)
-        if self.cover_norm:
+        if self.cover_norm and self.secret_norm:
             cover, secret = self.cover_norm.inverse(cover), self.secret_norm.inverse(secret)
         return cover, secret
 
     def _mix_(self, secret: Tensor, mix: Callable[[Tensor], Tensor], strips: Strips) -> None:
-        strips(secret.shape[2], lambda top, bottom: secret[:, :, top:bottom].copy_(mix(secret[:, :, top:bottom])))
+        def step(top: int, bottom: int) -> None:
+            secret[:, :, top:bottom].copy_(mix(secret[:, :, top:bottom]))
+
+        strips(secret.shape[2], step)
 
     def forward_(self, cover: Tensor, secret: Tensor, strips: Strips) -> None:
-        if self.cover_norm:
+        if self.cover_norm and self.secret_norm:
             self.cover_norm.forward_(cover)
             self.secret_norm.forward_(secret)
-        if self.mix:
-            self._mix_(secret, lambda x: self.mix(x)[0], strips)
+        if mix := self.mix:
+            self._mix_(secret, lambda x: mix(x)[0], strips)
         self.coupling.forward_(cover, secret, strips)
         if self.cover_norm:
             self.cover_norm.inverse_(cover)
@@ -289,7 +298,7 @@ class Block(nn.Module):
         self.coupling.inverse_(cover, secret, strips)
         if self.mix:
             self._mix_(secret, self.mix.inverse, strips)
-        if self.cover_norm:
+        if self.cover_norm and self.secret_norm:
             self.cover_norm.inverse_(cover)
             self.secret_norm.inverse_(secret)
 
@@ -304,7 +313,8 @@ class StegoFlow(nn.Module):
     def __init__(self, config: FlowConfig | None = None):
         super().__init__()
         self.config = config or FlowConfig()
-        self.blocks = nn.ModuleList(Block(self.config) for _ in range(self.config.num_blocks))
+        blocks = nn.ModuleList(Block(self.config) for _ in range(self.config.num_blocks))
+        self.blocks: Sequence[Block] = blocks  # type: ignore[assignment]
         self.checkpointing = False
 
     def set_precision(self, precision: Precision) -> "StegoFlow":
@@ -313,9 +323,9 @@ class StegoFlow(nn.Module):
             if isinstance(module, Subnet):
                 module.precision = precision
         # Convolutions in bfloat16 run about twice as fast on CPUs with the channels stored last.
-        return self.to(precision.device, memory_format=torch.channels_last)
+        return self.to(precision.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
-    def _run(self, step, *streams: Tensor):
+    def _run(self, step: Callable[..., Any], *streams: Tensor) -> Any:
         if self.checkpointing and torch.is_grad_enabled():
             return checkpoint(step, *streams, use_reentrant=False)
         return step(*streams)
@@ -358,7 +368,7 @@ class StegoFlow(nn.Module):
         """How many rows of subbands away the stego depends on a cover."""
         return sum(m.radius for m in self.modules() if isinstance(m, Subnet))
 
-    def kernels(self) -> Iterator[nn.Parameter]:
+    def kernels(self) -> Iterator[Tensor]:
         """The kernels of the subnets' convolutions."""
         return (m.weight for m in self.modules() if isinstance(m, nn.Conv2d))
 

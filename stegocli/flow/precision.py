@@ -1,6 +1,6 @@
 """Which device and which number type the subnets run in: decided here, nowhere else."""
 
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 import torch
@@ -22,7 +22,7 @@ class Precision:
     def is_mixed(self) -> bool:
         return self.dtype != torch.float32
 
-    def autocast(self):
+    def autocast(self) -> AbstractContextManager[None]:
         """A context for the subnets alone."""
         if not self.is_mixed:
             return nullcontext()

@@ -55,7 +55,7 @@ class _Strips:
 
     def __init__(self, device: torch.device, width: int, progress: Progress, notice: Notice):
         self.rows = max(1, PLACES[device.type] // max(1, width))
-        self.total, self.done, self.shown = 1, 0, 0.0
+        self.total, self.done, self.shown = 1.0, 0, 0.0
         self.progress, self.notice = progress, notice
 
     def cut(self, height: int, unit: int = 1) -> Iterator[slice]:
@@ -201,7 +201,7 @@ def hide(
     _embed(outer, inner, secret, rows)
     # How far the cover is moved back; in half precision that is a thousandth of a level.
     moved = None
-    before = np.inf
+    before: float | np.ndarray = np.inf
     for _ in range(MOST_PASSES - 1):
         energy = _spilt(outer)
         # Where a pass has not halved it, another helps no more.

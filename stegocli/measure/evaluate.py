@@ -51,12 +51,26 @@ METHODS: dict[str, dict[str, Any]] = {
 _WORST = ("hide_psnr", "reveal_psnr", "hide_worst_block", "reveal_worst_block")
 
 
-def folder(
-    directory: str | Path, model: ModelLike = None, on_pair: Callable[[dict], None] = lambda row: None, **options
-) -> dict:
-    """Hide and reveal the pictures of a folder in one another, through real files.
+def pairs(directory: str | Path) -> list[tuple[Path, Path]]:
+    """(cover, secret) of a folder: of N pictures sorted by name, number i and number i + N/2 (modulo N).
 
-    Of N pictures sorted by name, number i is the cover and number i + N/2 (modulo N) its secret.
+    Raises:
+        StegoError: when it holds fewer than two pictures.
+    """
+    directory = Path(directory)
+    if not directory.is_dir():
+        raise StegoError(f"{directory} is not a folder: give --data a folder of pictures.")
+    found = sorted(p for p in directory.iterdir() if p.is_file() and files.is_picture(p))
+    if len(found) < 2:
+        raise StegoError(f"{directory} holds {len(found)} pictures: two are needed.")
+    half = len(found) // 2
+    return list(zip(found, found[half:] + found[:half], strict=True))
+
+
+def folder(
+    directory: str | Path, model: ModelLike = None, on_pair: Callable[[dict], None] = lambda row: None, **options: Any
+) -> dict:
+    """Hide and reveal the `pairs` of a folder, through real files.
 
     Args:
         on_pair: called with each row as soon as it is there.
@@ -70,19 +84,13 @@ def folder(
     Raises:
         StegoError: for fewer than two pictures or one that can't be read.
     """
-    directory = Path(directory)
-    if not directory.is_dir():
-        raise StegoError(f"{directory} is not a folder: give --data a folder of pictures.")
-    found = sorted(p for p in directory.iterdir() if p.is_file() and files.is_picture(p))
-    if len(found) < 2:
-        raise StegoError(f"{directory} holds {len(found)} pictures: two are needed.")
+    work = pairs(directory)
     if not isinstance(model, Model):
         model = weights.load_model(model)
     rows: list[dict[str, Any]] = []
     scores: list[Score] = []
     with tempfile.TemporaryDirectory() as scratch:
-        for i, cover in enumerate(found):
-            secret = found[(i + len(found) // 2) % len(found)]
+        for cover, secret in work:
             hidden = api.hide(cover, secret, Path(scratch) / "stego.png", model, force=True, **options)
             score = hidden.score
             assert score is not None  # the secret is a picture

@@ -14,6 +14,7 @@ from rich.table import Table
 from .. import api
 from ..errors import StegoError
 from ..picture import charts, files, metrics
+from .evaluate import pairs
 
 QUALITIES = tuple(range(50, 96, 5))
 
@@ -26,7 +27,7 @@ def folder(
 ) -> dict[str, Any]:
     """Hide the pictures of a folder in one another, play JPEG of every quality (4:2:0), and reveal.
 
-    Pairs are as in `evaluate.folder`. Every figure is of 8-bit files; of the secret at its own size.
+    The pairs are those of `evaluate.pairs`. Every figure is of 8-bit files; of the secret at its own size.
 
     Args:
         survive: design quality, or a channel's name.
@@ -41,18 +42,11 @@ def folder(
     Raises:
         StegoError: for fewer than two pictures, or one that can't be used.
     """
-    directory = Path(directory)
     if plot is not None:
         plot = files.check_output(plot)
-    if not directory.is_dir():
-        raise StegoError(f"{directory} is not a folder: give --data a folder of pictures.")
-    found = sorted(p for p in directory.iterdir() if p.is_file() and files.is_picture(p))
-    if len(found) < 2:
-        raise StegoError(f"{directory} holds {len(found)} pictures: two are needed.")
-    rows = []
+    rows: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory() as scratch:
-        for i, cover in enumerate(found):
-            secret = found[(i + len(found) // 2) % len(found)]
+        for cover, secret in pairs(directory):
             stego = Path(scratch) / "stego.png"
             hidden = api.hide(cover, secret, stego, survive=survive, force=True)
             wanted = files.over_white(files.read(secret, srgb=True))

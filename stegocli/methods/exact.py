@@ -36,6 +36,7 @@ class Exact:
                 )
             bits = 8 * (len(packed.content) + embedding.overhead(private))
             plan = embedding.plan(embedding.room(cover.rgb.size, private), bits)
+            assert plan is not None  # the budget's own plan holds it
             options.progress("embedding", 0.0)
             if options.password is not None:
                 rgb = embedding.embed_private(cover.rgb, packed.content, plan, options.password)

@@ -1,5 +1,7 @@
 """Hide any file so that it survives JPEG: the stego may be recompressed down to a design quality."""
 
+import numpy as np
+
 from ..errors import StegoError
 from ..payload import codings
 from ..robust import embedding
@@ -43,7 +45,7 @@ class Survive:
             ) from None
         content = packed.content
 
-        def comes_back(received) -> bool:
+        def comes_back(received: np.ndarray) -> bool:
             try:
                 return embedding.extract(received, options.password) == content
             except (NothingFound, PasswordNeeded, TooDamaged):

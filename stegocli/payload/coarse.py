@@ -130,6 +130,9 @@ def fit_picture(samples: np.ndarray, budget: int) -> tuple[bytes, np.ndarray]:
             return samples
         return np.asarray(Image.fromarray(samples).resize(size, Image.Resampling.LANCZOS))
 
+    def coder(small: np.ndarray, codec: int, careful: bool) -> Callable[[int], bytes]:
+        return lambda quality: _encoded(small, codec, quality, careful)
+
     def seen(stream: bytes, codec: int) -> np.ndarray:
         return _decoded(stream, codec | grey, (width, height), height * width)
 
@@ -140,7 +143,7 @@ def fit_picture(samples: np.ndarray, budget: int) -> tuple[bytes, np.ndarray]:
         small = at(scale)
         found = []
         for codec in (AVIF, JXL, WEBP) if 8 * room > _PLENTY * small.shape[0] * small.shape[1] else (AVIF,):
-            draft = _finest(lambda q, a=small, c=codec: _encoded(a, c, q, False), room, 1, 99)
+            draft = _finest(coder(small, codec, False), room, 1, 99)
             if draft:
                 found.append((metrics.psnr(seen(draft[1], codec), samples), codec, draft, small))
         drafts += found
@@ -151,7 +154,7 @@ def fit_picture(samples: np.ndarray, budget: int) -> tuple[bytes, np.ndarray]:
         raise TooSmall(f"{width}x{height} pixels in {budget} bytes")
     best = (0.0, b"", samples)
     for _, codec, (quality, stream), small in sorted(drafts, key=lambda d: -d[0])[:1]:
-        careful = _finest(lambda q, a=small, c=codec: _encoded(a, c, q, True), room, quality, min(99, quality + 3))
+        careful = _finest(coder(small, codec, True), room, quality, min(99, quality + 3))
         for final in (stream, careful[1] if careful else stream):
             picture = seen(final, codec)
             psnr = metrics.psnr(picture, samples)

@@ -22,9 +22,10 @@ import struct
 import unicodedata
 import warnings
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import numpy as np
 from PIL import Image, TiffImagePlugin
@@ -80,7 +81,7 @@ def _need_jxl() -> None:
         raise StegoError("JPEG XL is missing: install it with `pip install pillow-jxl-plugin`.") from None
 
 
-def _jxl(array: np.ndarray, **options) -> bytes:
+def _jxl(array: np.ndarray, **options: Any) -> bytes:
     _need_jxl()
     content = io.BytesIO()
     Image.fromarray(array).save(content, "JXL", **options)
@@ -443,15 +444,20 @@ def squeezed(path: str | Path, budget: int) -> Payload:
     return Payload(head + coded, _picture(samples, None), coarse.words(coded), APPROXIMATE)
 
 
+_LEVELS = np.arange(256, dtype=np.uint8)
+
+
 def _divided(samples: np.ndarray, step: int) -> np.ndarray:
-    return np.round(samples / (step / 2)).astype(np.uint8)
+    return np.round(_LEVELS / (step / 2)).astype(np.uint8)[samples]
 
 
 def _multiplied(divided: np.ndarray, step: int) -> np.ndarray:
-    return np.round(divided * (step / 2)).clip(0, 255).astype(np.uint8)
+    return np.round(_LEVELS * (step / 2)).clip(0, 255).astype(np.uint8)[divided]
 
 
-def _first_that_fits(code: Callable, settings, budget: int) -> tuple[bytes, float] | None:
+def _first_that_fits(
+    code: Callable[..., bytes], settings: Sequence[float] | np.ndarray, budget: int
+) -> tuple[bytes, float] | None:
     """Bisect settings, ordered from the finest, for the first whose content is within the budget."""
     low, high, best = 0, len(settings), None
     while low < high:
@@ -493,10 +499,14 @@ def plain(own: bytes, suffix: str) -> tuple[np.ndarray, int] | None:
     return (stored[0], len(stored[1].head)) if stored else None
 
 
-def rounded(picture: Picture, step: int) -> tuple[np.ndarray, Picture]:
-    """What near-lossless coding with a step in `STEPS` codes, and what a receiver gets."""
-    divided = _divided(_samples(picture), step)
-    return divided, _picture(_multiplied(divided, step), picture.icc)
+def rounded(picture: Picture, step: int) -> np.ndarray:
+    """What near-lossless coding with a step in `STEPS` codes of a picture."""
+    return _divided(_samples(picture), step)
+
+
+def rounding(step: int) -> np.ndarray:
+    """What a receiver gets of each of the 256 levels with a step in `STEPS`, uint8."""
+    return _multiplied(_divided(_LEVELS, step), step)
 
 
 # -- and back ---------------------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.ciphers import Cipher, algorithms
+from cryptography.hazmat.primitives.ciphers import Cipher, CipherContext, algorithms
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
@@ -69,7 +69,7 @@ def same(a: bytes, b: bytes) -> bool:
     return hmac.compare_digest(a, b)
 
 
-def _stream(key: bytes, segment: int):
+def _stream(key: bytes, segment: int) -> CipherContext:
     # The nonce's first four bytes are the cipher's block counter.
     return Cipher(algorithms.ChaCha20(key, struct.pack("<4I", 0, segment, 0, 0)), mode=None).encryptor()
 

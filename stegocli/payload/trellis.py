@@ -200,7 +200,8 @@ def _particular(bits: np.ndarray) -> np.ndarray:
 
 def _predecessors() -> tuple[np.ndarray, np.ndarray]:
     """For each state the two it can be reached from, and the labels on the way: two arrays (2, STATES), uint8."""
-    states, labels = [[] for _ in range(STATES)], [[] for _ in range(STATES)]
+    states: list[list[int]] = [[] for _ in range(STATES)]
+    labels: list[list[int]] = [[] for _ in range(STATES)]
     for state in range(STATES):
         low = state & 1  # the lowest register must be cancelled by the label's lowest bit: the syndrome is zero
         for high in (0, 1):
@@ -228,7 +229,7 @@ def _nearest_codewords(costs: np.ndarray) -> np.ndarray:
             np.take(costs[t], labels[way], 0, steps[way], "clip")
         ways += steps
         np.less(ways[1], ways[0], out=second[t])
-        np.minimum(*ways, out=metric)
+        np.minimum(ways[0], ways[1], out=metric)
     out = np.empty((LENGTH, sequences), np.uint8)
     state, everyone = metric.argmin(0), np.arange(sequences)
     for t in reversed(range(LENGTH)):
@@ -267,12 +268,12 @@ def write(cover: np.ndarray, bits: np.ndarray, plan: Plan) -> np.ndarray:
     """
     stream = np.zeros(plan.bits, np.uint8)
     stream[: len(bits)] = bits
-    begin, digits = plan.used, []
+    begin, groups = plan.used, []
     for base, count in plan.groups():
         end = begin + _digit_capacity(base, count)
-        digits.append(_to_digits(stream[begin:end], base, count))
+        groups.append(_to_digits(stream[begin:end], base, count))
         begin = end
-    rows, digits, start = (_rows(x) for x in (cover[: plan.used], np.concatenate(digits), stream[: plan.used]))
+    rows, digits, start = (_rows(x) for x in (cover[: plan.used], np.concatenate(groups), stream[: plan.used]))
     start = _particular(start)
     index = np.arange(rows.size).reshape(rows.shape)
 

@@ -37,17 +37,18 @@ class Code:
         high = max(0, _HIGH_DEGREE - degree) if self.checks < message else 0
         layers = [(layer, message) for layer in range(degree)]
         layers += [(degree + layer, int(_HIGH_SHARE * message)) for layer in range(high)]
-        variables, checks = [], []
+        members: list[np.ndarray] = []
+        dealt: list[np.ndarray] = []
         filled = 0
         for layer, count in layers:
             if not count:
                 continue
             # Every layer deals a shuffle of the bits out to the checks in turn: all checks grow alike.
             order = secrecy.shuffle(_key(message, length, layer), places[:count])
-            variables.append(order)
-            checks.append((filled + np.arange(count)) % self.checks)
+            members.append(order)
+            dealt.append((filled + np.arange(count)) % self.checks)
             filled += count
-        variables, checks = np.concatenate(variables), np.concatenate(checks)
+        variables, checks = np.concatenate(members), np.concatenate(dealt)
         keep = np.unique(checks * message + variables, return_index=True)[1]  # a pair met twice would cancel
         variables, checks = variables[keep], checks[keep]
         # The chain: parity bit i takes part in checks i and i + 1.

@@ -45,19 +45,17 @@ class Front:
     Attributes:
         quality: design quality.
         size: bytes of the sealed fields.
-        salt, nonce: for the password; None when it is open.
+        salt, nonce: for the password; empty when it is open.
     """
 
     quality: int
     size: int
-    salt: bytes | None = None
-    nonce: bytes | None = None
+    salt: bytes = b""
+    nonce: bytes = b""
 
     def pack(self) -> bytes:
-        private = self.salt is not None
-        head = _FRONT.pack(
-            FORMAT | (_PRIVATE if private else 0), self.quality, self.size, self.salt or b"", self.nonce or b""
-        )
+        kind = FORMAT | (_PRIVATE if self.salt else 0)
+        head = _FRONT.pack(kind, self.quality, self.size, self.salt, self.nonce)
         return head + _CRC.pack(zlib.crc32(head))
 
     @classmethod
@@ -97,7 +95,8 @@ class Fields:
 
     @classmethod
     def unpack(cls, content: bytes) -> "Fields":
-        return cls(*_FIELDS.unpack_from(content), content[_FIELDS.size :])
+        strength, length, trust = _FIELDS.unpack_from(content)
+        return cls(strength, length, trust, content[_FIELDS.size :])
 
 
 def sealed_open(content: bytes) -> bytes:
@@ -119,7 +118,8 @@ def _places(shape: tuple[int, int]) -> np.ndarray:
 
 def _split(shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
     order = secrecy.shuffle(_OPEN_ORDER, _places(shape))
-    return np.split(order, [int(np.clip(shape[0] * shape[1] // _SPREAD, _FEWEST, _MOST))])
+    front = int(np.clip(shape[0] * shape[1] // _SPREAD, _FEWEST, _MOST))
+    return order[:front], order[front:]
 
 
 def front_places(shape: tuple[int, int]) -> np.ndarray:

@@ -6,6 +6,7 @@ of that loss. Each cell of 16x16 pixels has a level, an octave of strength each;
 adaptive binary arithmetic coder (as in LZMA), each level's context its neighbours above and to the left.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +18,8 @@ LEVELS = 8  # the last carries nothing
 C2 = (0.03 * 255) ** 2
 # Where samples come so near to black or white changes are clipped: such blocks count as flat by this much a share.
 _MARGIN, _CLIPS = 4, 2.0
+# The busiest blocks are no better than busy ones: strong contrast clips too.
+_BUSIEST = 0.02
 # A strength index is an eighth of an octave of squared step.
 OCTAVE = 8
 STRONGEST = 18 * OCTAVE
@@ -133,7 +136,7 @@ class Designer:
     def __init__(self, rgb: np.ndarray, quality: int, mse: float, loss: float):
         self.quality, self.mse, self.loss = quality, mse, loss
         self.shape = blocks.grid(rgb.shape)
-        self.flatness = np.maximum(flatness(rgb), np.minimum(1, _CLIPS * clipped(rgb)))
+        self.flatness = np.clip(np.maximum(flatness(rgb), _CLIPS * clipped(rgb)), _BUSIEST, 1)
         self._cell_flatness = _cells(self.flatness)
 
     def weights(self, kappa: float) -> np.ndarray:
@@ -155,7 +158,7 @@ class Designer:
         total = at[_phase(self.shape), of_blocks(levels, self.shape)].sum()
         return Design(strength, levels, kappa, int(total), float(cost))
 
-    def _last(self, kappa: float, good) -> Design | None:
+    def _last(self, kappa: float, good: Callable[[Design], bool]) -> Design:
         """The strongest design for which `good` still holds; `good` turns from true to false once."""
         low, high = 0, STRONGEST
         while low < high:
@@ -201,13 +204,11 @@ class _Model:
 
 
 def _contexts(levels: np.ndarray, y: int, x: int) -> int:
+    """Twice what the level is likely to be: the sum of the two beside it, or twice the one there is."""
     above = int(levels[y - 1, x]) if y else None
-    left = int(levels[y, x - 1]) if x else None
-    if above is None and left is None:
-        return 0
-    if above is None or left is None:
-        return 2 * (left if above is None else above)
-    return above + left
+    left = int(levels[y, x - 1]) if x else above
+    above = left if above is None else above
+    return 0 if above is None or left is None else above + left
 
 
 def pack(levels: np.ndarray) -> bytes:
@@ -216,7 +217,7 @@ def pack(levels: np.ndarray) -> bytes:
     low, span, out, cache, pending = 0, (1 << 32) - 1, bytearray(), 0, 0
     first = True
 
-    def shift():
+    def shift() -> None:
         nonlocal low, cache, pending, first
         if low < 0xFF000000 or low >= 1 << 32:
             carry = low >> 32

@@ -5,6 +5,8 @@ Jordan et al., "Muon: an optimizer for hidden layers in neural networks", 2024, 
 as the matrix of its output channels against all else, and kernels of one shape are treated together.
 """
 
+from collections.abc import Iterable
+
 import torch
 from torch import Tensor
 
@@ -44,7 +46,7 @@ class Muon(torch.optim.Optimizer):
         found_inf: a tensor on the device; 1 makes a step leave everything as it is, as in PyTorch's fused optimisers.
     """
 
-    def __init__(self, params, lr: float, momentum: float = 0.95, dtype: torch.dtype = torch.float32):
+    def __init__(self, params: Iterable[Tensor], lr: float, momentum: float = 0.95, dtype: torch.dtype = torch.float32):
         super().__init__(params, {"lr": lr, "momentum": momentum})
         self.dtype = dtype
         self.found_inf: Tensor | None = None

@@ -2,11 +2,10 @@
 
 import numpy as np
 import pytest
+from conftest import photograph
 
 from stegocli.payload import coarse
 from stegocli.picture import metrics
-
-from .test_embedding import photograph
 
 
 @pytest.mark.parametrize("kind", ["colour", "grey", "alpha"])
