@@ -1,8 +1,13 @@
 """The installed command on real files: what it prints, writes and returns."""
 
 import json
+import os
+import pty
+import select
+import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,9 +18,15 @@ from stegocli import __version__
 from stegocli.picture import files, metrics
 
 
-def stego(*arguments, cwd=None):
+def stego(*arguments, cwd=None, given=None, binary=False, stdout=subprocess.PIPE, **environment):
+    """Run the command without a terminal; `given` goes to stdin."""
     command = [sys.executable, "-m", "stegocli", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, stdin=subprocess.DEVNULL, check=False)
+    stdin = {"stdin": subprocess.DEVNULL} if given is None else {"input": given}
+    inherited = {k: v for k, v in os.environb.items() if k != b"STEGO_PASSWORD"}
+    env = inherited | {os.fsencode(k): os.fsencode(v) for k, v in environment.items()}
+    return subprocess.run(
+        command, stdout=stdout, stderr=subprocess.PIPE, text=not binary, cwd=cwd, env=env, check=False, **stdin
+    )
 
 
 def test_hide_reveal_and_metrics_on_files(tmp_path, pair):
@@ -138,3 +149,138 @@ def test_help_imports_nothing_heavy():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.rstrip().endswith("[]")
+
+
+# -- manners ----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    """In a folder with two small pictures and a text."""
+    monkeypatch.chdir(tmp_path)
+    Image.fromarray(natural(64, 80, 1)).save("c.png")
+    Image.fromarray(natural(40, 30, 2)).save("s.png")
+    Path("t.txt").write_text("a note")
+    return tmp_path
+
+
+def refused(done, *words) -> bool:
+    """Whether it ended with one sentence that holds all the words."""
+    one = done.stderr.startswith("stego: ") and done.stderr.count("\n") == 1 and "Traceback" not in done.stderr
+    return done.returncode == 1 and one and all(word in done.stderr for word in words)
+
+
+def interrupted_at_the_prompt(*arguments) -> tuple[int, str]:
+    """Ctrl-C at the first prompt: exit code and what was shown."""
+    child, terminal = pty.fork()
+    if child == 0:
+        os.environ.pop("STEGO_PASSWORD", None)
+        os.execl(sys.executable, sys.executable, "-m", "stegocli", *map(str, arguments))
+    shown = b""
+    try:
+        while select.select([terminal], [], [], 60)[0] and (chunk := os.read(terminal, 1024)):
+            shown += chunk
+            if shown.endswith(b": "):
+                os.write(terminal, b"\x03")
+    except OSError:  # how Linux says that the other end is closed
+        pass
+    else:
+        os.kill(child, signal.SIGKILL)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), shown.decode()
+
+
+def test_control_c_at_the_prompt_is_130(here):
+    code, shown = interrupted_at_the_prompt("hide", "c.png", "t.txt", "-o", "o.png", "--password")
+    assert code == 130 and "Stopped" in shown and "Traceback" not in shown and not Path("o.png").exists()
+
+
+def test_a_password_that_lacks_is_explained(here):
+    ways = "--password", "--password-file", "STEGO_PASSWORD"
+    assert refused(stego("reveal", "c.png"), *ways)
+    # Asked for at once, and no terminal: the same ways are named.
+    assert refused(stego("reveal", "c.png", "--password"), *ways)
+    # Nothing is asked of the user while the cover can't be used.
+    assert refused(stego("hide", "none.png", "t.txt", "-o", "o.png", "--password"), "none.png does not exist")
+
+
+def test_password_files(here):
+    Path("bom").write_bytes("\ufeffgrün\r\n".encode())
+    Path("two").write_text("one\ntwo\n")
+    Path("latin").write_bytes(b"gr\xfcn")
+    assert stego("hide", "c.png", "t.txt", "-o", "o.png", "--password-file", "bom").returncode == 0
+    done = stego("reveal", "o.png", "-o", ".", STEGO_PASSWORD="grün")
+    assert done.returncode == 0 and Path("o-revealed.txt").read_text() == "a note", done.stderr
+    assert "called t.txt when it was hidden" in done.stdout
+    assert refused(stego("reveal", "o.png", "--password-file", "two"), "two", "2 lines")
+    assert refused(stego("reveal", "o.png", "--password-file", "latin"), "latin", "UTF-8")
+    assert refused(stego("reveal", "o.png", STEGO_PASSWORD=b"gr\xfcn"), "STEGO_PASSWORD", "UTF-8")
+    assert refused(stego("hide", "c.png", "t.txt", "-o", "p.png", "--flow", "--exact"), "--flow")
+    assert not Path("p.png").exists()
+
+
+@pytest.mark.parametrize("name", ["photo [edited].png", "o[/b].png", "[red]x[/red].png"])
+def test_names_with_markup_are_shown_as_they_are(here, name):
+    Path(name).parent.mkdir(exist_ok=True)
+    Path("t.txt").rename(n := name.replace("/", "").replace(".png", ".txt"))
+    done = stego("hide", "c.png", n, "-o", name)
+    assert done.returncode == 0 and done.stdout.startswith(f"{name}: 80x64, holds {n};"), done.stderr
+    shown = stego("reveal", name)
+    target = Path(name).with_name(f"{Path(name).stem}-revealed.txt")
+    assert shown.returncode == 0 and shown.stdout.startswith(f"{target}: ") and n in shown.stdout
+
+
+def test_names_that_the_terminal_lacks(here):
+    done = stego("hide", "c.png", "t.txt", "-o", "größe.png", PYTHONIOENCODING="ascii")
+    assert done.returncode == 0 and "gr\\xf6\\xdfe.png: 80x64" in done.stdout, done.stderr
+    done = stego("reveal", "keine größe.png", PYTHONIOENCODING="ascii")
+    assert refused(done, "does not exist")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device of Linux")
+def test_a_full_stdout(here):
+    with open("/dev/full", "w") as full:
+        assert refused(stego("hide", "c.png", "t.txt", "-o", "o.png", stdout=full), "full")
+
+
+def test_folders(here):
+    for folder in ("covers", "secrets"):
+        Path(folder).mkdir()
+    for i in range(3):
+        Image.fromarray(natural(64, 80, i)).save(f"covers/{i}.png")
+        Path(f"secrets/{i}.txt").write_text(f"note {i}")
+    Path("secrets/1.txt").write_bytes(os.urandom(60_000))
+    done = stego("hide", "covers", "secrets", "-o", "stegos")
+    assert done.returncode == 1 and "2 of 3 done" in done.stdout, done.stderr
+    assert done.stderr.count("\n") == 1 and "1.txt needs" in done.stderr
+    assert sorted(p.name for p in Path("stegos").iterdir()) == ["0.png", "2.png"]
+    Image.fromarray(natural(64, 80)).save("stegos/1.png")
+    done = stego("reveal", "stegos", "-o", "out", "--json")
+    assert done.returncode == 1 and done.stderr.count("\n") == 1 and "1.png holds no hidden picture" in done.stderr
+    assert [row.get("name") for row in json.loads(done.stdout)] == ["0.txt", None, "2.txt"]
+    assert {p.name: p.read_text() for p in Path("out").iterdir()} == {"0.txt": "note 0", "2.txt": "note 2"}
+    assert stego("hide", "covers", "secrets", "-o", "more", "--report", "r.png").returncode == 2
+
+
+def test_streams(here):
+    hidden = stego("hide", "-", "t.txt", "-o", "-", given=Path("c.png").read_bytes(), binary=True)
+    assert hidden.returncode == 0 and hidden.stdout[:4] == b"\x89PNG" and b"dB" in hidden.stderr
+    shown = stego("reveal", "-", "-o", "-", given=hidden.stdout, binary=True)
+    assert shown.returncode == 0 and shown.stdout == b"a note" and b"same file" in shown.stderr
+    # What comes from stdin has no name.
+    hidden = stego("hide", "c.png", "-", "-o", "o.png", given="words")
+    assert hidden.returncode == 0, hidden.stderr
+    figures = json.loads(stego("reveal", "o.png", "--json").stdout)
+    assert figures["name"] is None and Path("o-revealed").read_text() == "words"
+    assert refused(stego("hide", "-", "-", "-o", "o.png", given=""), "Only one input")
+
+
+def test_json_report_quiet_and_force(here):
+    done = stego("hide", "c.png", "s.png", "-o", "o.png", "--exact", "--json", "--report", "r.png")
+    figures = json.loads(done.stdout)
+    assert figures["size"] == [80, 64] and figures["secret"]["psnr"] == metrics.EXACT_PSNR and done.stderr == ""
+    assert min(Image.open("r.png").size) >= 64
+    before = Path("o.png").read_bytes()
+    assert refused(stego("hide", "c.png", "t.txt", "-o", "o.png"), "o.png already exists", "--force")
+    assert Path("o.png").read_bytes() == before
+    done = stego("hide", "c.png", "t.txt", "-o", "o.png", "--force", "--quiet")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "") and Path("o.png").read_bytes() != before
