@@ -10,6 +10,7 @@ from PIL import Image, ImageCms
 import stegocli
 from stegocli import api
 from stegocli.errors import StegoError
+from stegocli.flow import model as flow_model
 from stegocli.flow import tiles, weights
 from stegocli.payload import header
 from stegocli.picture import files, metrics
@@ -249,3 +250,18 @@ def test_a_model_hides_arrays_and_pillow_pictures(model):
         model.reveal(cover)
     with pytest.raises(ValueError, match="float64"):
         model.hide(cover / 255, secret)
+
+
+def test_a_secret_far_beyond_its_cover_is_refused(tmp_path, model):
+    """Ten times the pixels are legal; what holds nothing is refused by hide, and as forged by reveal."""
+    rgb = natural(40, 50)
+    assert flow_model.most_pixels(2000) == 16_000_000 and flow_model.most_pixels(10**6) == 10**8
+    cover, large = save(tmp_path / "c.png", rgb), tmp_path / "l.png"
+    Image.new("L", (4001, 4000)).save(large)
+    with pytest.raises(StegoError, match=r"l\.png has 4001x4000 pixels.*16 million"):
+        api.hide(cover, large, tmp_path / "o.png", model, flow=True)
+    own = flow_model.Origin(model.id, 4001, 4000).pack()
+    forged = save(tmp_path / "f.png", header.embed(rgb, header.Header(flow_model.METHOD, own)))
+    with pytest.raises(StegoError, match="forged"):
+        api.reveal(forged)
+    assert {p.name for p in tmp_path.iterdir()} == {"c.png", "l.png", "f.png"}
