@@ -99,7 +99,7 @@ def channels(quality: int, pixels: int = 0) -> list[Channel]:
     else:
         qualities = {*range(quality, quality + 5), *range(quality, 96, 5), 95}
     qualities = sorted(q for q in qualities if q <= 95)
-    once = [(), *(((q, 2),) for q in qualities), ((quality, 0),)]
+    once = [(), *(((q, 2),) for q in qualities), ((quality, 0),), ((97, 0), (min(95, quality + 3), 2))]
     return [*once, ((min(95, quality + 4), 2), (quality, 2))] if quality < 95 else once
 
 
