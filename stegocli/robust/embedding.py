@@ -97,14 +97,10 @@ def channels(quality: int, pixels: int = 0) -> list[Channel]:
     if pixels > _TRIAL:
         played = {quality, quality + 2, quality + 5, quality + 10, 95}
     else:
-<<<<<<< HEAD
         played = {*range(quality, quality + 5), *range(quality, 96, 5), 95}
     once: list[Channel] = [(), *(((q, 2),) for q in sorted(played) if q <= 95), ((quality, 0),)]
-=======
-        qualities = {*range(quality, quality + 5), *range(quality, 96, 5), 95}
-    qualities = sorted(q for q in qualities if q <= 95)
-    once = [(), *(((q, 2),) for q in qualities), ((quality, 0),), ((97, 0), (min(95, quality + 3), 2))]
->>>>>>> survive
+    # A stego that is a JPEG itself, recompressed.
+    once.append(((97, 0), (min(95, quality + 3), 2)))
     return [*once, ((min(95, quality + 4), 2), (quality, 2))] if quality < 95 else once
 
 
