@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from .. import api
+from ..errors import StegoError
 from ..picture import charts, files, metrics
 from .evaluate import pairs
 
