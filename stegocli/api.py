@@ -2,14 +2,16 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from math import floor
 from pathlib import Path
 
 import numpy as np
 
 from . import methods
 from .errors import StegoError
-from .methods.base import Cover, Found, Hiding, ModelLike, Options, Progress, Secret, Stego, unseen
-from .payload import codings
+from .methods.base import COVER_PSNR, Cover, Found, Hiding, ModelLike, Options, Progress, Secret, Stego, unseen
+from .methods.exact import budget
+from .payload import codings, estimate
 from .picture import files, metrics
 from .picture.files import Picture
 from .picture.metrics import Comparison, Score
@@ -22,6 +24,10 @@ SURVIVED = 75
 # Under these a change or a blemish shows, and the secret goes as bytes: mean of either picture, and its worst block.
 LEAST_PSNR = 36.0
 LEAST_BLOCK = 28.0
+# So many decibels of the secret are worth a word about another way.
+WORTH_FITTING = 4.0
+# What becomes of a hidden file that another format can't hold: 16 bits a sample, palettes, a turn in its EXIF.
+AS_SEEN = "as seen, 8 bits"
 
 
 @dataclass(frozen=True)
@@ -57,12 +63,21 @@ class Hidden:
 
 @dataclass(frozen=True)
 class Revealed:
-    """What `reveal` found: the file it wrote, the picture's (width, height) if it is one, how, and notes."""
+    """What `reveal` found.
+
+    Attributes:
+        path: the file it wrote.
+        size: the picture's (width, height), or None.
+        method: how true it is, or with which weights.
+        notes: what the user should know, one sentence each.
+        name: what the secret's file was called when it was hidden, or None.
+    """
 
     path: Path
     size: tuple[int, int] | None
     method: str
     notes: list[str] = field(default_factory=list)
+    name: str | None = None
 
 
 def hide(
@@ -86,15 +101,16 @@ def hide(
     The cover keeps its size, alpha channel and ICC profile, and is turned as its EXIF orientation says. By default
     a picture is hidden by the network and comes back at its own size, a few grey levels off; where that would leave
     a blemish, it is embedded as bytes instead, and a note says so. With any of `exact`, `password` and `fit`, or
-    when the secret is no picture, it is embedded as bytes and comes back bit for bit (with `fit`: as near as the
-    budget allows). Either way the figures are the receiver's: the file is read back.
+    when the secret is no picture, it is embedded as bytes and comes back as the same file, or, for some PNG and
+    TIFF pictures, with the same pixels (with `fit`: as near as the budget allows). With `survive`, or a .jpg as
+    `output`, the stego may be recompressed. Always the figures are the receiver's: the file is read back.
 
     Args:
         cover: any format that `files.read` takes, from 16x16.
         secret: such a picture, or any file.
         output: ends in .png, .tif, .webp or .bmp, or in .jpg, which is made to survive.
         model: for the network: a loaded model, the name of a shipped set, a weights file, or None for the default.
-        exact: give the secret back bit for bit.
+        exact: give the secret back as the same file, or a picture with the same pixels.
         password: encrypt; implies `exact`. Or a function that asks for it, once the cover is known to do.
         fit: code a picture as finely as `cover_psnr` allows instead of failing when it is too large.
         flow: keep to the network whatever comes out.
@@ -226,13 +242,35 @@ def _with_a_floor(cover: Cover, secret: Secret, hiding: Hiding, options: Options
     """The network's stego, or the same secret as bytes where the network leaves blemishes and bytes leave fewer."""
     mean, block = _worst(cover, hiding)
     if mean >= LEAST_PSNR and block >= LEAST_BLOCK:
-        return hiding
-    other = methods.EXACT.hide(cover, secret, replace(options, fit=True))
+        advice = _advice(cover, secret, hiding)
+        return hiding.noting(advice) if advice else hiding
+    try:
+        other = methods.EXACT.hide(cover, secret, replace(options, fit=True))
+    except StegoError:  # it fits at no quality
+        return hiding.noting("This pair is hard for the network, and too large as bytes: use a larger cover.")
     other_mean, other_block = _worst(cover, other)
     told = f"the network: mean {mean:.1f} dB, worst block {block:.1f} dB; bytes: {other_mean:.1f}, {other_block:.1f}"
     if min(other_mean - LEAST_PSNR, other_block - LEAST_BLOCK) <= min(mean - LEAST_PSNR, block - LEAST_BLOCK):
         return hiding.noting(f"This pair is hard ({told}): use a larger or calmer cover.")
     return other.noting(f"Hidden as bytes ({told}); --flow keeps the network.")
+
+
+def _advice(cover: Cover, secret: Secret, hiding: Hiding) -> str | None:
+    """What bytes would do better, where they do, by estimate: the secret whole, or several decibels nearer to it."""
+    # Rounded down, as the option that is named takes it; COVER_PSNR is what it is when it is not named.
+    kept = floor(10 * metrics.psnr(cover.rgb, hiding.rgb)) / 10
+    limit = budget(cover.rgb.size, False, kept + estimate.lost_psnr(cover.rgb))
+    length = estimate.exact_length(secret.path.read_bytes(), secret.path.suffix.lower(), limit)
+    if length is not None and length <= limit:
+        psnr = estimate.cover_psnr(cover.rgb, length)
+        option = f" --cover-psnr {kept:g}" if psnr < COVER_PSNR else ""
+        kind = "kinder than" if psnr >= kept + 1 else "as kind as"
+        return f"--exact{option} would bring it back whole at {psnr:.1f} dB of the cover, {kind} the network."
+    gained = metrics.psnr(hiding.wanted, hiding.received) + WORTH_FITTING
+    psnr = estimate.fitted_psnr(secret.picture, limit, gained)
+    if psnr is None:
+        return None
+    return f"--fit --cover-psnr {kept:g} would bring it back at about {psnr:.1f} dB, with the cover as it is now."
 
 
 # -- reveal -----------------------------------------------------------------------------------------------------
@@ -257,8 +295,9 @@ def reveal(
 
     Args:
         stego: a file written by `hide`, or a lossless copy of it.
-        output: by default `default_output(stego)`; in a folder, that name there. A picture may go to .png, .tif,
-            .webp or .bmp, any other file only to a name with its own extension.
+        output: by default `default_output(stego)`; in a folder, the secret's own name where that is known and free,
+            else that name there. A picture may go to .png, .tif, .webp or .bmp, any other file only to a name with
+            its own extension.
         model: as for `hide`; by default the shipped set named in the stego.
         password: or a function that asks for it, called only when the picture shows nothing without.
         force: replace `output` if it exists.
@@ -271,13 +310,30 @@ def reveal(
     seen = Stego(Path(stego), files.read(stego).rgb)
     found = _found(seen, Options(model, progress=progress), password)
     target = Path(output) if output is not None else default_output(stego, found.extension)
-    if target.is_dir():
-        target = target / default_output(stego, found.extension).name
-    if isinstance(found.secret, Picture):
-        files.write(files.check_output(target, (seen.path,), force), found.secret)
-        return Revealed(target, found.secret.size, found.words, found.notes)
-    files.check_place(target, (seen.path,), force)
-    return _write_file(seen.path, target, found.extension, found.secret, found.words)
+    if not target.is_dir():
+        return _deliver(seen.path, target, found, force)
+    claimed = _claim(target, found)
+    if claimed is None:
+        return _deliver(seen.path, target / default_output(stego, found.extension).name, found, force)
+    try:
+        return _deliver(seen.path, claimed, found, force=True)
+    except BaseException:
+        claimed.unlink()
+        raise
+
+
+def _claim(folder: Path, found: Found) -> Path | None:
+    """An empty file of the secret's own name, made here so that no other process takes it; None if it is not free."""
+    if found.name is None:
+        return None
+    path = folder / found.name
+    if path.suffix.lower() != found.extension:
+        path = path.with_suffix(found.extension)
+    try:
+        path.open("x").close()
+    except (OSError, ValueError):  # it exists, or this system does not take it
+        return None
+    return path
 
 
 def _found(stego: Stego, options: Options, password: str | Callable[[], str | None] | None) -> Found:
@@ -307,17 +363,28 @@ def _found(stego: Stego, options: Options, password: str | Callable[[], str | No
     )
 
 
-def _write_file(stego: Path, target: Path, extension: str, content: bytes, words: str) -> Revealed:
-    """Write a file's own bytes; a picture may be asked for in another lossless format."""
+def _deliver(stego: Path, target: Path, found: Found, force: bool) -> Revealed:
+    """Write what was found: a file's own bytes under its extension, a picture in any lossless format."""
+    files.check_place(target, (stego,), force)
+    picture, words, notes = found.secret, found.words, [*found.notes]
+    if isinstance(picture, bytes):
+        picture = _picture_in(target, picture)
+        if target.suffix.lower() == found.extension:
+            files.write_beside(target, found.secret)
+            return Revealed(target, picture.size if picture else None, words, notes, found.name)
+        if picture is None:
+            what = found.extension or "file without extension"
+            raise StegoError(f"{stego} holds a {what}: name the output so, not {target}.")
+        words = codings.SAME_PIXELS if codings.is_whole(found.secret, picture) else AS_SEEN
+    files.write(files.check_output(target, (stego,)), picture)
+    if picture.remarks and target.suffix.lower() != ".png":
+        notes.append(f"{target} has the pixels, but not the text and camera data that the hidden PNG had: use .png.")
+    return Revealed(target, picture.size, words, notes, found.name)
+
+
+def _picture_in(path: Path, content: bytes) -> Picture | None:
+    """A file's bytes as a picture, if they are one that can be read."""
     try:
-        picture = files.read(target, content=content) if extension in files.READABLE else None
-    except StegoError:  # any bytes may carry a picture's name
-        picture = None
-    if target.suffix.lower() == extension:
-        files.write_beside(target, content)
-    elif picture is not None:
-        words = codings.SAME_PIXELS
-        files.write(files.check_output(target, (stego,)), picture)
-    else:
-        raise StegoError(f"{stego} holds a {extension or 'file without extension'}: name the output so, not {target}.")
-    return Revealed(target, picture.size if picture else None, words)
+        return files.read(path, content=content) if files.is_picture(path, content) else None
+    except StegoError:
+        return None

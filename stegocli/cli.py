@@ -166,7 +166,8 @@ def _streams(inputs: list[Path], output: Path | None, name: str) -> Iterator[tup
         yield inputs, output
         return
     with tempfile.TemporaryDirectory() as scratch:
-        given, wanted = Path(scratch, "stdin"), Path(scratch, "out")
+        # With a dot in front: what came from nowhere takes no name along.
+        given, wanted = Path(scratch, ".stdin"), Path(scratch, "out")
         wanted.mkdir()
         if STREAM in inputs:
             given.write_bytes(sys.stdin.buffer.read())
@@ -201,7 +202,8 @@ def _show_hidden(done: Any, secret: Path, console: "Console") -> None:
 def _show_revealed(done: Any, console: "Console") -> None:
     _show_notes(done.notes, console)
     size = f"{done.size[0]}x{done.size[1]}, " if done.size else ""
-    console.print(f"{done.path}: {size}{done.method}", soft_wrap=True)
+    named = f"; called {done.name} when it was hidden" if done.name else ""
+    console.print(f"{done.path}: {size}{done.method}{named}", soft_wrap=True)
 
 
 def _show_folder(results: Iterator[Any], as_json: bool, console: "Console", show: Any) -> None:
@@ -232,7 +234,9 @@ def hide(
         Path, typer.Option("--output", "-o", help="Where to write: .png, .tif, .webp, .bmp or .jpg; a folder; or -.")
     ],
     weights: WeightsOption = None,
-    exact: Annotated[bool, typer.Option("--exact", help="Give the secret back bit for bit.")] = False,
+    exact: Annotated[
+        bool, typer.Option("--exact", help="Give the secret back whole: same file, or same pixels.")
+    ] = False,
     password: Annotated[
         bool, typer.Option("--password", help=f"Encrypt; asks twice, or takes ${PASSWORD_VARIABLE}. Implies --exact.")
     ] = False,

@@ -17,9 +17,12 @@ from .network import StegoNetwork
 from .precision import Precision
 
 METHOD = 1
-# A forged header must not make reveal fill the memory: the limit at which Pillow refuses a file.
-MOST_PIXELS = 2 * 89_478_485
 PictureLike = TypeVar("PictureLike", np.ndarray, Image.Image)
+
+
+def most_pixels(cover: int) -> int:
+    """Of a secret, in a cover of so many pixels: more would hold nothing, and a forged header must fill no memory."""
+    return min(files.MOST_PIXELS, max(16_000_000, 100 * cover))
 
 
 @dataclass(frozen=True)
@@ -43,14 +46,14 @@ class Origin:
         return self._FORM.pack(self.weights_id, self.width, self.height, self.grey)
 
     @classmethod
-    def unpack(cls, packed: bytes) -> "Origin":
-        """Undo `pack`.
+    def unpack(cls, packed: bytes, cover: int) -> "Origin":
+        """Undo `pack` for a stego of so many pixels.
 
         Raises:
             ValueError: when it says what can't be.
         """
         weights_id, width, height, flags = cls._FORM.unpack(packed)
-        if not 0 < width * height <= MOST_PIXELS:
+        if not 0 < width * height <= most_pixels(cover):
             raise ValueError(f"a secret of {width}x{height}")
         return cls(weights_id, width, height, bool(flags & 1))
 
@@ -92,10 +95,12 @@ class Model:
             The stego, of the cover's kind and size; any lossless file format keeps what is in it.
 
         Raises:
-            ValueError: for arrays of another shape or type.
+            ValueError: for arrays of another shape or type, and a secret of more than `most_pixels`.
         """
         cover_rgb, secret_rgb = _array(cover), _array(secret)
         height, width = secret_rgb.shape[:2]
+        if width * height > most_pixels(cover_rgb.size // 3):
+            raise ValueError(f"a secret of {width}x{height}: too many pixels for this cover")
         plan = layout.plan(cover_rgb.shape[1::-1], (width, height), self.network.config.stride)
         frame = layout.lay(secret_rgb.astype(np.float32), plan)
         stego = tiles.hide(self, cover_rgb, frame, progress)
@@ -112,7 +117,7 @@ class Model:
         found = header.extract(rgb)
         if found is None or found.method != METHOD:
             raise StegoError("The picture holds nothing that a network hid: use the very picture that hide gave.")
-        origin = Origin.unpack(found.own)
+        origin = Origin.unpack(found.own, rgb.size // 3)
         if origin.weights_id != self.id:
             raise StegoError(f"The picture was made with weights {origin.weights_id.hex()}: load those.")
         secret = self.secret_in(rgb, origin, found.version, progress)

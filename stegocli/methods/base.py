@@ -127,12 +127,14 @@ class Found:
         extension: of the secret's own name, with its dot, or nothing.
         words: how true it is, or with which weights.
         notes: one sentence each.
+        name: what the secret's file was called, safe to show and to call a file by; None when that is not known.
     """
 
     secret: Picture | bytes
     extension: str
     words: str
     notes: list[str] = field(default_factory=list)
+    name: str | None = None
 
 
 class Method(Protocol):

@@ -1,4 +1,4 @@
-"""Hide any file as bytes: bit for bit, under a password if wanted, or a picture as finely as the cover allows."""
+"""Hide any file as bytes: whole, under a password if wanted, or a picture as finely as the cover allows."""
 
 from ..errors import StegoError
 from ..payload import codings, embedding, header
@@ -66,7 +66,7 @@ class Exact:
             return None
         options.progress("decoding", 0.0)
         extension, secret = codings.unpack(content)
-        return Found(secret, extension, codings.fidelity(content, secret))
+        return Found(secret, extension, codings.fidelity(content, secret), name=codings.name(content))
 
 
 def _content(stego: Stego, password: str | None) -> bytes | None:

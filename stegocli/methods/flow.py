@@ -5,7 +5,7 @@ from pathlib import Path
 
 from ..errors import StegoError
 from ..flow import weights
-from ..flow.model import METHOD, Model, Origin
+from ..flow.model import METHOD, Model, Origin, most_pixels
 from ..picture import layout
 from ..picture.files import Picture
 from .base import Cover, Found, Hiding, ModelLike, Options, Secret, Stego
@@ -49,6 +49,12 @@ class Flow:
     def hide(self, cover: Cover, secret: Secret, options: Options) -> Hiding:
         model = _loaded(options.model)
         picture = secret.seen
+        (width, height), most = picture.size, most_pixels(cover.rgb.size // 3)
+        if width * height > most:
+            raise StegoError(
+                f"{secret.path} has {width}x{height} pixels, and at most {most / 1e6:g} million can be hidden in "
+                f"{cover.path}: shrink it, or use a larger cover."
+            )
         rgb = model.hide(cover.rgb, picture.rgb, picture.grey, lambda share: options.progress("hiding", share))
         received = model.reveal(rgb, lambda share: options.progress("checking", share))
         kept = layout.plan(cover.picture.size, picture.size, model.network.config.stride).kept
@@ -59,7 +65,7 @@ class Flow:
         found = stego.header
         if found is None or found.method != METHOD:
             return None
-        origin = Origin.unpack(found.own)
+        origin = Origin.unpack(found.own, stego.rgb.size // 3)
         model = _model_for(stego.path, origin, options.model)
         rgb = model.secret_in(stego.rgb, origin, found.version, lambda share: options.progress("revealing", share))
         notes = [] if found.intact else [f"{stego.path} was altered after hiding: the picture may be damaged."]

@@ -71,4 +71,4 @@ class Survive:
             ) from None
         options.progress("decoding", 0.0)
         extension, found = codings.unpack(content)
-        return Found(found, extension, codings.fidelity(content, found))
+        return Found(found, extension, codings.fidelity(content, found), name=codings.name(content))

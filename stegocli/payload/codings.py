@@ -1,6 +1,6 @@
 """The secret file as the fewest bytes that give it back, and the way back.
 
-Content: kind (1 byte), length of the extension (1), the extension (UTF-8), then
+Content: kind (1 byte), length of the name (1), the file's name or only its extension (UTF-8), then
 
     kind 0  the file's own bytes
     kind 1  a picture, lossless: ICC profile's length (4, big-endian), profile (deflate), JPEG XL
@@ -19,11 +19,12 @@ A part is its length (4, big-endian) and that many bytes of deflate, a stream lo
 import io
 import re
 import struct
+import unicodedata
 import warnings
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -41,8 +42,12 @@ SAME_FILE, SAME_PIXELS, APPROXIMATE = "same file", "same pixels", "approximate"
 # A file for other bytes with the same pixels is only worth it for so much less.
 WORTH_RECODING = 0.95
 MOST_PART = 1 << 24
-# The extension becomes part of a file name at reveal, whoever wrote the stego.
+# The extension becomes part of a file name at reveal, whoever wrote the stego, and the name may become one.
 _EXTENSION = re.compile(r"(\.[^\W_][\w-]{0,30})?")
+LONGEST_NAME = 200
+# What one system or another gives a meaning of its own: separators and wildcards, and the names of devices.
+_SPECIAL = set('<>:"/\\|?*')
+_DEVICE = re.compile(r"(CON|PRN|AUX|NUL|CONIN\$|CONOUT\$|(COM|LPT)[0-9¹²³])[ .]*(\..*)?", re.IGNORECASE)
 _LENGTH = struct.Struct(">I")
 # Steps in halves of a grey level. For PSNR, dividing the samples and coding them without loss beats lossy
 # JPEG XL down to about 45 dB, which is most of what anyone asks of a hidden picture.
@@ -56,7 +61,6 @@ class Payload:
 
     Attributes:
         content: the bytes.
-        extension: of the secret's name, with its dot, lower case.
         picture: what the receiver sees; None when the secret is no picture.
         coding: in words.
         fidelity: `SAME_FILE` when the receiver gets every byte; `SAME_PIXELS` when a picture comes back in another
@@ -64,7 +68,6 @@ class Payload:
     """
 
     content: bytes
-    extension: str
     picture: Picture | None
     coding: str
     fidelity: str
@@ -83,6 +86,11 @@ def _jxl(array: np.ndarray, **options: Any) -> bytes:
     content = io.BytesIO()
     Image.fromarray(array).save(content, "JXL", **options)
     return content.getvalue()
+
+
+def jxl(samples: np.ndarray, effort: int) -> bytes:
+    """A JPEG XL stream without loss: uint8, (height, width) or (height, width, 3 or 4), at an effort of 1 to 9."""
+    return _jxl(samples, lossless=True, effort=effort)
 
 
 def _jxl_size(content: bytes) -> tuple[int, int]:
@@ -152,9 +160,34 @@ def _webp(array: np.ndarray) -> bytes:
     return content.getvalue()
 
 
-def _content(kind: int, extension: str, *parts: bytes) -> bytes:
-    name = extension.encode()
-    return bytes([kind, len(name)]) + name + b"".join(parts)
+def _content(kind: int, name: str, *parts: bytes) -> bytes:
+    field = name.encode()
+    return bytes([kind, len(field)]) + field + b"".join(parts)
+
+
+def _is_plain(name: str) -> bool:
+    """Whether a file may be called so in any folder of any system, and everyone sees what it is called.
+
+    No separators, control or direction characters, nor private or half ones; neither hidden nor taken for an option;
+    no device; no more than `LONGEST_NAME` bytes.
+    """
+    odd = any(c in _SPECIAL or unicodedata.category(c) in ("Cc", "Cf", "Cs", "Co", "Zl", "Zp") for c in name)
+    return (
+        not odd
+        and 0 < len(name.encode(errors="replace")) <= LONGEST_NAME
+        and name[0] not in ".-~ "
+        and name[-1] not in ". "
+        and not _DEVICE.fullmatch(name)
+        and bool(_EXTENSION.fullmatch(PurePosixPath(name).suffix))
+    )
+
+
+def _named(path: Path) -> str:
+    """What of a file's name goes with its content: all, or the extension, or nothing that could do harm."""
+    if _is_plain(path.name):
+        return path.name
+    extension = path.suffix.lower()
+    return extension if _EXTENSION.fullmatch(extension) else ""
 
 
 def _part(content: bytes) -> bytes:
@@ -229,11 +262,11 @@ def _around(own: bytes, samples: np.ndarray) -> _Frame | None:
     return None
 
 
-def _png_frame(own: bytes, samples: np.ndarray) -> _Frame | None:
+def _png_frame(own: bytes, samples: np.ndarray, rebuild: bool) -> _Frame | None:
     parts = png.chunks(own)
     if not png.is_plain(parts):
         return None
-    remarks, recipe = png.remarks(parts), png.recipe(parts, samples)
+    remarks, recipe = png.remarks(parts), png.recipe(parts, samples) if rebuild else None
     if len(remarks) > MOST_PART:
         return None
     if recipe:
@@ -256,8 +289,11 @@ def _tiff_frame(opened: TiffImagePlugin.TiffImageFile, samples: np.ndarray) -> _
     return _Frame(None, _profile(icc), SAME_PIXELS) if plain and not (icc and bands == 1) else None
 
 
-def _stored(own: bytes, suffix: str) -> tuple[np.ndarray, _Frame] | None:
-    """The samples of a picture file and the rest of it, when they are all that the file says."""
+def _stored(own: bytes, suffix: str, rebuild: bool = True) -> tuple[np.ndarray, _Frame] | None:
+    """The samples of a picture file and the rest of it, when they are all that the file says.
+
+    Without `rebuild`, which takes its time, a PNG counts as one whose compression can't be repeated.
+    """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         opened = Image.open(io.BytesIO(own), formats=files.FORMATS)
@@ -270,31 +306,31 @@ def _stored(own: bytes, suffix: str) -> tuple[np.ndarray, _Frame] | None:
             frame = _around(own, samples)
         # These two may come back as a picture, to be written in the format that the suffix names.
         if upright and opened.format == "PNG" and suffix == ".png":
-            frame = _png_frame(own, samples)
+            frame = _png_frame(own, samples, rebuild)
         elif upright and not frame and isinstance(opened, TiffImagePlugin.TiffImageFile) and suffix[:4] == ".tif":
             frame = _tiff_frame(opened, samples)
     return (samples, frame) if frame else None
 
 
-def _recoded(own: bytes, extension: str) -> list[Payload]:
+def _recoded(own: bytes, path: Path) -> list[Payload]:
     """The file by way of its samples, once for each codec; only what was seen to come back."""
     try:
-        stored = _stored(own, extension)
+        stored = _stored(own, path.suffix.lower())
     except Exception:  # no picture, or a damaged one: its bytes are hidden as they are
         return []
     if stored is None:
         return []
     samples, frame = stored
-    streams = {JXL: _jxl(samples, lossless=True, effort=_effort(samples))}
+    streams = {JXL: jxl(samples, _effort(samples))}
     if max(samples.shape[:2]) <= files.WEBP_SIDE:
         streams[WEBP] = _webp(samples)
     found = []
     for codec, stream in streams.items():
         kind = codec if frame.kind is None else frame.kind
-        content = _content(kind, extension, frame.head, stream)
+        content = _content(kind, _named(path), frame.head, stream)
         if _comes_back(content, own, samples, frame.fidelity):
             words = ("JPEG XL" if codec == JXL else "WebP") + " without loss"
-            found.append(Payload(content, extension, None, words, frame.fidelity))
+            found.append(Payload(content, None, words, frame.fidelity))
     return found
 
 
@@ -315,11 +351,6 @@ def _own_bytes(path: Path) -> bytes:
         raise StegoError(f"{path} can't be read ({files.reason(error)}): check name and permissions.") from None
 
 
-def _extension(path: Path) -> str:
-    """A suffix that could not safely become part of a file name again is not worth a refusal."""
-    return path.suffix.lower() if _EXTENSION.fullmatch(path.suffix.lower()) else ""
-
-
 def exact(path: str | Path) -> Payload:
     """The file in the fewest bytes: its own, or, for a picture, JPEG XL or WebP without loss.
 
@@ -331,9 +362,9 @@ def exact(path: str | Path) -> Payload:
         StegoError: when the file can't be read.
     """
     path = Path(path)
-    own, extension = _own_bytes(path), _extension(path)
-    best = Payload(_content(FILE, extension, own), extension, None, f"the file itself, {len(own):,} bytes", SAME_FILE)
-    for candidate in _recoded(own, extension):
+    own = _own_bytes(path)
+    best = Payload(_content(FILE, _named(path), own), None, f"the file itself, {len(own):,} bytes", SAME_FILE)
+    for candidate in _recoded(own, path):
         worth = WORTH_RECODING if best.fidelity == SAME_FILE and candidate.fidelity != SAME_FILE else 1
         if len(candidate.content) < worth * len(best.content):
             best = candidate
@@ -358,15 +389,13 @@ def fitted(path: str | Path, budget: int) -> Payload:
     if len(whole.content) <= budget:
         return whole
     picture = files.read(path)
-    extension = whole.extension if whole.extension in files.LOSSLESS else ".png"
-    samples, profile = _samples(picture), _profile(picture.icc)
+    name, samples, profile = _named(path), _samples(picture), _profile(picture.icc)
 
     def near(step: int) -> bytes:
-        divided = np.round(samples / (step / 2)).astype(np.uint8)
-        return _content(NEAR_LOSSLESS, extension, profile, bytes([step]), _jxl(divided, lossless=True, effort=7))
+        return _content(NEAR_LOSSLESS, name, profile, bytes([step]), jxl(_divided(samples, step), 7))
 
     def lossy(quality: float) -> bytes:
-        return _content(LOSSY, extension, profile, _jxl(samples, quality=float(quality), effort=7))
+        return _content(LOSSY, name, profile, _jxl(samples, quality=float(quality), effort=7))
 
     found = []
     for code, settings, words in (
@@ -378,7 +407,7 @@ def fitted(path: str | Path, budget: int) -> Payload:
             content = fitting[0]
             seen = unpack(content)[1]
             assert isinstance(seen, Picture)
-            payload = Payload(content, extension, seen, words(fitting[1]), APPROXIMATE)
+            payload = Payload(content, seen, words(fitting[1]), APPROXIMATE)
             found.append((metrics.psnr(seen.rgb, picture.rgb), payload))
     if not found:
         raise StegoError(f"{path} does not fit into {budget:,} bytes at any quality: use a larger cover.")
@@ -392,23 +421,30 @@ def squeezed(path: str | Path, budget: int) -> Payload:
         StegoError: when it does not fit.
     """
     path = Path(path)
-    extension, own = _extension(path), _own_bytes(path)
-    whole = _content(FILE, extension, own)
+    own = _own_bytes(path)
+    whole = _content(FILE, _named(path), own)
     if len(whole) <= budget:
         picture = files.read(path, content=own) if files.is_picture(path, own) else None
-        return Payload(whole, extension, picture, f"the file itself, {len(own):,} bytes", SAME_FILE)
+        return Payload(whole, picture, f"the file itself, {len(own):,} bytes", SAME_FILE)
     if not files.is_picture(path, own):
         raise StegoError(f"{path} needs {len(whole):,} bytes and {budget:,} survive in this cover: use a larger cover.")
     picture = files.read(path, srgb=True, content=own)
-    extension = extension if extension in files.LOSSLESS else ".png"
-    head = _content(COARSE, extension)
+    head = _content(COARSE, _named(path))
     try:
         coded, samples = coarse.fit_picture(_samples(picture), budget - len(head))
     except coarse.TooSmall:
         raise StegoError(
             f"{path} fits at no quality into the {budget:,} bytes that survive: use a larger cover."
         ) from None
-    return Payload(head + coded, extension, _picture(samples, None), coarse.words(coded), APPROXIMATE)
+    return Payload(head + coded, _picture(samples, None), coarse.words(coded), APPROXIMATE)
+
+
+def _divided(samples: np.ndarray, step: int) -> np.ndarray:
+    return np.round(samples / (step / 2)).astype(np.uint8)
+
+
+def _multiplied(divided: np.ndarray, step: int) -> np.ndarray:
+    return np.round(divided * (step / 2)).clip(0, 255).astype(np.uint8)
 
 
 def _first_that_fits(
@@ -424,6 +460,41 @@ def _first_that_fits(
         else:
             low = middle + 1
     return best
+
+
+def is_whole(own: bytes, picture: Picture) -> bool:
+    """Whether a picture as `files.read` gives it has every sample that its file's own bytes hold."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            opened = Image.open(io.BytesIO(own), formats=files.FORMATS)
+            if opened.format in ("JPEG", "WEBP"):  # 8 bits a sample at most
+                whole = opened.mode in ("L", "RGB", "RGBA") and getattr(opened, "n_frames", 1) == 1
+                samples = np.asarray(opened) if whole else None
+            else:
+                found = plain(own, {"PNG": ".png", "TIFF": ".tif"}.get(opened.format or "", ""))
+                samples = found[0] if found else None
+    except Exception:  # whatever the decoders make of it
+        return False
+    return samples is not None and np.array_equal(samples, _samples(picture))
+
+
+# -- without making it: for estimates -----------------------------------------------------------------------------
+
+
+def plain(own: bytes, suffix: str) -> tuple[np.ndarray, int] | None:
+    """The samples that `exact` would code for a file's own bytes, and about how many bytes come beside them."""
+    try:
+        stored = _stored(own, suffix, rebuild=False)
+    except Exception:  # no picture, or a damaged one
+        stored = None
+    return (stored[0], len(stored[1].head)) if stored else None
+
+
+def rounded(picture: Picture, step: int) -> tuple[np.ndarray, Picture]:
+    """What near-lossless coding with a step in `STEPS` codes, and what a receiver gets."""
+    divided = _divided(_samples(picture), step)
+    return divided, _picture(_multiplied(divided, step), picture.icc)
 
 
 # -- and back ---------------------------------------------------------------------------------------------------
@@ -444,6 +515,12 @@ def unpack(content: bytes) -> tuple[str, Picture | bytes]:
         raise ValueError(f"content can't be decoded: {type(error).__name__}") from None
 
 
+def name(content: bytes) -> str | None:
+    """What the file was called, from content that `unpack` took; None where it holds no more than an extension."""
+    field = content[2 : 2 + content[1]].decode()
+    return None if field[:1] in ("", ".") else field
+
+
 def fidelity(content: bytes, secret: Picture | bytes) -> str:
     """`SAME_FILE`, `SAME_PIXELS` or `APPROXIMATE`: what `unpack` made of the content.
 
@@ -455,10 +532,13 @@ def fidelity(content: bytes, secret: Picture | bytes) -> str:
 
 
 def _unpack(content: bytes) -> tuple[str, Picture | bytes]:
-    kind, length = content[0], content[1]
-    extension, rest = content[2 : 2 + length].decode(), content[2 + length :]
-    if not _EXTENSION.fullmatch(extension):
-        raise ValueError(f"extension {extension!r}")
+    kind, rest = content[0], content[2 + content[1] :]
+    field = content[2 : 2 + content[1]].decode()
+    if not (_EXTENSION.fullmatch(field) or _is_plain(field)):
+        raise ValueError(f"a file called {field!r}")
+    extension = field.lower() if field[:1] in ("", ".") else PurePosixPath(field).suffix.lower()
+    if kind in (NEAR_LOSSLESS, LOSSY, COARSE) and extension not in files.LOSSLESS:
+        extension = ".png"
     if kind == FILE:
         return extension, rest
     if kind in (JXL, WEBP, NEAR_LOSSLESS, LOSSY):
@@ -486,5 +566,4 @@ def _unpack(content: bytes) -> tuple[str, Picture | bytes]:
 def _unpack_samples(kind: int, stream: bytes) -> np.ndarray:
     if kind != NEAR_LOSSLESS:
         return _decode(stream, "WEBP" if kind == WEBP else "JXL")
-    step = stream[0] / 2
-    return np.round(_decode(stream[1:], "JXL") * step).clip(0, 255).astype(np.uint8)
+    return _multiplied(_decode(stream[1:], "JXL"), stream[0])

@@ -18,6 +18,8 @@ _TABLE = np.array(
         [72, 92, 95, 98, 112, 100, 103, 99],
     ]
 )
+# Grey levels.
+_LITTLE = 1.5
 # Rows of blocks transformed together: bounds memory, changes no result.
 _AT_ONCE = 64
 
@@ -55,17 +57,23 @@ def forward(rgb: np.ndarray) -> np.ndarray:
     return out
 
 
-def add(rgb: np.ndarray, change: np.ndarray) -> np.ndarray:
+def add(rgb: np.ndarray, change: np.ndarray, dithered: bool = False) -> np.ndarray:
     """A copy of a uint8 picture whose luma coefficients change by (down, across, 8, 8), rounded and clipped.
 
-    Red, green and blue move alike, so that colour differences stay.
+    Red, green and blue move alike, so that colour differences stay. With `dithered`, blocks that change little
+    everywhere are rounded at random, or else they would not change at all.
     """
     out = rgb.copy()
+    generator = np.random.default_rng(0)
     down, across = grid(rgb.shape)
     for top in range(0, down, _AT_ONCE):
         rows = min(_AT_ONCE, down - top)
         delta = _BASIS.T @ change[top : top + rows] @ _BASIS
         delta = delta.transpose(0, 2, 1, 3).reshape(rows * SIDE, across * SIDE, 1)
         part = out[top * SIDE : (top + rows) * SIDE, : across * SIDE]
+        if dithered:
+            most = np.abs(delta).reshape(rows, SIDE, across, SIDE).max((1, 3))
+            little = np.repeat(np.repeat((most > 0) & (most < _LITTLE), SIDE, 0), SIDE, 1)[..., None]
+            delta = delta + (generator.random(part.shape, np.float32) - np.float32(0.5)) * little
         part[...] = np.clip(np.rint(part + delta), 0, 255)
     return out

@@ -18,6 +18,8 @@ LEVELS = 8  # the last carries nothing
 C2 = (0.03 * 255) ** 2
 # Where samples come so near to black or white changes are clipped: such blocks count as flat by this much a share.
 _MARGIN, _CLIPS = 4, 2.0
+# The busiest blocks are no better than busy ones: strong contrast clips too.
+_BUSIEST = 0.02
 # A strength index is an eighth of an octave of squared step.
 OCTAVE = 8
 STRONGEST = 18 * OCTAVE
@@ -134,7 +136,7 @@ class Designer:
     def __init__(self, rgb: np.ndarray, quality: int, mse: float, loss: float):
         self.quality, self.mse, self.loss = quality, mse, loss
         self.shape = blocks.grid(rgb.shape)
-        self.flatness = np.maximum(flatness(rgb), np.minimum(1, _CLIPS * clipped(rgb)))
+        self.flatness = np.clip(np.maximum(flatness(rgb), _CLIPS * clipped(rgb)), _BUSIEST, 1)
         self._cell_flatness = _cells(self.flatness)
 
     def weights(self, kappa: float) -> np.ndarray:
