@@ -311,12 +311,12 @@ def test_the_command_line_finds_the_method_in_the_picture(tmp_path, pair):
     (tmp_path / "word").write_text("from a file\n")
     assert "exact" in stego("hide", cover, secret, "-o", out, "--exact").stdout
     assert "same file" in stego("reveal", out).stdout
-    assert stego("hide", cover, secret, "-o", out, "--password", password="one").returncode == 0
+    assert stego("hide", cover, secret, "-o", out, "--password", "--force", password="one").returncode == 0
     assert stego("reveal", out).returncode == 1
     assert stego("reveal", out, password="two").returncode == 1
-    assert stego("reveal", out, password="one").returncode == 0
-    assert stego("hide", cover, secret, "-o", out, "--password-file", tmp_path / "word").returncode == 0
-    assert stego("reveal", out, "--password-file", tmp_path / "word").returncode == 0
+    assert stego("reveal", out, "--force", password="one").returncode == 0
+    assert stego("hide", cover, secret, "-o", out, "--force", "--password-file", tmp_path / "word").returncode == 0
+    assert stego("reveal", out, "--force", "--password-file", tmp_path / "word").returncode == 0
     figures = json.loads(stego("metrics", secret, tmp_path / "o-revealed.png", "--json").stdout)
     assert figures["bit_accuracy"] == 1
     asked = stego("hide", cover, secret, "-o", tmp_path / "n.png", "--password")
