@@ -266,11 +266,12 @@ def _advice(cover: Cover, secret: Secret, hiding: Hiding) -> str | None:
         option = f" --cover-psnr {kept:g}" if psnr < COVER_PSNR else ""
         kind = "kinder than" if psnr >= kept + 1 else "as kind as"
         return f"--exact{option} would bring it back whole at {psnr:.1f} dB of the cover, {kind} the network."
+    assert hiding.wanted is not None and hiding.received is not None  # the secret is a picture
     gained = metrics.psnr(hiding.wanted, hiding.received) + WORTH_FITTING
-    psnr = estimate.fitted_psnr(secret.picture, limit, gained)
-    if psnr is None:
+    fitted = estimate.fitted_psnr(secret.picture, limit, gained)
+    if fitted is None:
         return None
-    return f"--fit --cover-psnr {kept:g} would bring it back at about {psnr:.1f} dB, with the cover as it is now."
+    return f"--fit --cover-psnr {kept:g} would bring it back at about {fitted:.1f} dB, with the cover as it is now."
 
 
 # -- reveal -----------------------------------------------------------------------------------------------------
@@ -366,16 +367,18 @@ def _found(stego: Stego, options: Options, password: str | Callable[[], str | No
 def _deliver(stego: Path, target: Path, found: Found, force: bool) -> Revealed:
     """Write what was found: a file's own bytes under its extension, a picture in any lossless format."""
     files.check_place(target, (stego,), force)
-    picture, words, notes = found.secret, found.words, [*found.notes]
-    if isinstance(picture, bytes):
-        picture = _picture_in(target, picture)
+    secret, words, notes = found.secret, found.words, [*found.notes]
+    if isinstance(secret, Picture):
+        picture = secret
+    else:
+        seen = _picture_in(target, secret)
         if target.suffix.lower() == found.extension:
-            files.write_beside(target, found.secret)
-            return Revealed(target, picture.size if picture else None, words, notes, found.name)
-        if picture is None:
+            files.write_beside(target, secret)
+            return Revealed(target, seen.size if seen else None, words, notes, found.name)
+        if seen is None:
             what = found.extension or "file without extension"
             raise StegoError(f"{stego} holds a {what}: name the output so, not {target}.")
-        words = codings.SAME_PIXELS if codings.is_whole(found.secret, picture) else AS_SEEN
+        picture, words = seen, codings.SAME_PIXELS if codings.is_whole(secret, seen) else AS_SEEN
     files.write(files.check_output(target, (stego,)), picture)
     if picture.remarks and target.suffix.lower() != ".png":
         notes.append(f"{target} has the pixels, but not the text and camera data that the hidden PNG had: use .png.")

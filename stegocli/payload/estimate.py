@@ -32,8 +32,11 @@ def lost_psnr(rgb: np.ndarray) -> float:
 def cover_psnr(rgb: np.ndarray, length: int) -> float:
     """PSNR in dB that a cover (uint8, (height, width, 3)) keeps with so many bytes in it; -inf when they don't fit."""
     room = embedding.room(rgb.size, False)
-    plan = trellis.plan(room, 8 * length) if room > 0 else None
-    return -math.inf if plan is None else metrics.psnr_of(trellis.expected_mse(plan)) - lost_psnr(rgb)
+    plan = embedding.plan(room, 8 * length) if min(room) > 0 else None
+    if plan is None:
+        return -math.inf
+    together = trellis.Plan(sum(room), plan.base, plan.larger)
+    return metrics.psnr_of(trellis.expected_mse(together)) - lost_psnr(rgb)
 
 
 def exact_length(own: bytes, suffix: str, limit: int) -> int | None:
