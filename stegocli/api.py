@@ -259,7 +259,7 @@ def _advice(cover: Cover, secret: Secret, hiding: Hiding) -> str | None:
     """What bytes would do better, where they do, by estimate: the secret whole, or several decibels nearer to it."""
     # Rounded down, as the option that is named takes it; COVER_PSNR is what it is when it is not named.
     kept = floor(10 * metrics.psnr(cover.rgb, hiding.rgb)) / 10
-    limit = budget(cover.rgb.size, False, kept + estimate.lost_psnr(cover.rgb))
+    limit = budget(cover.rgb.size, False, kept + estimate.lost_psnr(cover.rgb, kept))
     length = estimate.exact_length(secret.path.read_bytes(), secret.path.suffix.lower(), limit)
     if length is not None and length <= limit:
         psnr = estimate.cover_psnr(cover.rgb, length)

@@ -182,12 +182,14 @@ def _is_plain(name: str) -> bool:
     )
 
 
+def _extension(path: Path) -> str:
+    """A suffix that could not safely become part of a file name again is not worth a refusal."""
+    return path.suffix.lower() if _EXTENSION.fullmatch(path.suffix.lower()) else ""
+
+
 def _named(path: Path) -> str:
-    """What of a file's name goes with its content: all, or the extension, or nothing that could do harm."""
-    if _is_plain(path.name):
-        return path.name
-    extension = path.suffix.lower()
-    return extension if _EXTENSION.fullmatch(extension) else ""
+    """What of a file's name goes with its content: all of it, or of an odd one the extension."""
+    return path.name if _is_plain(path.name) else _extension(path)
 
 
 def _part(content: bytes) -> bytes:
@@ -423,6 +425,8 @@ def squeezed(path: str | Path, budget: int) -> Payload:
     path = Path(path)
     own = _own_bytes(path)
     whole = _content(FILE, _named(path), own)
+    if len(whole) > budget:
+        whole = _content(FILE, _extension(path), own)
     if len(whole) <= budget:
         picture = files.read(path, content=own) if files.is_picture(path, own) else None
         return Payload(whole, picture, f"the file itself, {len(own):,} bytes", SAME_FILE)

@@ -12,31 +12,35 @@ from . import codings, embedding, trellis
 # quarter of the picture, of at least so many rows each.
 QUICK, USUAL = 3, 7
 STRIPS, STRIP = 4, 25
-# Whole pictures at their own effort come out so much smaller than the strips tell; without loss up to 2 % more.
-SHARE = 0.985
-# No photograph's stream shrinks by more.
-LEAST_SHARE = 0.6
+# Without loss small pictures are coded with more effort than that, and come out so much smaller than strips tell.
+SHARE = 0.98
+# Of the quick effort's length what photographs mostly come to, and what none goes below.
+USUAL_SHARE, LEAST_SHARE = 0.93, 0.6
 
 
-def lost_psnr(rgb: np.ndarray) -> float:
-    """By how many dB a cover's black and white, which leave only one way to go, raise what bytes change.
+def lost_psnr(rgb: np.ndarray, psnr: float) -> float:
+    """By how many dB bytes that leave other covers at a PSNR leave one with black and white, which go only one way.
 
     Args:
-        rgb: uint8, any shape.
+        rgb: the cover, uint8, any shape.
+        psnr: in dB; tells the base of the digits.
     """
+    base = math.sqrt(255**2 / 10 ** (psnr / 10) / trellis.COST)
     # Fitted to the trellis on covers with 0 to 100 % of black, bases 1 to 5: within 0.4 dB.
+    weight = float(np.interp(base, (1, 2, 3), (0.3, 0.9, 1.1)))
     ends = np.count_nonzero((rgb == 0) | (rgb == 255)) / rgb.size
-    return 10 * math.log10(1 + ends + ends**2)
+    return 10 * math.log10(1 + weight * (ends + ends**2))
 
 
 def cover_psnr(rgb: np.ndarray, length: int) -> float:
     """PSNR in dB that a cover (uint8, (height, width, 3)) keeps with so many bytes in it; -inf when they don't fit."""
     room = embedding.room(rgb.size, False)
-    plan = embedding.plan(room, 8 * length) if min(room) > 0 else None
-    if plan is None:
+    spread = embedding.plan(room, 8 * length) if min(room) > 0 else None
+    if spread is None:
         return -math.inf
-    together = trellis.Plan(sum(room), plan.base, plan.larger)
-    return metrics.psnr_of(trellis.expected_mse(together)) - lost_psnr(rgb)
+    plan = trellis.Plan(sum(room), spread.base, spread.larger)
+    psnr = metrics.psnr_of(trellis.expected_mse(plan))
+    return psnr - lost_psnr(rgb, psnr)
 
 
 def exact_length(own: bytes, suffix: str, limit: int) -> int | None:
@@ -48,7 +52,7 @@ def exact_length(own: bytes, suffix: str, limit: int) -> int | None:
     quick = len(codings.jxl(samples, QUICK))
     if LEAST_SHARE * quick > limit:
         return None
-    return min(len(own), rest + int(_share(samples) * quick))
+    return min(len(own), rest + int(SHARE * _share(samples) * quick))
 
 
 def fitted_psnr(picture: Picture, limit: int, least: float) -> float | None:
@@ -56,24 +60,25 @@ def fitted_psnr(picture: Picture, limit: int, least: float) -> float | None:
 
     Of its two ways it looks at rounding, the better one down to 45 dB.
     """
-    good = []
+    good: list[tuple[float, np.ndarray]] = []
     for step in codings.STEPS:
         divided, seen = codings.rounded(picture, step)
         psnr = metrics.psnr(seen.rgb, picture.rgb)
         if psnr < least:
             break
         good.append((psnr, divided))
-    # From the coarsest on; the streams of neighbouring steps shrink alike.
-    reached, share = None, 0.0
-    for psnr, divided in reversed(good):
-        quick = len(codings.jxl(divided, QUICK))
-        if (share or LEAST_SHARE) * quick > limit:
+    tried: list[tuple[float, int]] = []
+    finest = None
+    for psnr, finest in reversed(good):
+        quick = len(codings.jxl(finest, QUICK))
+        tried.append((psnr, quick))
+        if USUAL_SHARE * quick > limit:
             break
-        share = share or _share(divided)
-        if share * quick > limit:
-            break
-        reached = psnr
-    return reached
+    if finest is None or LEAST_SHARE * tried[0][1] > limit:
+        return None
+    # The finest that was tried is nearest to the limit; its neighbours' streams shrink as it does.
+    share = _share(finest)
+    return max((psnr for psnr, quick in tried if share * quick <= limit), default=None)
 
 
 def _share(samples: np.ndarray) -> float:
@@ -84,4 +89,4 @@ def _share(samples: np.ndarray) -> float:
         tops = [(2 * i + 1) * height // (2 * STRIPS) - strip // 2 for i in range(STRIPS)]
         samples = np.concatenate([samples[top : top + strip] for top in tops])
     usual, quick = (len(codings.jxl(samples, effort)) for effort in (USUAL, QUICK))
-    return SHARE * usual / quick
+    return usual / quick
