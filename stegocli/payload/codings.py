@@ -433,7 +433,8 @@ def squeezed(path: str | Path, budget: int) -> Payload:
     if not files.is_picture(path, own):
         raise StegoError(f"{path} needs {len(whole):,} bytes and {budget:,} survive in this cover: use a larger cover.")
     picture = files.read(path, srgb=True, content=own)
-    head = _content(COARSE, _named(path))
+    # No name: every byte is dear here.
+    head = _content(COARSE, _extension(path))
     try:
         coded, samples = coarse.fit_picture(_samples(picture), budget - len(head))
     except coarse.TooSmall:
@@ -443,12 +444,15 @@ def squeezed(path: str | Path, budget: int) -> Payload:
     return Payload(head + coded, _picture(samples, None), coarse.words(coded), APPROXIMATE)
 
 
+_LEVELS = np.arange(256, dtype=np.uint8)
+
+
 def _divided(samples: np.ndarray, step: int) -> np.ndarray:
-    return np.round(samples / (step / 2)).astype(np.uint8)
+    return np.round(_LEVELS / (step / 2)).astype(np.uint8)[samples]
 
 
 def _multiplied(divided: np.ndarray, step: int) -> np.ndarray:
-    return np.round(divided * (step / 2)).clip(0, 255).astype(np.uint8)
+    return np.round(_LEVELS * (step / 2)).clip(0, 255).astype(np.uint8)[divided]
 
 
 def _first_that_fits(
@@ -495,10 +499,14 @@ def plain(own: bytes, suffix: str) -> tuple[np.ndarray, int] | None:
     return (stored[0], len(stored[1].head)) if stored else None
 
 
-def rounded(picture: Picture, step: int) -> tuple[np.ndarray, Picture]:
-    """What near-lossless coding with a step in `STEPS` codes, and what a receiver gets."""
-    divided = _divided(_samples(picture), step)
-    return divided, _picture(_multiplied(divided, step), picture.icc)
+def rounded(picture: Picture, step: int) -> np.ndarray:
+    """What near-lossless coding with a step in `STEPS` codes of a picture."""
+    return _divided(_samples(picture), step)
+
+
+def rounding(step: int) -> np.ndarray:
+    """What a receiver gets of each of the 256 levels with a step in `STEPS`, uint8."""
+    return _multiplied(_divided(_LEVELS, step), step)
 
 
 # -- and back ---------------------------------------------------------------------------------------------------

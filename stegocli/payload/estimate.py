@@ -14,7 +14,7 @@ QUICK, USUAL = 3, 7
 STRIPS, STRIP = 4, 25
 # Without loss small pictures are coded with more effort than that, and come out so much smaller than strips tell.
 SHARE = 0.98
-# Of the quick effort's length what photographs mostly come to, and what none goes below.
+# What photographs mostly come to, and what none goes below.
 USUAL_SHARE, LEAST_SHARE = 0.93, 0.6
 
 
@@ -60,16 +60,18 @@ def fitted_psnr(picture: Picture, limit: int, least: float) -> float | None:
 
     Of its two ways it looks at rounding, the better one down to 45 dB.
     """
-    good: list[tuple[float, np.ndarray]] = []
+    good: list[tuple[float, int]] = []
+    levels = sum(np.bincount(row.reshape(-1), minlength=256) for row in picture.rgb)
     for step in codings.STEPS:
-        divided, seen = codings.rounded(picture, step)
-        psnr = metrics.psnr(seen.rgb, picture.rgb)
+        squares = np.square(codings.rounding(step) - np.arange(256.0))
+        psnr = metrics.psnr_of(float(np.average(squares, weights=levels)))
         if psnr < least:
             break
-        good.append((psnr, divided))
+        good.append((psnr, step))
     tried: list[tuple[float, int]] = []
     finest = None
-    for psnr, finest in reversed(good):
+    for psnr, step in reversed(good):
+        finest = codings.rounded(picture, step)
         quick = len(codings.jxl(finest, QUICK))
         tried.append((psnr, quick))
         if USUAL_SHARE * quick > limit:
