@@ -68,12 +68,3 @@ CHANNELS = {
         Channel("x", 4096, None, None, _TESTS, "2021", "recompresses"),
     )
 }  # fmt: skip
-
-
-def named(name: str) -> Channel:
-    """The channel of that name.
-
-    Raises:
-        KeyError: for a name that the table does not have.
-    """
-    return CHANNELS[name.lower()]

@@ -29,6 +29,8 @@ _RESERVE = 0.04
 _FIRST_RATE, _LEAST_RATE = 0.92, 0.2
 # Fewer bits make no code.
 _LEAST_ROOM = 1024
+# Of what a trial found, this much is promised: the next stego's errors differ a little.
+_HONEST = 0.97
 # A cost over what was allowed by more than this is refused.
 _OVERDRAFT = 1.12
 _TRIES = 6
@@ -99,6 +101,8 @@ def channels(quality: int, pixels: int = 0) -> list[Channel]:
     else:
         played = {*range(quality, quality + 5), *range(quality, 96, 5), 95}
     once: list[Channel] = [(), *(((q, 2),) for q in sorted(played) if q <= 95), ((quality, 0),)]
+    # A stego that is a JPEG itself, recompressed.
+    once.append(((97, 0), (min(95, quality + 3), 2)))
     return [*once, ((min(95, quality + 4), 2), (quality, 2))] if quality < 95 else once
 
 
@@ -351,7 +355,7 @@ def capacity(rgb: np.ndarray, quality: int, cover_psnr: float = COVER_PSNR, priv
     if room.size < _LEAST_ROOM:
         return 0
     rate = _trial_rate(rgb, design, quality, cover_psnr)
-    return max(0, int(0.99 * rate * room.size) // 8 - (secrecy.TAG if private else preamble.CRC))
+    return max(0, int(_HONEST * rate * room.size) // 8 - (secrecy.TAG if private else preamble.CRC))
 
 
 def _fitting(designer: Designer, needed: float, keys: secrecy.Keys | None, salt: bytes) -> _Frame | None:
@@ -399,7 +403,7 @@ def embed(
     if rgb.shape[0] * rgb.shape[1] > _TRIAL:
         progress("measuring", 0)
         design = designer.least(int(8 * size / rate))
-        rate = _trial_rate(rgb, design, quality, cover_psnr) if design else 0
+        rate = 0.99 * _trial_rate(rgb, design, quality, cover_psnr) if design else 0
     needed = max(_LEAST_ROOM, 8 * size / max(rate, _LEAST_RATE))
     for _ in range(_TRIES):
         frame = _fitting(designer, needed, keys, salt)

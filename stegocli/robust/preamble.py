@@ -32,7 +32,8 @@ FRONT_STEP = 20.0
 _SPREAD, _FEWEST, _MOST = 4, 800, 4096
 SMALLEST_BLOCKS = 400
 # Bits written for each bit of the fields.
-_REDUNDANCY = 1.5
+_REDUNDANCY = 1.7
+_FINEST_STEP = 6
 _OPEN_ORDER = b"stego: places of what comes first".ljust(32, b"\0")[:32]
 # Log-odds for each step between a value and the middle of its two neighbours.
 _SLOPE = 12.0
@@ -135,9 +136,9 @@ def fields_places(shape: tuple[int, int], size: int, key: bytes) -> np.ndarray |
 
 
 def fields_step(quality: int, places: np.ndarray) -> np.ndarray:
-    """Steps of the fields' places: a third wider than the design quality's quantiser."""
+    """Steps of the fields' places: multiples of the design quality's quantiser, and none too fine."""
     quantisers = blocks.quantisers(quality).reshape(-1)[places % blocks.SIDE**2]
-    return np.maximum(1.3 * quantisers, quantisers + 2.0)
+    return (quantisers * -(-_FINEST_STEP // quantisers)).astype(np.float64)
 
 
 def write(values: np.ndarray, content: bytes) -> np.ndarray:

@@ -315,8 +315,8 @@ def test_the_command_line_finds_the_method_in_the_picture(tmp_path, pair):
     assert stego("reveal", out).returncode == 1
     assert stego("reveal", out, password="two").returncode == 1
     assert stego("reveal", out, "--force", password="one").returncode == 0
-    assert stego("hide", cover, secret, "-o", out, "-f", "--password-file", tmp_path / "word").returncode == 0
-    assert stego("reveal", out, "-f", "--password-file", tmp_path / "word").returncode == 0
+    assert stego("hide", cover, secret, "-o", out, "--force", "--password-file", tmp_path / "word").returncode == 0
+    assert stego("reveal", out, "--force", "--password-file", tmp_path / "word").returncode == 0
     figures = json.loads(stego("metrics", secret, tmp_path / "o-revealed.png", "--json").stdout)
     assert figures["bit_accuracy"] == 1
     asked = stego("hide", cover, secret, "-o", tmp_path / "n.png", "--password")

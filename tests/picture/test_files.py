@@ -232,7 +232,7 @@ def test_a_check_that_fails_leaves_the_old_file(tmp_path):
         files.write(path, Picture(255 - RGB), check)
     assert np.array_equal(seen[0], 255 - RGB)
     assert path.read_bytes() == before and list(tmp_path.iterdir()) == [path]
-    files.write(path, Picture(255 - RGB), seen.append)
+    files.write(path, Picture(255 - RGB), lambda rgb: not seen.append(rgb))
     assert np.array_equal(seen[1], files.read(path).rgb)
 
 

@@ -110,6 +110,4 @@ def test_channels_say_where_they_come_from():
         assert channel.source
         assert channel.date
         assert channel.design_quality in embedding.QUALITIES
-    assert channels.named("WhatsApp").longest_side == 1600
-    with pytest.raises(KeyError):
-        channels.named("carrier pigeon")
+    assert channels.CHANNELS["whatsapp"].longest_side == 1600
