@@ -402,8 +402,8 @@ def embed(
     rate = _FIRST_RATE
     if rgb.shape[0] * rgb.shape[1] > _TRIAL:
         progress("measuring", 0)
-        design = designer.least(int(8 * size / rate))
-        rate = 0.99 * _trial_rate(rgb, design, quality, cover_psnr) if design else 0
+        # As `capacity` does, so that what it promised is kept.
+        rate = 0.99 * _trial_rate(rgb, designer.most(), quality, cover_psnr)
     needed = max(_LEAST_ROOM, 8 * size / max(rate, _LEAST_RATE))
     for _ in range(_TRIES):
         frame = _fitting(designer, needed, keys, salt)
