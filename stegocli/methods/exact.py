@@ -8,6 +8,8 @@ from ..picture import metrics
 from .base import COVER_PSNR, Cover, Found, Hiding, Options, Secret, Stego
 
 METHOD = 2
+# The command line takes no less.
+LEAST_COVER_PSNR = 20.0
 
 
 def budget(samples: int, private: bool, cover_psnr: float) -> int:
@@ -87,8 +89,8 @@ def _content(stego: Stego, password: str | None) -> bytes | None:
 
 def _remedy(fit: bool, cover_psnr: float) -> str:
     ways = ["use a larger cover"]
-    if cover_psnr > 20:
+    if cover_psnr > LEAST_COVER_PSNR:
         ways.append("a lower --cover-psnr")
     if not fit:
-        ways.append("for a picture, --fit")
-    return " or, ".join([", ".join(ways[:-1]), ways[-1]]) if len(ways) > 1 else ways[0]
+        ways.append("--fit, for a picture")
+    return ", or ".join(ways)

@@ -89,7 +89,8 @@ def _similarity(a: np.ndarray, b: np.ndarray, rows: slice, window: int) -> float
         return out
 
     x, y = (
-        torch.tensor(p[rows.start : rows.stop + window - 1].transpose(2, 0, 1), dtype=torch.float32) for p in (a, b)
+        torch.from_numpy(np.array(p[rows.start : rows.stop + window - 1].transpose(2, 0, 1), np.float32, order="C"))
+        for p in (a, b)
     )
     # Of products of sums float64 keeps all digits, and so the variance its own.
     sum_x, sum_y, xx, yy, xy = (windows(t).double() for t in (x, y, x * x, y * y, x * y))
