@@ -38,7 +38,7 @@ def test_a_picture_survives_a_messenger(folder, tmp_path):
             [(75, {}), (90, {"subsampling": 0}), (80, {"progressive": True, "optimize": True})]
         )
     ]
-    sent.append(recompressed(recompressed(tmp_path / "s.png", tmp_path / "twice.jpg", 92), tmp_path / "3.jpg", 78))
+    sent.append(recompressed(recompressed(tmp_path / "s.png", tmp_path / "once.jpg", 79), tmp_path / "twice.jpg", 75))
     for received in sent:
         done = api.reveal(received, tmp_path / "r.png", force=True)
         assert done.size == (120, 91) and done.method == "approximate"
