@@ -98,7 +98,7 @@ def test_bench_reports_all_components(tmp_path):
     [
         (["reveal", "none.png"], "none.png does not exist"),
         (["reveal", "plain.png"], "holds no hidden picture"),
-        (["hide", "plain.png", "plain.png", "-o", "out.jpg"], "without loss"),
+        (["hide", "plain.png", "plain.png", "-o", "out.gif"], "without loss"),
         (["hide", "plain.png", "plain.png", "-o", "out.png", "--weights", "none"], "shipped: default"),
         (["hide", "text.png", "plain.png", "-o", "out.png"], "text.png"),
         (["train", "--data", "none"], "none is not a folder"),
