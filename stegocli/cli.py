@@ -317,7 +317,9 @@ def reveal(
 
     prompt = "Password" if password else "Nothing shows without a password. Password"
     console = _console(quiet or as_json, stderr=output == STREAM)
-    word = _password(password_file, prompt) if password or password_file or stego.is_dir() else None
+    # A folder's stegos may need none, so nobody is asked unless told to.
+    wanted = password or password_file is not None or (stego.is_dir() and PASSWORD_VARIABLE in os.environ)
+    word = _password(password_file, prompt) if wanted else None
     if stego.is_dir():
         if output is None:
             raise typer.BadParameter("name a folder for what comes out", param_hint="--output")
