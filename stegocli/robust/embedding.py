@@ -29,8 +29,9 @@ _RESERVE = 0.04
 _FIRST_RATE, _LEAST_RATE = 0.92, 0.2
 # Fewer bits make no code.
 _LEAST_ROOM = 1024
-# Of what a trial found, this much is promised: the next stego's errors differ a little.
-_HONEST = 0.97
+# Of what a trial found, this much is promised: the next stego's errors differ a little, and those of a large picture,
+# of which the trial saw a part, a little more.
+_HONEST, _HONEST_OF_A_PART = 0.97, 0.93
 # A cost over what was allowed by more than this is refused.
 _OVERDRAFT = 1.12
 _TRIES = 6
@@ -355,7 +356,8 @@ def capacity(rgb: np.ndarray, quality: int, cover_psnr: float = COVER_PSNR, priv
     if room.size < _LEAST_ROOM:
         return 0
     rate = _trial_rate(rgb, design, quality, cover_psnr)
-    return max(0, int(_HONEST * rate * room.size) // 8 - (secrecy.TAG if private else preamble.CRC))
+    honest = _HONEST if rgb.shape[0] * rgb.shape[1] <= _TRIAL else _HONEST_OF_A_PART
+    return max(0, int(honest * rate * room.size) // 8 - (secrecy.TAG if private else preamble.CRC))
 
 
 def _fitting(designer: Designer, needed: float, keys: secrecy.Keys | None, salt: bytes) -> _Frame | None:
