@@ -40,6 +40,7 @@ def test_hide_reveal_and_metrics_on_files(tmp_path, pair):
     four = [cover, tmp_path / "stego.png", secret, tmp_path / "stego-revealed.png"]
     table = stego("metrics", *four)
     assert table.returncode == 0 and "target" in table.stdout and "hide PSNR" in table.stdout
+    assert "no " in table.stdout and "[" not in table.stdout
     figures = json.loads(stego("metrics", *four, "--json").stdout)
     assert figures["targets"]["hide_psnr"] is True and 0.5 < figures["bit_accuracy"] < 1
     two = json.loads(stego("metrics", *four[:2], "--json").stdout)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image, ImageDraw
 from rich.table import Table
+from rich.text import Text
 
 from . import metrics
 
@@ -81,12 +82,9 @@ def score_table(
         table.add_column("target", justify="right")
         table.add_column("met")
     for key in next(iter(scores.values())):
-        row = [_NAMES[key], *(figure(key, values[key]) for values in scores.values())]
-        if met is not None:
-            sign, goal = metrics.TARGETS.get(key, ("", 0.0))
-            row += [
-                f"{sign} {figure(key, goal)}" if sign else "",
-                ("yes" if met[key] else "[bold red]no[/]") if sign else "",
-            ]
+        row: list[str | Text] = [_NAMES[key], *(figure(key, values[key]) for values in scores.values())]
+        if met is not None and key in metrics.TARGETS:
+            sign, goal = metrics.TARGETS[key]
+            row += [f"{sign} {figure(key, goal)}", "yes" if met[key] else Text("no", style="bold red")]
         table.add_row(*row)
     return table
