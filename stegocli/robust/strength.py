@@ -18,6 +18,8 @@ LEVELS = 8  # the last carries nothing
 C2 = (0.03 * 255) ** 2
 # Where samples come so near to black or white changes are clipped: such blocks count as flat by this much a share.
 _MARGIN, _CLIPS = 4, 2.0
+# A cell this flat, a sky, carries nothing, though by the figures a little would pay: the eye finds it there.
+FLAT = 0.9
 # The busiest blocks are no better than busy ones: strong contrast clips too.
 _BUSIEST = 0.02
 # A strength index is an eighth of an octave of squared step.
@@ -149,7 +151,7 @@ class Designer:
         table = bit_table(self.quality, strength)
         at = table.reshape(CELL * CELL, LEVELS, -1).sum(2, dtype=np.int64)
         empty = np.flatnonzero(at.sum(0) == 0)[0]
-        levels = np.minimum(levels, empty).astype(np.uint8)
+        levels = np.where(self._cell_flatness > FLAT, empty, np.minimum(levels, empty)).astype(np.uint8)
         costs = lattice.mean_cost(table) * np.square(steps(self.quality))
         power = costs.mean((0, 2, 3))
         noise = power[levels]
