@@ -179,8 +179,10 @@ def interrupted_at_the_prompt(*arguments) -> tuple[int, str]:
         os.execl(sys.executable, sys.executable, "-m", "stegocli", *map(str, arguments))
     shown = b""
     try:
-        while select.select([terminal], [], [], 60)[0] and (chunk := os.read(terminal, 1024)):
-            shown += chunk
+        for _ in range(60):
+            # A prompt that still stands after two seconds gets another: the terminal's mode changes under the first.
+            ready = select.select([terminal], [], [], 2)[0]
+            shown += os.read(terminal, 1024) if ready else b""
             if shown.endswith(b": "):
                 os.write(terminal, b"\x03")
     except OSError:  # how Linux says that the other end is closed
