@@ -37,10 +37,9 @@ def _notes(cover: Cover, secret: Secret, kept: float) -> Iterable[str]:
     if picture.alpha is not None and picture.alpha.min() < 255:
         yield f"{secret.path} has transparent parts: they are hidden as white."
     if kept < WHOLE:
-        yield (
-            f"{secret.path} has more pixels than {cover.path}: it comes back at its own size, "
-            f"with {kept:.0%} of its detail."
-        )
+        larger = picture.rgb.size > cover.rgb.size
+        why = f"{secret.path} has more pixels than {cover.path}" if larger else f"{cover.path} ends in part of a tile"
+        yield f"{why}: {secret.path} comes back at its own size, with {kept:.0%} of its detail."
 
 
 class Flow:
