@@ -260,7 +260,7 @@ def _advice(cover: Cover, secret: Secret, hiding: Hiding) -> str | None:
     # Rounded down, as the option that is named takes it; COVER_PSNR is what it is when it is not named.
     kept = floor(10 * metrics.psnr(cover.rgb, hiding.rgb)) / 10
     limit = budget(cover.rgb.size, False, kept + estimate.lost_psnr(cover.rgb, kept))
-    length = estimate.exact_length(secret.path.read_bytes(), secret.path.suffix.lower(), limit)
+    length = estimate.exact_length(secret.content, secret.path.suffix.lower(), limit)
     if length is not None and length <= limit:
         psnr = estimate.cover_psnr(cover.rgb, length)
         option = f" --cover-psnr {kept:g}" if psnr < COVER_PSNR else ""

@@ -69,14 +69,21 @@ class Secret:
         return files.is_picture(self.path)
 
     @cached_property
+    def content(self) -> bytes:
+        """The file's own bytes."""
+        return files.own_bytes(self.path)
+
+    @cached_property
     def picture(self) -> Picture:
         """As its file holds it."""
-        return files.read(self.path)
+        return files.read(self.path, content=self.content)
 
     @cached_property
     def seen(self) -> Picture:
         """As a viewer shows it: through its profile, over white."""
-        picture = files.read(self.path, srgb=True)
+        picture = self.picture
+        if picture.icc is not None:
+            picture = files.read(self.path, srgb=True, content=self.content)
         return Picture(files.over_white(picture), grey=picture.grey)
 
 

@@ -346,13 +346,6 @@ def _comes_back(content: bytes, own: bytes, samples: np.ndarray, promised: str) 
     return promised == SAME_PIXELS and np.array_equal(_samples(back), samples)
 
 
-def _own_bytes(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except (OSError, ValueError) as error:
-        raise StegoError(f"{path} can't be read ({files.reason(error)}): check name and permissions.") from None
-
-
 def exact(path: str | Path) -> Payload:
     """The file in the fewest bytes: its own, or, for a picture, JPEG XL or WebP without loss.
 
@@ -364,7 +357,7 @@ def exact(path: str | Path) -> Payload:
         StegoError: when the file can't be read.
     """
     path = Path(path)
-    own = _own_bytes(path)
+    own = files.own_bytes(path)
     best = Payload(_content(FILE, _named(path), own), None, f"the file itself, {len(own):,} bytes", SAME_FILE)
     for candidate in _recoded(own, path):
         worth = WORTH_RECODING if best.fidelity == SAME_FILE and candidate.fidelity != SAME_FILE else 1
@@ -423,7 +416,7 @@ def squeezed(path: str | Path, budget: int) -> Payload:
         StegoError: when it does not fit.
     """
     path = Path(path)
-    own = _own_bytes(path)
+    own = files.own_bytes(path)
     whole = _content(FILE, _named(path), own)
     if len(whole) > budget:
         whole = _content(FILE, _extension(path), own)

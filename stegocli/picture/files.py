@@ -77,6 +77,18 @@ def reason(error: Exception) -> str:
     return " ".join(str(getattr(error, "strerror", None) or error or type(error).__name__).split())
 
 
+def own_bytes(path: Path) -> bytes:
+    """All that a file holds, whatever it is.
+
+    Raises:
+        StegoError: when it can't be read.
+    """
+    try:
+        return path.read_bytes()
+    except (OSError, ValueError) as error:
+        raise StegoError(f"{path} can't be read ({reason(error)}): check name and permissions.") from None
+
+
 def _decode(path: Path, content: bytes | None) -> Image.Image:
     """The first frame as a viewer turns it, or in one sentence why not."""
     try:
