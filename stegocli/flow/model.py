@@ -64,7 +64,7 @@ class Model:
 
     Attributes:
         network: in evaluation mode on `precision.device`.
-        precision: device, and type of the subnets where that costs nothing: in training.
+        precision: the device; the type is float32.
         id: 4 bytes that identify the weights, stored in every stego.
         name: file name without its extension.
         card: recipe, figures and licence as the file holds them.

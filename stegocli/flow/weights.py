@@ -75,13 +75,12 @@ def _check_shapes(config: FlowConfig, shapes: dict[str, tuple[int, ...]]) -> Non
         raise ValueError("other tensors than the architecture has")
 
 
-def load_model(source: str | Path | None = None, device: str | None = None, amp: bool = True) -> Model:
-    """Load weights, ready to use.
+def load_model(source: str | Path | None = None, device: str | None = None) -> Model:
+    """Load weights, ready to use in float32.
 
     Args:
         source: name of a shipped set, path of a .safetensors file, or None for the default set.
         device: ``cuda``, ``cpu`` or None for the best present.
-        amp: half precision for that look where the device gains from it.
 
     Raises:
         StegoError: when the file is missing or not one of ours.
@@ -100,7 +99,7 @@ def load_model(source: str | Path | None = None, device: str | None = None, amp:
         network.load_state_dict(tensors)
     except (SafetensorError, OSError, KeyError, TypeError, ValueError, RuntimeError):
         raise StegoError(f"{path} is not a weights file of stego: use one that `stego train` wrote.") from None
-    chosen = precision.choose(device, amp)
+    chosen = precision.choose(device, amp=False)
     network.set_precision(chosen).eval().requires_grad_(False)
     torch.set_flush_denormal(True)
     return Model(network, chosen, identity(network), path.stem, card)

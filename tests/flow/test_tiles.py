@@ -27,7 +27,7 @@ def as_tensor(picture):
 @pytest.fixture(scope="module")
 def whole():
     """The shipped weights in float32 everywhere, on the CPU."""
-    model = weights.load_model(device="cpu", amp=False)
+    model = weights.load_model(device="cpu")
     assert model.precision == CPU
     return model
 

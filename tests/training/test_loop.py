@@ -15,7 +15,7 @@ from stegocli.training.step import Learner
 
 
 def values(path):
-    return weights.load_model(path, amp=False).network.state_dict()
+    return weights.load_model(path).network.state_dict()
 
 
 @pytest.fixture

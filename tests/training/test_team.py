@@ -29,7 +29,7 @@ def torchrun(*arguments):
 
 
 def values(out):
-    return weights.load_model(out / "last.safetensors", amp=False).network.state_dict()
+    return weights.load_model(out / "last.safetensors").network.state_dict()
 
 
 def test_two_processes_learn_as_one_with_twice_the_batch(settings):
