@@ -188,8 +188,11 @@ def _syndrome(labels: np.ndarray) -> np.ndarray:
     return out
 
 
-def _particular(bits: np.ndarray) -> np.ndarray:
-    """Labels 0 and 1, (LENGTH, sequences), with the given syndrome: one solution, however far from the cover."""
+def particular(bits: np.ndarray) -> np.ndarray:
+    """Labels 0 and 1, (LENGTH, sequences), that carry the given bits, 0 or 1, of the same shape.
+
+    One choice of many, however far from the cover: XOR with a codeword, labels of syndrome zero, gives another.
+    """
     out = bits.copy()
     for t in range(LENGTH):
         for power in range(1, min(t, MEMORY) + 1):
@@ -211,10 +214,11 @@ def _predecessors() -> tuple[np.ndarray, np.ndarray]:
     return np.array(states, np.uint8).T, np.array(labels, np.uint8).T
 
 
-def _nearest_codewords(costs: np.ndarray) -> np.ndarray:
+def nearest_codewords(costs: np.ndarray) -> np.ndarray:
     """Viterbi: labels (LENGTH, sequences) of syndrome zero with the least sum of `costs`, (LENGTH, 4, sequences).
 
-    Sums of squares of whole levels are exact in float32: no sequence of 512 reaches 2**24.
+    Costs are added up in float32. Squares of whole levels, as `write` gives, stay exact: no sequence of 512 reaches
+    2**24. Other sums are rounded, so that of nearly equal ways it may take the second best.
     """
     states, labels = _predecessors()
     sequences = costs.shape[2]
@@ -274,7 +278,7 @@ def write(cover: np.ndarray, bits: np.ndarray, plan: Plan) -> np.ndarray:
         groups.append(_to_digits(stream[begin:end], base, count))
         begin = end
     rows, digits, start = (_rows(x) for x in (cover[: plan.used], np.concatenate(groups), stream[: plan.used]))
-    start = _particular(start)
+    start = particular(start)
     index = np.arange(rows.size).reshape(rows.shape)
 
     def embed(part: slice) -> None:
@@ -286,7 +290,7 @@ def write(cover: np.ndarray, bits: np.ndarray, plan: Plan) -> np.ndarray:
         costs = np.square(values - used[:, None], dtype=np.float32)
         # Padding costs nothing whatever its label, so it never keeps a sequence from its best way.
         np.copyto(costs, 0, where=(places >= plan.used)[:, None])
-        labels = _nearest_codewords(costs)
+        labels = nearest_codewords(costs)
         rows[:, part] = np.take_along_axis(values, labels[:, None].astype(np.intp), 1)[:, 0]
 
     with ThreadPoolExecutor(torch.get_num_threads()) as threads:

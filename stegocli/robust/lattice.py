@@ -9,7 +9,7 @@ The stream of bits: one a coefficient for the trellis, then the digits' lowest b
 
 import numpy as np
 
-from ..payload.trellis import H0, H1, LENGTH, MEMORY, _nearest_codewords, _particular
+from ..payload.trellis import H0, H1, LENGTH, MEMORY, nearest_codewords, particular
 
 # Bits that one coefficient may carry.
 MOST_BITS = 6
@@ -80,10 +80,10 @@ def write(values: np.ndarray, stream: np.ndarray, bits: np.ndarray, weights: np.
         for label in range(4):
             wanted = digit + base * label
             candidates[:, label] = wanted + 4 * base * np.rint((near - wanted) / (4 * base))
-        start = _particular(_rows(stream[:count], part))
+        start = particular(_rows(stream[:count], part))
         costs = cost[:, None] * np.square(candidates - near[:, None])
         turned = np.where(start[:, None].astype(bool), costs[:, [1, 0, 3, 2]], costs)
-        chosen = _nearest_codewords(turned) ^ start
+        chosen = nearest_codewords(turned) ^ start
         picked = np.take_along_axis(candidates, chosen[:, None], 1)[:, 0]
         index = np.arange(LENGTH)[:, None] * sequences + np.arange(sequences)[part]
         inside = index < count

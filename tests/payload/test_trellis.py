@@ -85,7 +85,7 @@ def test_viterbi_finds_the_best_of_all_codewords():
     rng = np.random.default_rng(2)
     costs = np.zeros((trellis.LENGTH, 4, 1), np.float32)
     costs[:8] = rng.random((8, 4, 1))
-    found = trellis._nearest_codewords(costs)
+    found = trellis.nearest_codewords(costs)
     assert not trellis._syndrome(found.astype(np.uint8)).any()
     labels = np.zeros((trellis.LENGTH, 4**8), np.uint8)
     labels[:8] = np.arange(4**8) >> 2 * np.arange(8)[:, None] & 3
