@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from ..payload import keys as secrecy
+from ..payload.keys import NONCE, SALT, TAG, Keys, decrypt, derive, encrypt, shuffle
 from . import blocks, lattice, ldpc, preamble, strength
 from .strength import Design, Designer
 
@@ -136,7 +136,7 @@ def _room(shape: tuple[int, int], quality: int, strong: int, levels: np.ndarray,
     bits = strength.bits(quality, strong, levels, shape).reshape(-1)
     for places in taken:
         bits[places] = 0
-    places = secrecy.shuffle(key, np.flatnonzero(bits))
+    places = shuffle(key, np.flatnonzero(bits))
     return _Room(places, bits[places], strength.steps(quality).reshape(-1)[places % 64].astype(np.float32))
 
 
@@ -220,7 +220,7 @@ class _Frame:
     shape: tuple[int, int]
     quality: int
     design: Design
-    keys: secrecy.Keys | None
+    keys: Keys | None
     front: preamble.Front
 
     @property
@@ -236,12 +236,10 @@ class _Frame:
         return front, fields, room
 
 
-def _frame(
-    shape: tuple[int, int], quality: int, design: Design, keys: secrecy.Keys | None = None, salt: bytes = b""
-) -> _Frame:
+def _frame(shape: tuple[int, int], quality: int, design: Design, keys: Keys | None = None, salt: bytes = b"") -> _Frame:
     size = preamble.FIELDS_SIZE + len(strength.pack(design.levels))
     if keys:
-        front = preamble.Front(quality, size + secrecy.TAG, salt, os.urandom(secrecy.NONCE))
+        front = preamble.Front(quality, size + TAG, salt, os.urandom(NONCE))
     else:
         front = preamble.Front(quality, size + preamble.CRC)
     return _Frame(shape, quality, design, keys, front)
@@ -357,10 +355,10 @@ def capacity(rgb: np.ndarray, quality: int, cover_psnr: float = COVER_PSNR, priv
         return 0
     rate = _trial_rate(rgb, design, quality, cover_psnr)
     honest = _HONEST if rgb.shape[0] * rgb.shape[1] <= _TRIAL else _HONEST_OF_A_PART
-    return max(0, int(honest * rate * room.size) // 8 - (secrecy.TAG if private else preamble.CRC))
+    return max(0, int(honest * rate * room.size) // 8 - (TAG if private else preamble.CRC))
 
 
-def _fitting(designer: Designer, needed: float, keys: secrecy.Keys | None, salt: bytes) -> _Frame | None:
+def _fitting(designer: Designer, needed: float, keys: Keys | None, salt: bytes) -> _Frame | None:
     """The frame of the least cost whose room holds so many bits; None when there is none."""
     wanted = needed
     for _ in range(_TRIES):
@@ -398,9 +396,9 @@ def embed(
     """
     _check(rgb, quality)
     designer = _designer(rgb, quality, cover_psnr)
-    salt = os.urandom(secrecy.SALT) if password is not None else b""
-    keys = secrecy.derive(password, salt) if password is not None else None
-    size = len(content) + (secrecy.TAG if keys else preamble.CRC)
+    salt = os.urandom(SALT) if password is not None else b""
+    keys = derive(password, salt) if password is not None else None
+    size = len(content) + (TAG if keys else preamble.CRC)
     rate = _FIRST_RATE
     if rgb.shape[0] * rgb.shape[1] > _TRIAL:
         progress("measuring", 0)
@@ -424,13 +422,13 @@ def _embed(
     """A stego that the played channels leave readable; or None; and the code's rate that they bear."""
     room = frame.room()[2]
     keys, nonce, design = frame.keys, frame.front.nonce, frame.design
-    sealed = secrecy.encrypt(keys.content, nonce, content) if keys else preamble.sealed_open(content)
+    sealed = encrypt(keys.content, nonce, content) if keys else preamble.sealed_open(content)
     stream = _encode(sealed, room.size)
     rate = 8 * len(sealed) / room.size
 
     def fields(trust: int) -> bytes:
         packed = preamble.Fields(design.strength, len(sealed), trust, strength.pack(design.levels)).pack()
-        return secrecy.encrypt(keys.plan, nonce, packed) if keys else preamble.sealed_open(packed)
+        return encrypt(keys.plan, nonce, packed) if keys else preamble.sealed_open(packed)
 
     # The trust that will suit is known before the stego is, from the quality, well enough.
     trust = int(np.interp(frame.quality, (50, 75, 90), (20, 32, 40)))
@@ -462,7 +460,7 @@ def extract(rgb: np.ndarray, password: str | None = None) -> bytes:
     return _extract(rgb, password)
 
 
-def _extract(rgb: np.ndarray, secret: str | secrecy.Keys | None) -> bytes:
+def _extract(rgb: np.ndarray, secret: str | Keys | None) -> bytes:
     """`extract` with a password, or with the keys that it gives."""
     shape = blocks.grid(rgb.shape)
     if shape[0] * shape[1] < preamble.SMALLEST_BLOCKS:
@@ -476,13 +474,13 @@ def _extract(rgb: np.ndarray, secret: str | secrecy.Keys | None) -> bytes:
     if front.salt:
         if not secret:
             raise PasswordNeeded("a password is needed")
-        keys = secret if isinstance(secret, secrecy.Keys) else secrecy.derive(secret, front.salt)
+        keys = secret if isinstance(secret, Keys) else derive(secret, front.salt)
     order = keys.order if keys else _OPEN_ORDER
     at_fields = preamble.fields_places(shape, front.size, order)
     if at_fields is None:
         raise TooDamaged(1.0)
     read = preamble.read(flat[at_fields] / preamble.fields_step(front.quality, at_fields), front.size)
-    opened = secrecy.decrypt(keys.plan, front.nonce, read) if keys else preamble.unsealed_open(read)
+    opened = decrypt(keys.plan, front.nonce, read) if keys else preamble.unsealed_open(read)
     if opened is None:
         if keys:
             raise PasswordNeeded("the password is wrong, or too much was changed")
@@ -496,7 +494,7 @@ def _extract(rgb: np.ndarray, secret: str | secrecy.Keys | None) -> bytes:
     # Several recompressions in a row leave errors that look sure: then trust less.
     for trust in (fields.trust, _LEAST_TRUST):
         sealed, lost = _decode(_soft(flat, room, trust), fields.length)
-        content = secrecy.decrypt(keys.content, front.nonce, sealed) if keys else preamble.unsealed_open(sealed)
+        content = decrypt(keys.content, front.nonce, sealed) if keys else preamble.unsealed_open(sealed)
         if content is not None:
             return content
         share = min(share, max(lost, 0.01))

@@ -9,7 +9,7 @@ import functools
 
 import numpy as np
 
-from ..payload import keys as secrecy
+from ..payload.keys import shuffle
 
 ROUNDS = 60
 _SCALE = np.float32(0.8)
@@ -44,7 +44,7 @@ class Code:
             if not count:
                 continue
             # Every layer deals a shuffle of the bits out to the checks in turn: all checks grow alike.
-            order = secrecy.shuffle(_key(message, length, layer), places[:count])
+            order = shuffle(_key(message, length, layer), places[:count])
             members.append(order)
             dealt.append((filled + np.arange(count)) % self.checks)
             filled += count

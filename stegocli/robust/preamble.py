@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..payload import keys as secrecy
+from ..payload.keys import shuffle
 from . import blocks, ldpc
 
 FORMAT = 1
@@ -118,7 +118,7 @@ def _places(shape: tuple[int, int]) -> np.ndarray:
 
 
 def _split(shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
-    order = secrecy.shuffle(_OPEN_ORDER, _places(shape))
+    order = shuffle(_OPEN_ORDER, _places(shape))
     front = int(np.clip(shape[0] * shape[1] // _SPREAD, _FEWEST, _MOST))
     return order[:front], order[front:]
 
@@ -132,7 +132,7 @@ def fields_places(shape: tuple[int, int], size: int, key: bytes) -> np.ndarray |
     """Where `size` bytes of sealed fields lie; None when there is no room for so many."""
     rest = _split(shape)[1]
     count = int(8 * size * _REDUNDANCY)
-    return secrecy.shuffle(key, np.sort(rest))[:count] if 0 < count <= len(rest) else None
+    return shuffle(key, np.sort(rest))[:count] if 0 < count <= len(rest) else None
 
 
 def fields_step(quality: int, places: np.ndarray) -> np.ndarray:
