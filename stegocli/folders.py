@@ -73,7 +73,7 @@ def hide(
         covers: a folder of pictures.
         secrets: a folder with as many files, or one file for all covers.
         output: a folder, made if it is missing; a stego is called as its cover, with .png.
-        model: as for `api.hide`; loaded once.
+        model: as for `api.hide`; weights are loaded once in each process.
         jobs: processes to share the work, each with its share of the cores.
         options: of `api.hide`.
 
@@ -81,9 +81,11 @@ def hide(
         What `api.hide` gives for each pair as soon as it is there, in name order, or why it failed.
 
     Raises:
-        StegoError: when the folders don't go together.
+        StegoError: when the folders don't go together, or there are no such weights.
     """
     work = pairs(Path(covers), Path(secrets))
+    if isinstance(model, (str, Path)):
+        weights.find(model)  # told once, not for each pair
     folder = _into(output)
     names = _names([cover for cover, _ in work])
     calls = [(*pair, folder / f"{name}.png") for pair, name in zip(work, names, strict=True)]
@@ -103,10 +105,8 @@ def _each(
     action: Callable[..., Any], calls: Sequence[tuple[Path, ...]], model: ModelLike, jobs: int, options: dict[str, Any]
 ) -> Iterator[Any]:
     if jobs == 1:
-        # Reveal looks up the weights that each stego names, unless some are given.
-        loaded = weights.load_model(model) if action is api.hide and not hasattr(model, "network") else model
         for call in calls:
-            yield _tried(action, call, loaded, options)
+            yield _tried(action, call, model, options)
         return
     threads = max(1, (os.cpu_count() or 1) // jobs)
     # A forked child would inherit the threads' locks but not the threads.

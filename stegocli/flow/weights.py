@@ -3,6 +3,7 @@
 import hashlib
 import json
 from dataclasses import asdict
+from functools import lru_cache
 from pathlib import Path
 
 import torch
@@ -103,3 +104,20 @@ def load_model(source: str | Path | None = None, device: str | None = None) -> M
     network.set_precision(chosen).eval().requires_grad_(False)
     torch.set_flush_denormal(True)
     return Model(network, chosen, identity(network), path.stem, card)
+
+
+def shared_model(source: str | Path | None = None) -> Model:
+    """What `load_model` gives on the best device, loaded once as long as the file stays the same.
+
+    Everyone gets the same model: nobody may change it. Errors as for `load_model`.
+    """
+    # Links are not resolved: a model is called by the name that was given.
+    path = find(source).absolute()
+    state = path.stat()
+    return _shared(path, (state.st_mtime_ns, state.st_size, state.st_ino))
+
+
+@lru_cache(maxsize=4)
+def _shared(path: Path, state: tuple[int, ...]) -> Model:
+    """The state stands in the key alone: a file that was replaced is loaded anew."""
+    return load_model(path)

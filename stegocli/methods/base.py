@@ -15,7 +15,7 @@ from ..picture import files
 from ..picture.files import Picture
 
 COVER_PSNR = 40.0
-# Python callers may give a loaded model (fastest), the name of a shipped set, a path, or nothing.
+# Python callers may give a loaded model, the name of a shipped set, a path, or nothing.
 ModelLike = Model | str | Path | None
 # Called with what is being done and the share of it that is done, 0 to 1.
 Progress = Callable[[str, float], None]

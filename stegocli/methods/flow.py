@@ -15,12 +15,12 @@ WHOLE = 0.985
 
 
 def _loaded(model: ModelLike) -> Model:
-    return model if isinstance(model, Model) else weights.load_model(model)
+    return model if isinstance(model, Model) else weights.shared_model(model)
 
 
 def _model_for(stego: Path, origin: Origin, model: ModelLike) -> Model:
     """The given model, or the shipped one that the header names."""
-    candidates = (weights.load_model(name) for name in weights.shipped()) if model is None else [_loaded(model)]
+    candidates = (weights.shared_model(name) for name in weights.shipped()) if model is None else [_loaded(model)]
     tried = []
     for candidate in candidates:
         if candidate.id == origin.weights_id:

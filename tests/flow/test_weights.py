@@ -1,4 +1,5 @@
 import json
+import os
 from dataclasses import asdict
 
 import pytest
@@ -19,6 +20,27 @@ def test_round_trip_with_architecture_and_card(tmp_path):
     model = weights.load_model(tmp_path / "a.safetensors")
     assert model.network.config == TINY and model.card == {"licence": "MIT"} and model.name == "a"
     assert model.id == weights.identity(network) and len(model.id) == 4
+
+
+def test_a_shared_model_is_read_anew_when_its_file_is_replaced(tmp_path, monkeypatch):
+    loads, load = [], weights.load_model
+    monkeypatch.setattr(weights, "load_model", lambda path: loads.append(path) or load(path))
+    path, link = tmp_path / "a.safetensors", tmp_path / "link.safetensors"
+    first, second = (StegoNetwork(TINY) for _ in range(2))
+    weights.save_weights(path, first, {})
+    link.symlink_to(path)
+    model = weights.shared_model(path)
+    monkeypatch.chdir(tmp_path)
+    assert weights.shared_model("a.safetensors") is weights.shared_model(str(path)) is model and len(loads) == 1
+    assert weights.shared_model(link).name == "link" and model.id == weights.identity(first)
+    before = path.stat()
+    weights.save_weights(path, second, {})
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))  # a clock too coarse to tell
+    for source in (path, link):
+        assert weights.shared_model(source).id == weights.identity(second) != model.id
+    path.write_bytes(b"junk")
+    with pytest.raises(StegoError, match="not a weights file"):
+        weights.shared_model(path)
 
 
 def test_identity_follows_values_and_architecture():
