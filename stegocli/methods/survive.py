@@ -8,7 +8,8 @@ from ..robust import embedding
 from ..robust.embedding import NothingFound, PasswordNeeded, TooDamaged, Unsuitable
 from .base import Cover, Found, Hiding, Options, Secret, Stego
 
-# What a coded picture may be told it has to spare: the room is measured on the cover alone.
+# The room was measured by a trial with other bits, and the embedding may fall short of it: then the picture is coded
+# anew for this share of what it took before.
 SHRINK = 0.9
 LEAST_BYTES = 64
 
