@@ -7,6 +7,7 @@ begins with some 270 bytes of boxes that are nearly always the same: they are de
 """
 
 import io
+import math
 import struct
 import zlib
 from collections.abc import Callable
@@ -37,6 +38,10 @@ _BOXES = (
     b"\x08\x08\x08\0\0\0\x0cav1C\x81!\0\0\0\0\0\x13colrnclx\0\1\0\r\0\6\x80\0\0\0\x17ipma\0\0\0\0\0\0\0\1\0\1\4\1\2\x83\4"
     b"\0\0\x12\x38mdat"
 )
+
+
+# By how much the logarithm of a length grows with the quality, about.
+_STEEP = 0.04
 
 
 class TooSmall(ValueError):
@@ -95,14 +100,21 @@ def _decoded(stream: bytes, codec: int, size: tuple[int, int], most: int) -> np.
 
 def _finest(code: Callable[[int], bytes], budget: int, low: int, high: int) -> tuple[int, bytes] | None:
     """The highest quality from `low` to `high` whose stream is within the budget, and the stream."""
-    best = None
+    best, lengths = None, {}
+    guess = (low + high) // 2
     while low <= high:
-        middle = (low + high) // 2
-        stream = code(middle)
+        stream = code(guess)
+        lengths[guess] = math.log(len(stream))
         if len(stream) <= budget:
-            best, low = (middle, stream), middle + 1
+            best, low = (guess, stream), guess + 1
         else:
-            high = middle - 1
+            high = guess - 1
+        # Lengths grow about exponentially with the quality: the next guess is on the line through the nearest two.
+        below, above = lengths.get(low - 1), lengths.get(high + 1)
+        steep = (above - below) / (high - low + 2) if below is not None and above is not None else _STEEP
+        missing = math.log(budget) - lengths[guess]
+        step = missing / steep if steep > 0 else 0.0
+        guess = min(max(guess + round(step), low), high)
     return best
 
 

@@ -81,7 +81,7 @@ def write(values: np.ndarray, stream: np.ndarray, bits: np.ndarray, weights: np.
             wanted = digit + base * label
             candidates[:, label] = wanted + 4 * base * np.rint((near - wanted) / (4 * base))
         start = particular(_rows(stream[:count], part))
-        costs = cost[:, None] * np.square(candidates - near[:, None])
+        costs = (cost[:, None] * np.square(candidates - near[:, None])).astype(np.float32)
         turned = np.where(start[:, None].astype(bool), costs[:, [1, 0, 3, 2]], costs)
         chosen = nearest_codewords(turned) ^ start
         picked = np.take_along_axis(candidates, chosen[:, None], 1)[:, 0]
@@ -100,25 +100,26 @@ def read(values: np.ndarray, bits: np.ndarray, doubt: np.ndarray) -> np.ndarray:
         doubt: how sure a value is of its grid point, log-odds against the next, (coefficients,).
     """
     count = len(values)
-    nearest = np.rint(values)
-    other = (nearest + np.where(values < nearest, -1, 1)).astype(np.int64)
-    nearest = nearest.astype(np.int64)
-    base = np.left_shift(1, np.maximum(bits.astype(np.int64) - 1, 0))
+    rounded = np.rint(values)
+    other = np.where(values < rounded, rounded - 1, rounded + 1).astype(np.int32)
+    nearest = rounded.astype(np.int32)
+    shift = bits.astype(np.int32) - 1
 
     def soft(bit: np.ndarray, rival: np.ndarray, certainty: np.ndarray) -> np.ndarray:
         size = np.where(bit == rival, _SURE, certainty)
         return np.where(bit == 1, -size, size).astype(np.float32)
 
-    low = soft(nearest // base & 1, other // base & 1, doubt)
-    high = soft(nearest // base >> 1 & 1, other // base >> 1 & 1, doubt)
+    low = soft(nearest >> shift & 1, other >> shift & 1, doubt)
+    high = soft(nearest >> shift + 1 & 1, other >> shift + 1 & 1, doubt)
     out = np.empty(int(bits.sum()), np.float32)
     out[:count] = _syndrome(low, high)
-    digit, rival = nearest % base, other % base
+    digits = (1 << shift) - 1
+    digit, rival = nearest & digits, other & digits
     gray, gray_rival = digit ^ digit >> 1, rival ^ rival >> 1
     at = count
     for plane in range(MOST_BITS - 1):
-        chosen = bits > plane + 1
-        after = at + int(chosen.sum())
+        chosen = np.flatnonzero(bits > plane + 1)
+        after = at + len(chosen)
         out[at:after] = soft(gray[chosen] >> plane & 1, gray_rival[chosen] >> plane & 1, doubt[chosen])
         at = after
     return out

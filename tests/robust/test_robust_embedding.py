@@ -52,8 +52,29 @@ def test_other_encoders_and_several_times(full):
     twice = saved(saved(done.stego, quality=95), quality=min(95, quality + 10))
     assert embedding.extract(twice) == content
     assert embedding.extract(saved(saved(done.stego, quality=95), quality=quality)) == content
-    if quality < 90:  # finer grids do not bear three in a row
-        assert embedding.extract(saved(saved(as_jpeg, quality=95), quality=quality)) == content
+
+
+def test_several_in_a_row_whose_scales_add_up(full):
+    content, done = full
+    two, three = (embedding.lowest(done.quality, times) for times in (2, 3))
+    chains = [
+        (two, two + 1),
+        (two + 2, two),
+        (two, 97),
+        (97, two),
+        (three, three + 2, three + 1),
+        (97, three, three),
+        (three + 1, 97, three),
+    ]
+    for qualities in chains:
+        channel = tuple((min(quality, 100), 2) for quality in qualities)
+        assert embedding.extract(embedding.recompress(done.stego, channel)) == content
+
+
+def test_what_several_in_a_row_may_have():
+    assert [embedding.lowest(50, times) for times in (1, 2, 3)] == [50, 75, 84]
+    assert [embedding.lowest(75, times) for times in (1, 2, 3)] == [75, 88, 92]
+    assert embedding.lowest(30, 1) == 30 and embedding.lowest(30, 2) == 59
 
 
 def test_little_content_changes_little(cover):
