@@ -1,17 +1,30 @@
 """Hide any file so that it survives JPEG: the stego may be recompressed down to a design quality."""
 
+from contextlib import suppress
+
 import numpy as np
 
 from ..errors import StegoError
 from ..payload import codings
+from ..payload.codings import Payload
 from ..robust import embedding
-from ..robust.embedding import NothingFound, PasswordNeeded, TooDamaged, Unsuitable
+from ..robust.embedding import Embedded, NothingFound, PasswordNeeded, TooDamaged, Unsuitable
 from .base import Cover, Found, Hiding, Options, Secret, Stego
 
 # The room was measured by a trial with other bits, and the embedding may fall short of it: then the picture is coded
 # anew for this share of what it took before.
 SHRINK = 0.9
 LEAST_BYTES = 64
+
+
+def _embedded(rgb: np.ndarray, packed: Payload, quality: int, wanted: float, options: Options) -> Embedded:
+    """A file that leaves most of the room is made to survive more than was asked for, which costs little then."""
+    if packed.fidelity == codings.SAME_FILE:
+        spared = max(wanted, embedding.SPARED_PSNR)
+        lower = embedding.sturdiest(rgb, len(packed.content), quality, spared)
+        with suppress(Unsuitable):
+            return embedding.embed(rgb, packed.content, lower, options.password, options.progress, wanted)
+    return embedding.embed(rgb, packed.content, quality, options.password, options.progress, wanted)
 
 
 class Survive:
@@ -29,9 +42,7 @@ class Survive:
                 options.progress("coding", 0.0)
                 packed = codings.squeezed(secret.path, room)
                 try:
-                    done = embedding.embed(
-                        cover.rgb, packed.content, quality, options.password, options.progress, wanted
-                    )
+                    done = _embedded(cover.rgb, packed, quality, wanted, options)
                     break
                 except Unsuitable:
                     if packed.fidelity == codings.SAME_FILE:
@@ -52,8 +63,8 @@ class Survive:
             except (NothingFound, PasswordNeeded, TooDamaged):
                 return False
 
-        words = f"survives JPEG down to quality {quality}; {packed.coding}; {packed.fidelity}; {len(content):,} bytes"
-        words += ", encrypted" if private else ""
+        words = f"survives JPEG down to quality {done.quality}; {packed.coding}; {packed.fidelity}; "
+        words += f"{len(content):,} bytes" + (", encrypted" if private else "")
         if packed.picture is None:
             return Hiding(done.stego, words, comes_back=comes_back)
         return Hiding(done.stego, words, secret.seen.rgb, packed.picture.rgb, comes_back=comes_back)

@@ -21,6 +21,8 @@ from . import blocks, lattice, ldpc, preamble, strength
 from .strength import Design, Designer
 
 COVER_PSNR = 37.0
+# What few bytes may cost, to survive more than was asked for.
+SPARED_PSNR = 44.5
 # Structural loss that goes with it.
 _LOSS = 0.042
 QUALITIES = range(30, 96)
@@ -94,14 +96,21 @@ class Embedded:
     spare: float
 
 
+def _scale(quality: int) -> float:
+    """By how many hundredths libjpeg multiplies its table of quantisers at a quality."""
+    return 5000 / quality if quality < 50 else 200 - 2 * quality
+
+
+def _quality(scale: float) -> float:
+    return (200 - scale) / 2 if scale <= 100 else 5000 / scale
+
+
 def lowest(quality: int, times: int) -> int:
     """The quality that each of so many recompressions in a row may have, to do about what one does at `quality`.
 
-    Each moves a coefficient by up to half its quantiser, and those are, but for rounding, in proportion to a scale
-    that the quality stands for: the scales add up.
+    Each moves a coefficient by up to half its quantiser: what that is in proportion to, the scale, adds up.
     """
-    each = (5000 / quality if quality < 50 else 200 - 2 * quality) / times
-    return math.ceil((200 - each) / 2 if each <= 100 else 5000 / each)
+    return math.ceil(_quality(_scale(quality) / times))
 
 
 def channels(quality: int, pixels: int = 0) -> list[Channel]:
@@ -400,6 +409,28 @@ def _fitting(designer: Designer, needed: float, keys: Keys | None, salt: bytes) 
             return frame
         wanted = max(wanted, design.bits) + (needed - room) * 1.05 + 8
     return None
+
+
+def sturdiest(rgb: np.ndarray, size: int, quality: int, cover_psnr: float = SPARED_PSNR) -> int:
+    """A lower design quality for few bytes, where the cover stays above `cover_psnr` all the same.
+
+    Args:
+        rgb: uint8 (height, width, 3).
+        size: bytes.
+        quality: what must be survived.
+        cover_psnr: in dB.
+
+    Returns:
+        The quality that lets `quality` come three times in a row, or twice; or `quality` where neither has room.
+    """
+    for times in (3, 2):
+        lower = math.floor(_quality(_scale(quality) * times))
+        if lower in QUALITIES:
+            designer = _designer(rgb, lower, cover_psnr)
+            frame = _fitting(designer, max(_LEAST_ROOM, 8 * size / _FIRST_RATE), None, b"")
+            if frame is not None and frame.design.cost <= 1:
+                return lower
+    return quality
 
 
 def embed(

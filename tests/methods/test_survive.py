@@ -46,9 +46,18 @@ def test_a_picture_survives_a_messenger(folder, tmp_path):
         assert metrics.psnr(*shown) == hidden.secret.psnr
 
 
+def test_a_note_is_made_to_survive_several_recompressions(folder, tmp_path):
+    hidden = api.hide(folder / "cover.png", folder / "note.txt", tmp_path / "s.png", survive=75)
+    assert "down to quality 33" in hidden.method and hidden.cover.psnr > 42
+    received = tmp_path / "s.png"
+    for turn, quality in enumerate((85, 75, 80, 90)):
+        received = recompressed(received, tmp_path / f"{turn}.jpg", quality)
+    assert api.reveal(received, tmp_path / "r.txt").path.read_text() == "Meet me at nine.\n"
+
+
 def test_a_jpeg_output_survives_by_itself_and_under_a_password(folder, tmp_path):
     hidden = api.hide(folder / "cover.png", folder / "note.txt", tmp_path / "s.jpg", password="nine")
-    assert "quality 75" in hidden.method and Image.open(tmp_path / "s.jpg").format == "JPEG"
+    assert "survives JPEG" in hidden.method and Image.open(tmp_path / "s.jpg").format == "JPEG"
     assert hidden.cover.psnr == metrics.psnr(files.read(folder / "cover.png").rgb, files.read(tmp_path / "s.jpg").rgb)
     received = recompressed(tmp_path / "s.jpg", tmp_path / "t.jpg", 75)
     assert api.reveal(received, password="nine").path.read_text() == "Meet me at nine.\n"
