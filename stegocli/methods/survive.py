@@ -15,6 +15,7 @@ from .base import Cover, Found, Hiding, Options, Secret, Stego
 # anew for this share of what it took before.
 SHRINK = 0.9
 LEAST_BYTES = 64
+SEVERAL = ("two", 2), ("three", 3)
 
 
 def _embedded(rgb: np.ndarray, packed: Payload, quality: int, wanted: float, options: Options) -> Embedded:
@@ -63,7 +64,8 @@ class Survive:
             except (NothingFound, PasswordNeeded, TooDamaged):
                 return False
 
-        words = f"survives JPEG down to quality {done.quality}; {packed.coding}; {packed.fidelity}; "
+        several = ", ".join(f"{n} in a row: {embedding.lowest(done.quality, times)}" for n, times in SEVERAL)
+        words = f"survives JPEG down to quality {done.quality} ({several}); {packed.coding}; {packed.fidelity}; "
         words += f"{len(content):,} bytes" + (", encrypted" if private else "")
         if packed.picture is None:
             return Hiding(done.stego, words, comes_back=comes_back)

@@ -12,11 +12,13 @@ Content: kind (1 byte), length of the name (1), the file's name or only its exte
     kind 6  a PNG's samples and remarks: the latter as `png.remarks` gives them, in a part; a stream
     kind 7  a file around bare samples (BMP, TIFF, PPM): layout (1), the part before, the part after; a stream
     kind 8  a PNG to be rebuilt: its remarks in a part, its `png.recipe` in a part; a stream
+    kind 9  the file's own bytes, packed: their number (4), LZMA2 without a container (dictionary of 8 MiB)
 
 A part is its length (4, big-endian) and that many bytes of deflate, a stream lossless JPEG XL or WebP.
 """
 
 import io
+import lzma
 import re
 import struct
 import unicodedata
@@ -36,12 +38,17 @@ from ..picture.files import Picture
 from . import coarse
 
 FILE, JXL, WEBP, NEAR_LOSSLESS, LOSSY, COARSE = range(6)
-PNG_PIXELS, AROUND, PNG_REBUILT = 6, 7, 8
+PNG_PIXELS, AROUND, PNG_REBUILT, PACKED = 6, 7, 8, 9
 # What a receiver gets.
 SAME_FILE, SAME_PIXELS, APPROXIMATE = "same file", "same pixels", "approximate"
 # A file for other bytes with the same pixels is only worth it for so much less.
 WORTH_RECODING = 0.95
 MOST_PART = 1 << 24
+# Larger files are not packed: what a forged stego unpacks to must fill no memory.
+MOST_PACKED = 1 << 26
+_LZMA = ({"id": lzma.FILTER_LZMA2, "preset": 6},)
+# A file that is compressed already is known by its beginning: packing it would take long for nothing.
+_BEGINNING, _COMPRESSED = 1 << 16, 0.97
 # The extension becomes part of a file name at reveal, whoever wrote the stego, and the name may become one.
 _EXTENSION = re.compile(r"(\.[^\W_][\w-]{0,30})?")
 LONGEST_NAME = 200
@@ -190,6 +197,26 @@ def _extension(path: Path) -> str:
 def _named(path: Path) -> str:
     """What of a file's name goes with its content: all of it, or of an odd one the extension."""
     return path.name if _is_plain(path.name) else _extension(path)
+
+
+def _file(name: str, own: bytes) -> bytes:
+    """The content for a file's own bytes, packed where that is shorter."""
+    plain = _content(FILE, name, own)
+    beginning = own[:_BEGINNING]
+    if len(own) > MOST_PACKED or len(zlib.compress(beginning, 1)) > _COMPRESSED * len(beginning):
+        return plain
+    packed = _content(PACKED, name, _LENGTH.pack(len(own)), lzma.compress(own, lzma.FORMAT_RAW, filters=_LZMA))
+    return min(plain, packed, key=len)
+
+
+def _unpacked(content: bytes) -> bytes:
+    (size,) = _LENGTH.unpack_from(content)
+    if size > MOST_PACKED:
+        raise ValueError(f"a packed file of {size:,} bytes")
+    own = lzma.LZMADecompressor(lzma.FORMAT_RAW, filters=_LZMA).decompress(content[_LENGTH.size :], size)
+    if len(own) != size:
+        raise ValueError("a packed file that is cut")
+    return own
 
 
 def _part(content: bytes) -> bytes:
@@ -358,7 +385,7 @@ def exact(path: str | Path) -> Payload:
     """
     path = Path(path)
     own = files.own_bytes(path)
-    best = Payload(_content(FILE, _named(path), own), None, f"the file itself, {len(own):,} bytes", SAME_FILE)
+    best = Payload(_file(_named(path), own), None, f"the file itself, {len(own):,} bytes", SAME_FILE)
     for candidate in _recoded(own, path):
         worth = WORTH_RECODING if best.fidelity == SAME_FILE and candidate.fidelity != SAME_FILE else 1
         if len(candidate.content) < worth * len(best.content):
@@ -417,9 +444,9 @@ def squeezed(path: str | Path, budget: int) -> Payload:
     """
     path = Path(path)
     own = files.own_bytes(path)
-    whole = _content(FILE, _named(path), own)
+    whole = _file(_named(path), own)
     if len(whole) > budget:
-        whole = _content(FILE, _extension(path), own)
+        whole = _file(_extension(path), own)
     if len(whole) <= budget:
         picture = files.read(path, content=own) if files.is_picture(path, own) else None
         return Payload(whole, picture, f"the file itself, {len(own):,} bytes", SAME_FILE)
@@ -546,6 +573,8 @@ def _unpack(content: bytes) -> tuple[str, Picture | bytes]:
         extension = ".png"
     if kind == FILE:
         return extension, rest
+    if kind == PACKED:
+        return extension, _unpacked(rest)
     if kind in (JXL, WEBP, NEAR_LOSSLESS, LOSSY):
         profile, rest = _take_part(rest)
         return extension, _picture(_unpack_samples(kind, rest), profile or None)

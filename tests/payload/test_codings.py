@@ -1,4 +1,5 @@
 import io
+import lzma
 import struct
 import zlib
 
@@ -22,6 +23,17 @@ def test_any_file_comes_back_as_it_is(tmp_path, content, name):
     packed = codings.exact(tmp_path / name)
     assert codings.unpack(packed.content) == ((tmp_path / name).suffix, content)
     assert packed.picture is None
+
+
+def test_a_file_is_packed_where_that_is_shorter(tmp_path):
+    text = "".join(f"line {i} of a text\n" for i in range(200)).encode()
+    (tmp_path / "note.txt").write_bytes(text)
+    (tmp_path / "noise.bin").write_bytes(np.random.default_rng(0).bytes(len(text)))
+    note, noise = (codings.exact(tmp_path / name) for name in ("note.txt", "noise.bin"))
+    assert len(note.content) < len(text) / 4 and note.fidelity == codings.SAME_FILE
+    assert codings.unpack(note.content) == (".txt", text) and codings.name(note.content) == "note.txt"
+    assert noise.content[0] == codings.FILE and len(noise.content) == 2 + len("noise.bin") + len(text)
+    assert codings.squeezed(tmp_path / "note.txt", len(text) // 4).content == note.content
 
 
 def remarked() -> PngImagePlugin.PngInfo:
@@ -211,7 +223,7 @@ def test_refusals(tmp_path):
     Image.fromarray(RGB).save(path)
     with pytest.raises(StegoError, match="at any quality"):
         codings.fitted(path, 30)
-    (tmp_path / "a.pdf").write_bytes(bytes(500))
+    (tmp_path / "a.pdf").write_bytes(np.random.default_rng(0).bytes(500))
     with pytest.raises(StegoError, match=r"a\.pdf"):
         codings.fitted(tmp_path / "a.pdf", 100)
     with pytest.raises(StegoError, match="can't be read"):
@@ -225,7 +237,7 @@ def test_forged_content_is_refused():
         with pytest.raises(ValueError):
             codings.unpack(bytes([codings.FILE, len(extension)]) + extension + b"content")
     rng = np.random.default_rng(0)
-    for kind in range(1, 9):
+    for kind in range(1, 10):
         for length in (0, 1, 5, 60):
             with pytest.raises(ValueError):
                 codings.unpack(bytes([kind, 0]) + rng.bytes(length))
@@ -251,6 +263,11 @@ def test_what_would_fill_the_memory_is_refused_before_it_is_decoded(monkeypatch)
     stream = encoded("WEBP", lossless=True)
     with pytest.raises(ValueError, match="too long"):
         codings.unpack(bytes([codings.WEBP, 0]) + struct.pack(">I", len(bomb)) + bomb + stream)
+    text = lzma.compress(bytes(1000), lzma.FORMAT_RAW, filters=[{"id": lzma.FILTER_LZMA2}])
+    assert codings.unpack(bytes([codings.PACKED, 0]) + struct.pack(">I", 1000) + text) == ("", bytes(1000))
+    for claimed in (1001, codings.MOST_PACKED + 1):
+        with pytest.raises(ValueError, match="packed file"):
+            codings.unpack(bytes([codings.PACKED, 0]) + struct.pack(">I", claimed) + text)
     monkeypatch.setattr(files, "MOST_PIXELS", RGB.shape[0] * RGB.shape[1] - 1)
     monkeypatch.setattr(Image, "open", None)
     codings._need_jxl()
