@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 TILE = 1024
 # Places of subbands whose activations are in memory together: 512 bytes each, two or three at a time.
 PLACES = {"cpu": 1 << 15, "cuda": 1 << 18}
+# glibc gives what a strip frees back to the system, and gets it anew, page by page, for the next. It stops that for
+# chunks up to the largest that it has seen freed, if that was not over 32 MiB.
+_FREED = 31 << 20
 # Rows of subbands above and below that a wavelet's result depends on, at up to four levels.
 _HALO = {"haar": 0, "legall53": 4}
 
@@ -57,6 +60,7 @@ class _Strips:
         self.rows = max(1, PLACES[device.type] // max(1, width))
         self.total, self.done, self.shown = 1.0, 0, 0.0
         self.progress, self.notice = progress, notice
+        torch.empty(_FREED, dtype=torch.uint8)
 
     def cut(self, height: int, unit: int = 1) -> Iterator[slice]:
         """The strips of so many rows, each but the last a multiple of a unit."""
