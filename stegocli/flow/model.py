@@ -102,7 +102,7 @@ class Model:
         if width * height > most_pixels(cover_rgb.size // 3):
             raise ValueError(f"a secret of {width}x{height}: too many pixels for this cover")
         plan = layout.plan(cover_rgb.shape[1::-1], (width, height), self.network.config.stride)
-        frame = layout.lay(secret_rgb.astype(np.float32), plan)
+        frame = layout.lay(secret_rgb, plan)
         stego = tiles.hide(self, cover_rgb, frame, progress)
         stego = header.embed(stego, Header(METHOD, Origin(self.id, width, height, grey).pack()))
         return Image.fromarray(stego) if isinstance(cover, Image.Image) else stego
@@ -147,4 +147,5 @@ def _array(picture: np.ndarray | Image.Image) -> np.ndarray:
 
 
 def _bytes(levels: np.ndarray) -> np.ndarray:
-    return levels.round().clip(0, 255).astype(np.uint8)
+    """uint8; what is given is used up."""
+    return np.rint(levels, out=levels).clip(0, 255, out=levels).astype(np.uint8)

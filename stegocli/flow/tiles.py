@@ -6,7 +6,6 @@ All in all hide takes two float32 arrays of the picture's size, and reveal too.
 """
 
 import itertools
-import math
 import warnings
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
@@ -17,7 +16,7 @@ from torch import Tensor
 
 from . import wavelet
 from .channel import PEAK
-from .network import BEYOND, BLOCK, MOST_PASSES, RETREAT, StegoNetwork, block_energy, draw_in
+from .network import BLOCK, MOST_PASSES, RETREAT, StegoNetwork, block_energy, draw_in
 from .precision import is_out_of_memory
 
 if TYPE_CHECKING:
@@ -27,9 +26,22 @@ if TYPE_CHECKING:
 TILE = 1024
 # Places of subbands whose activations are in memory together: 512 bytes each, two or three at a time.
 PLACES = {"cpu": 1 << 15, "cuda": 1 << 18}
+# glibc gives what a strip frees back to the system, and gets it anew, page by page, for the next. It stops that for
+# chunks up to the largest that it has seen freed, if that was not over 32 MiB.
+_FREED = 31 << 20
 # Rows of subbands above and below that a wavelet's result depends on, at up to four levels.
 _HALO = {"haar": 0, "legall53": 4}
 
+# As `network.BEYOND`, for one block: a picture has many that are below that, and they add up in the secret.
+_BEYOND = 0.004
+# How far a moved cover reaches in the stego, and how far the zeros beyond a box do, in places of subbands: until 0.01
+# levels are left of the one, and 0.03 of the other. Measured on photographs; in theory it is the flow's radius, 32.
+_CHANGE, _EDGE = 2, 4
+# What is embedded again at a time, at most.
+_MOST_PLACES = 1 << 17
+
+# Rows and columns of subbands.
+Box = tuple[slice, slice]
 Progress = Callable[[float], None]
 Notice = Callable[[str], None]
 
@@ -50,13 +62,31 @@ def _spans(length: int, stride: int) -> list[slice]:
     return [slice(int(a), int(b)) for a, b in itertools.pairwise(units)]
 
 
+class _Count:
+    """How much of the work is done, in places of subbands."""
+
+    def __init__(self, progress: Progress):
+        self.total, self.done, self.shown = 1.0, 0, 0.0
+        self.progress = progress
+
+    def add(self, places: int) -> None:
+        self.done += places
+        # Work that turns up on the way never takes back what was shown.
+        self.shown = max(self.shown, self.done / self.total)
+        self.progress(min(1.0, self.shown))
+
+
 class _Strips:
     """Cuts work on rows of subbands into strips that fit into memory and the processor's cache, and counts them."""
 
-    def __init__(self, device: torch.device, width: int, progress: Progress, notice: Notice):
+    def __init__(self, device: torch.device, width: int, count: _Count, notice: Notice):
         self.rows = max(1, PLACES[device.type] // max(1, width))
-        self.total, self.done, self.shown = 1.0, 0, 0.0
-        self.progress, self.notice = progress, notice
+        self.device, self.width, self.count, self.notice = device, width, count, notice
+        torch.empty(_FREED, dtype=torch.uint8)
+
+    def of(self, width: int) -> "_Strips":
+        """Of another width, counted together with these."""
+        return _Strips(self.device, width, self.count, self.notice)
 
     def cut(self, height: int, unit: int = 1) -> Iterator[slice]:
         """The strips of so many rows, each but the last a multiple of a unit."""
@@ -74,7 +104,7 @@ class _Strips:
                 if not is_out_of_memory(error) or self.rows == 1:
                     raise
             else:
-                self._count(bottom - top)
+                self.count.add((bottom - top) * self.width)
                 top = bottom
                 continue
             # Not in the handler: the traceback holds on to the very tensors that are too many.
@@ -82,12 +112,6 @@ class _Strips:
             self.notice(f"memory is full: going on in strips of {self.rows} rows of subbands")
             if torch.cuda.is_available():
                 torch.cuda.empty_cache()
-
-    def _count(self, rows: int) -> None:
-        self.done += rows
-        # Work that turns up on the way never takes back what was shown.
-        self.shown = max(self.shown, self.done / self.total)
-        self.progress(min(1.0, self.shown))
 
 
 class _Plane:
@@ -104,12 +128,14 @@ class _Plane:
         self.pixels = bands.view(len(bands), stride, bands.shape[1] * stride, 3)
 
     @classmethod
-    def empty(cls, network: StegoNetwork, height: int, width: int, device: torch.device, strips: _Strips) -> "_Plane":
-        stride, channels = network.config.stride, network.config.channels
-        return cls(network, torch.empty(height // stride, width // stride, channels, device=device), strips)
+    def empty(cls, network: StegoNetwork, rows: int, strips: _Strips) -> "_Plane":
+        shape = rows, strips.width, network.config.channels
+        return cls(network, torch.empty(shape, device=strips.device), strips)
 
-    def __getitem__(self, rows: slice) -> "_Plane":
-        return _Plane(self.network, self.bands[rows], self.strips)
+    def part(self, rows: slice, columns: slice) -> Tensor:
+        """The pixels of a box of subbands, in the order of `pixels`."""
+        stride = self.pixels.shape[1]
+        return self.pixels[rows, :, columns.start * stride : columns.stop * stride]
 
     @property
     def stream(self) -> Tensor:
@@ -172,8 +198,8 @@ def hide(
 ) -> np.ndarray:
     """Hide one picture in another, in float32.
 
-    As `StegoNetwork.hide`, but where a stego passes black or white the cover is moved back in those rows alone, and
-    embedded again no farther around them than the flow reaches.
+    As `StegoNetwork.hide`, but where a stego passes black or white the cover is moved back in those blocks alone, and
+    embedded again no farther around them than that reaches.
 
     Args:
         cover: uint8, (height, width, 3).
@@ -189,99 +215,128 @@ def hide(
         ValueError: when the sizes don't go together.
     """
     _check(model, cover, secret)
-    network, device = model.network, model.precision.device
-    height, width = secret.shape[:2]
-    strips = _Strips(device, width // network.config.stride, progress, notice)
-    outer, inner = (_Plane.empty(network, height, width, device, strips) for _ in range(2))
-    rows = slice(0, len(outer.bands))
-    # The flow works on each row twice a block; rounding takes about a tenth of that.
-    strips.total = 2.2 * len(network.flow.blocks) * rows.stop
-    for part in strips.cut(rows.stop):
+    network = model.network
+    rows, columns = (side // network.config.stride for side in secret.shape[:2])
+    strips = _Strips(model.precision.device, columns, _Count(progress), notice)
+    outer, inner = (_Plane.empty(network, rows, strips) for _ in range(2))
+    # The flow works on each place twice a block; rounding takes about a tenth of that.
+    strips.count.total = 2.2 * len(network.flow.blocks) * rows * columns
+    for part in strips.cut(rows):
         outer.pixels[part] = draw_in(outer.load(cover, part))
-    _embed(outer, inner, secret, rows)
-    # How far the cover is moved back; in half precision that is a thousandth of a level.
-    moved = None
-    before: float | np.ndarray = np.inf
+    _embed(outer, inner, secret)
+    # How far the cover is moved back; in half precision that is a thousandth of a level. Where nothing ever is, numpy's
+    # zeros take no memory.
+    moved = torch.from_numpy(np.zeros(outer.pixels.shape, np.float16)).to(strips.device)
+    before = np.full([-(-side // BLOCK) for side in secret.shape[:2]], np.inf)
     for _ in range(MOST_PASSES - 1):
-        energy = _spilt(outer)
-        # Where a pass has not halved it, another helps no more.
-        spilling = (energy > BEYOND) & (energy <= before / 2)
+        spilling = _move_back(outer, moved, before)
         if not spilling.any():
             break
-        before = energy
-        moved = torch.zeros_like(outer.pixels, dtype=torch.float16) if moved is None else moved
-        for run in _runs(spilling, 2 * _margin(outer)):
-            _embed_again(outer, inner, cover, secret, moved, spilling, run)
+        for box, wide in _boxes(outer, spilling):
+            _embed_again(outer, cover, secret, moved, box, wide)
     del moved
     return _rounded(outer, inner, cover)
 
 
-def _embed(outer: _Plane, inner: _Plane, secret: np.ndarray, rows: slice) -> None:
-    """Pixels of some rows of covers to pixels of stegos, in place; `inner` is room for the secret."""
-    strips = outer.strips
-    for part in strips.cut(rows.stop - rows.start):
-        inner.pixels[rows][part] = inner.load(secret, slice(rows.start + part.start, rows.start + part.stop))
-    outer, inner = outer[rows], inner[rows]
+def _embed(outer: _Plane, inner: _Plane, secret: np.ndarray) -> None:
+    """Pixels of a cover to pixels of a stego, in place; `inner` is room for the secret."""
+    for part in inner.strips.cut(len(inner.bands)):
+        inner.pixels[part] = inner.load(secret, part)
     outer.analyse()
     inner.analyse()
-    outer.network.flow.forward_(outer.stream, inner.stream, strips)
+    outer.network.flow.forward_(outer.stream, inner.stream, outer.strips)
     outer.synthesise()
 
 
-def _spilt(stego: _Plane) -> np.ndarray:
-    """For each row of subbands the most that a block there has past black and white, in squared grey levels."""
-    height, stride = stego.pixels.shape[:2]
-    out = np.zeros(height)
-    unit = BLOCK // math.gcd(BLOCK, stride)
+def _move_back(stego: _Plane, moved: Tensor, before: np.ndarray) -> np.ndarray:
+    """Add to `moved` what the stego has past black and white, where that is much and moving the cover back helps.
+
+    Args:
+        moved: of the stego's pixels' shape, how far the cover was moved back up to now.
+        before: for each block of 16x16 pixels its energy when it was last moved back, at first infinite.
+
+    Returns:
+        Which blocks were moved back; for these `before` and `moved` are new.
+    """
+    height, stride, width = stego.pixels.shape[:3]
+    unit = BLOCK // stride
+    spilling = np.zeros(before.shape, bool)
     for part in stego.strips.cut(height, unit):
-        pixels = stego.pixels[part].flatten(0, 1)
-        beyond = (pixels - pixels.clamp(-1, 1)).permute(2, 0, 1)[None]
-        found = block_energy(beyond).flatten(0, 2).amax(-1).cpu().numpy()
-        edges = np.repeat(found, BLOCK)[: len(pixels)]
-        out[part] = edges.reshape(-1, stride).max(1)
-    return out
+        pixels = stego.pixels[part]
+        beyond = pixels - pixels.clamp(-1, 1)
+        energy = block_energy(beyond.flatten(0, 1).permute(2, 0, 1)[None])[0, 0].cpu().numpy()
+        rows = slice(part.start // unit, part.start // unit + len(energy))
+        # Where a pass has not halved it, another helps no more.
+        found = (energy > _BEYOND) & (energy <= before[rows] / 2)
+        if found.any():
+            where = found.repeat(unit, 0)[: len(pixels)].repeat(BLOCK, 1)[:, :width]
+            moved[part] += RETREAT * beyond * torch.from_numpy(where).to(beyond.device)[:, None, :, None]
+            spilling[rows], before[rows][found] = found, energy[found]
+    return spilling
 
 
-def _runs(rows: np.ndarray, margin: int) -> list[slice]:
-    """The runs of rows that are True or at most `margin` from one that is."""
-    near = np.zeros(len(rows), bool)
-    for row in np.flatnonzero(rows):
-        near[max(0, row - margin) : row + margin + 1] = True
-    edges = np.flatnonzero(np.diff(near.astype(np.int8), prepend=0, append=0))
-    return [slice(int(a), int(b)) for a, b in edges.reshape(-1, 2)]
+def _boxes(stego: _Plane, spilling: np.ndarray) -> Iterator[tuple[Box, Box]]:
+    """What changes where these blocks of the cover were moved back, and the same with what must be around it."""
+    (rows, columns), stride = stego.bands.shape[:2], stego.pixels.shape[1]
+    unit, change = BLOCK // stride, _CHANGE + 2 * _HALO[stego.network.config.wavelet]
+    for top, left, height, width in _covering(spilling, (change + _EDGE) / unit, _MOST_PLACES // unit**2):
+        inner, outer = (
+            (
+                slice(max(0, top * unit - around), min(rows, (top + height) * unit + around)),
+                slice(max(0, left * unit - around), min(columns, (left + width) * unit + around)),
+            )
+            for around in (change, change + _EDGE)
+        )
+        yield inner, outer
 
 
-def _margin(plane: _Plane) -> int:
-    """How many rows of subbands a change reaches."""
-    return plane.network.flow.radius + 2 * _HALO[plane.network.config.wavelet]
+def _covering(
+    near: np.ndarray, margin: float, most: int, top: int = 0, left: int = 0
+) -> list[tuple[int, int, int, int]]:
+    """Boxes (top, left, height, width) around all that is True, cut in two wherever that leaves less to do.
+
+    Args:
+        near: bool, (rows, columns).
+        margin: what each box needs besides on each side.
+        most: boxes that are larger, with their margins, are cut in any case.
+        top, left: where `near` begins.
+    """
+    rows, columns = (np.flatnonzero(near.any(axis)) for axis in (1, 0))
+    if not len(rows):
+        return []
+    near = near[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    top, left, (height, width) = top + int(rows[0]), left + int(columns[0]), near.shape
+    whole = [(top, left, height, width)]
+    if max(height, width) <= 2 * margin:
+        return whole
+    if height > width:
+        half = height // 2
+        parts = _covering(near[:half], margin, most, top, left)
+        parts += _covering(near[half:], margin, most, top + half, left)
+    else:
+        half = width // 2
+        parts = _covering(near[:, :half], margin, most, top, left)
+        parts += _covering(near[:, half:], margin, most, top, left + half)
+
+    def area(boxes: list[tuple[int, int, int, int]]) -> float:
+        return sum((box[2] + 2 * margin) * (box[3] + 2 * margin) for box in boxes)
+
+    return parts if area(parts) < area(whole) or area(whole) > most else whole
 
 
-def _embed_again(
-    stego: _Plane,
-    inner: _Plane,
-    cover: np.ndarray,
-    secret: np.ndarray,
-    moved: Tensor,
-    spilling: np.ndarray,
-    run: slice,
-) -> None:
-    """Embed a run of rows again, with the cover moved back in the rows where the stego passed black or white."""
-    margin = _margin(stego)
-    # At the ends of the run, unless they are the picture's, the flow lacks its neighbours. There nothing changes.
-    ends = [slice(run.start, run.start + margin)] if run.start else []
-    ends += [slice(run.stop - margin, run.stop)] if run.stop < len(stego.bands) else []
-    kept = [stego.pixels[end].clone() for end in ends]
-    strips = stego.strips
-    strips.total += 2 * len(stego.network.flow.blocks) * (run.stop - run.start)
-    for part in strips.cut(run.stop - run.start):
-        rows = slice(run.start + part.start, run.start + part.stop)
-        first = stego.pixels[rows]
-        where = torch.from_numpy(spilling[rows]).to(first.device)[:, None, None, None]
-        moved[rows] += RETREAT * (first - first.clamp(-1, 1)) * where
-        stego.pixels[rows] = draw_in(stego.load(cover, rows)) - moved[rows]
-    _embed(stego, inner, secret, run)
-    for end, pixels in zip(ends, kept, strict=True):
-        stego.pixels[end] = pixels
+def _embed_again(stego: _Plane, cover: np.ndarray, secret: np.ndarray, moved: Tensor, box: Box, wide: Box) -> None:
+    """Embed a box again, with the cover moved back; what is around it is embedded with it and stays as it is."""
+    stride = stego.pixels.shape[1]
+    y, x = (slice(side.start * stride, side.stop * stride) for side in wide)
+    strips = stego.strips.of(wide[1].stop - wide[1].start)
+    outer, inner = (_Plane.empty(stego.network, wide[0].stop - wide[0].start, strips) for _ in range(2))
+    strips.count.total += 2 * len(stego.network.flow.blocks) * len(outer.bands) * strips.width
+    outer.pixels[:] = moved[wide[0], :, x]
+    for part in strips.cut(len(outer.bands)):
+        outer.pixels[part] = draw_in(outer.load(cover[y, x], part)) - outer.pixels[part]
+    _embed(outer, inner, secret[y, x])
+    inside = (slice(a.start - b.start, a.stop - b.start) for a, b in zip(box, wide, strict=True))
+    stego.part(*box).copy_(outer.part(*inside))
 
 
 def _rounded(stego: _Plane, inner: _Plane, cover: np.ndarray) -> np.ndarray:
@@ -332,12 +387,12 @@ def reveal(
 
 
 def _revealed(model: "Model", stego: np.ndarray, progress: Progress, notice: Notice) -> np.ndarray:
-    network, device = model.network, model.precision.device
-    height, width = stego.shape[:2]
-    strips = _Strips(device, width // network.config.stride, progress, notice)
-    strips.total = 2 * len(network.flow.blocks) * (height // network.config.stride)
-    outer, inner = (_Plane.empty(network, height, width, device, strips) for _ in range(2))
-    for part in strips.cut(len(outer.bands)):
+    network = model.network
+    rows, columns = (side // network.config.stride for side in stego.shape[:2])
+    strips = _Strips(model.precision.device, columns, _Count(progress), notice)
+    strips.count.total = 2 * len(network.flow.blocks) * rows * columns
+    outer, inner = (_Plane.empty(network, rows, strips) for _ in range(2))
+    for part in strips.cut(rows):
         outer.pixels[part] = outer.load(stego, part)
     outer.analyse()
     inner.bands.zero_()
@@ -345,4 +400,4 @@ def _revealed(model: "Model", stego: np.ndarray, progress: Progress, notice: Not
     del outer
     inner.synthesise()
     inner.bands.add_(1).mul_(PEAK / 2).clamp_(0, PEAK)
-    return inner.pixels.view(height, width, 3).cpu().numpy()
+    return inner.pixels.view(stego.shape).cpu().numpy()

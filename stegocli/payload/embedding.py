@@ -13,6 +13,7 @@ import itertools
 import os
 import struct
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -129,8 +130,17 @@ def _bits(content: bytes, begin: int, count: int) -> np.ndarray:
 
 def _orders(samples: int, key: bytes, segments: int) -> Iterator[np.ndarray]:
     """For each segment the indices within it, in the order in which they are to be used."""
-    for segment in range(segments):
-        yield keys.shuffle(key, _free_places(samples, segment, segments), segment)
+
+    def order(segment: int) -> np.ndarray:
+        return keys.shuffle(key, _free_places(samples, segment, segments), segment)
+
+    # The next is sorted while the last is used.
+    with ThreadPoolExecutor(1) as thread:
+        coming = thread.submit(order, 0)
+        for segment in range(1, segments):
+            found, coming = coming.result(), thread.submit(order, segment)
+            yield found
+        yield coming.result()
 
 
 def _write(flat: np.ndarray, key: bytes, content: bytes, spread: Spread, skip: int) -> None:

@@ -346,16 +346,17 @@ def lay(secret: np.ndarray, layout: Layout) -> np.ndarray:
     """The frame for the network.
 
     Args:
-        secret: float32, (height, width, 3) as in the layout, any range.
+        secret: (height, width, 3) as in the layout, any type and range.
 
     Returns:
-        float32, (frame height, frame width, 3), the same range up to some overshoot beside sharp edges.
+        (frame height, frame width, 3): of the secret's type where its own pixels are laid, else float32 and the same
+        range up to some overshoot beside sharp edges.
     """
     if secret.shape[1::-1] != layout.secret:
         raise ValueError(f"a layout for {layout.secret} does not take {secret.shape[1::-1]}")
-    scaled = _to_scaled(np.asarray(secret, np.float32), layout)
+    scaled = _to_scaled(secret, layout)
     width, height = layout.frame
-    frame = np.empty((height, width, secret.shape[2]), np.float32)
+    frame = np.empty((height, width, secret.shape[2]), scaled.dtype)
     for piece in layout.pieces:
         piece.place(frame)[:] = piece.source(scaled)
     last = layout.pieces[-1]

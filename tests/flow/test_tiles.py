@@ -86,6 +86,18 @@ def test_white_is_embedded_again_around_itself_only(whole, monkeypatch):
     assert ours > theirs - 0.1 and metrics.psnr(stego, banded) > metrics.psnr(expected, banded) - 0.1
 
 
+@pytest.mark.parametrize("most", [16, 10_000])
+def test_boxes_cover_what_changes_once(most):
+    near = np.random.default_rng(0).random((40, 70)) > 0.995
+    near[10:20, 30:50] = True
+    done = np.zeros(near.shape, int)
+    for top, left, height, width in tiles._covering(near, 1, most):
+        done[top : top + height, left : left + width] += 1
+        assert (height + 2) * (width + 2) <= most
+    assert done.max() == 1 and done[near].all() and done.mean() < 0.5
+    assert tiles._covering(near & False, 1, most) == []
+
+
 def test_a_full_memory_halves_the_strips(whole, monkeypatch):
     cover, secret = natural(64, 64, 1), natural(64, 64, 2)
     expected = tiles.hide(whole, cover, secret)
