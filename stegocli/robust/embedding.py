@@ -127,7 +127,7 @@ def channels(quality: int, pixels: int = 0) -> list[Channel]:
     once.append(((97, 0), (min(95, quality + 3), 2)))
     # The hardest of several in a row, as found with some hundred of them.
     two, three = lowest(quality, 2), lowest(quality, 3)
-    often: list[Channel] = [((min(two + 3, 100), 2), (two, 2)), ((three + 2, 2), (three + 1, 2), (three, 2))]
+    often: list[Channel] = [((min(two + 3, 100), 2), (two, 2)), ((three, 2),) * 3]
     return [*once, *often] if pixels > _TRIAL else [*once, *often, ((two, 2), (two + 1, 2))]
 
 
