@@ -103,6 +103,9 @@ class Model:
             raise ValueError(f"a secret of {width}x{height}: too many pixels for this cover")
         plan = layout.plan(cover_rgb.shape[1::-1], (width, height), self.network.config.stride)
         frame = layout.lay(secret_rgb, plan)
+        if frame.dtype != np.uint8:
+            # A sixteenth of a level off at most, and half the memory.
+            frame = frame.astype(np.float16)
         stego = tiles.hide(self, cover_rgb, frame, progress)
         stego = header.embed(stego, Header(METHOD, Origin(self.id, width, height, grey).pack()))
         return Image.fromarray(stego) if isinstance(cover, Image.Image) else stego
