@@ -90,9 +90,9 @@ class StegoNetwork(nn.Module):
         return self._pixels(secret)
 
     def operations_per_megapixel(self) -> float:
-        """Multiplications and additions to hide in a megapixel in two passes, each counted as one.
+        """Multiplications and additions to hide in a megapixel in one pass, each counted as one.
 
-        Two is what most pairs take, one to `MOST_PASSES` what some do; reveal takes half.
+        What is embedded again, up to three times, comes on top; reveal takes as much, but for the rounding.
         """
         feedback = self.rounding.feedback.numel() / 2  # the lower triangle
-        return 2e6 * (2 * self.flow.weights_per_place() + feedback) / self.config.stride**2
+        return 2e6 * (self.flow.weights_per_place() + feedback) / self.config.stride**2

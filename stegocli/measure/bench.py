@@ -172,7 +172,7 @@ def _by_size(model: Model, on_row: OnRow) -> list[dict[str, Any]]:
         peak = max(peak, matrix_peak(model.precision.device))
         row = _inference(model, megapixels, runs=2 if megapixels < 4 else 1) | _whole(model, megapixels)
         row["hide_share_of_peak"] = operations * row["megapixels"] / row["hide_seconds"] / peak
-        row["reveal_share_of_peak"] = operations / 2 * row["megapixels"] / row["reveal_seconds"] / peak
+        row["reveal_share_of_peak"] = operations * row["megapixels"] / row["reveal_seconds"] / peak
         row["peak_memory_mib"] = peak_memory()
         table.append(row)
         on_row("sizes", row)
@@ -272,7 +272,7 @@ class Printer:
             f"torch {row['torch']}, {row['precision']}, {row['threads']} threads, float32 matrix products at "
             f"{row['gigaflops_of_matrix_products']:.0f} GFLOP/s"
         )
-        self._line(f"weights {row['weights']}: hiding a megapixel takes {row['teraflops_per_megapixel']:.2f} TFLOP")
+        self._line(f"weights {row['weights']}: {row['teraflops_per_megapixel']:.2f} TFLOP for a pass over a megapixel")
 
     def _training(self, row: dict[str, Any], first: bool) -> None:
         facts = Table(title="Training step", title_justify="left", show_header=False)

@@ -89,5 +89,6 @@ def join() -> Iterator[Team]:
     dist.init_process_group("cpu:gloo,cuda:nccl" if on_card else "gloo")
     try:
         yield Team(rank, size, f"cuda:{local}" if on_card else "cpu")
+        dist.barrier()  # none closes its connections while another still reads from them
     finally:
         dist.destroy_process_group()

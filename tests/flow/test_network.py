@@ -65,7 +65,7 @@ def test_passes_come_to_an_end(monkeypatch, shrink, passes):
     assert len(calls) == passes
 
 
-def test_cost_counts_two_passes_and_feedback():
+def test_cost_counts_a_pass_and_feedback():
     network = StegoNetwork(TINY)
     flow = sum(m.weight.numel() for m in network.modules() if isinstance(m, torch.nn.Conv2d))
-    assert network.operations_per_megapixel() == 2e6 * (2 * flow + 12 * 12 * 9 / 2) / 4
+    assert network.operations_per_megapixel() == 2e6 * (flow + 12 * 12 * 9 / 2) / 4
