@@ -9,9 +9,11 @@ where its worst errors to both sides are alike.
 import io
 import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
+from typing import TypeVar
 
 import numpy as np
 from PIL import Image
@@ -51,6 +53,7 @@ _TRIAL = 1_000_000
 # JPEG files one after the other: (quality, subsampling as Pillow counts: 2 is 4:2:0, 0 is 4:4:4) of each.
 Channel = tuple[tuple[int, int], ...]
 Progress = Callable[[str, float], None]
+_Result = TypeVar("_Result")
 
 
 class Unsuitable(ValueError):
@@ -143,6 +146,12 @@ def recompress(rgb: np.ndarray, channel: Channel) -> np.ndarray:
 # -- what lies where --------------------------------------------------------------------------------------------
 
 
+def _side_by_side(play: Callable[[Channel], _Result], played: list[Channel]) -> Iterator[_Result]:
+    """What comes of each channel, in order; two at a time, since most of it runs on one core."""
+    with ThreadPoolExecutor(2) as threads:
+        yield from threads.map(play, played)
+
+
 @dataclass(frozen=True)
 class _Room:
     """Places of the content: flat indices of coefficients in keyed order, their bits and steps."""
@@ -213,9 +222,9 @@ class _Job:
         change[self.places] = self.aim - now.reshape(-1)[self.places]
         return blocks.add(rgb, change.reshape(now.shape), dithered)
 
-    def errors(self, coefficients: np.ndarray) -> np.ndarray:
+    def errors_after(self, stego: np.ndarray, channel: Channel) -> np.ndarray:
         """Distances from where each should be, in coefficients' units."""
-        return coefficients.reshape(-1)[self.places] - self.wanted
+        return blocks.forward(recompress(stego, channel)).reshape(-1)[self.places] - self.wanted
 
 
 def _mend(cover: np.ndarray, job: _Job, quality: int, rounds: int, progress: Progress) -> np.ndarray:
@@ -224,8 +233,7 @@ def _mend(cover: np.ndarray, job: _Job, quality: int, rounds: int, progress: Pro
     for turn in range(rounds):
         highest = np.zeros_like(job.wanted)
         lowest = np.zeros_like(job.wanted)
-        for i, channel in enumerate(played):
-            errors = job.errors(blocks.forward(recompress(stego, channel)))
+        for i, errors in enumerate(_side_by_side(partial(job.errors_after, stego), played)):
             np.maximum(highest, errors, out=highest)
             np.minimum(lowest, errors, out=lowest)
             progress("mending", (turn + (i + 1) / len(played)) / rounds)
@@ -305,9 +313,11 @@ class _Played:
     errors: float
 
 
-def _heard(coefficients: np.ndarray, room: _Room, stream: np.ndarray, channel: Channel, trust: int) -> _Played:
-    """How the stream came through; the trust that suits is looked for from one that suits another channel."""
-    at, best = _TRUSTS.index(trust), _soft(coefficients, room, trust)
+def _heard(stego: np.ndarray, room: _Room, stream: np.ndarray, channel: Channel) -> _Played:
+    """How the stream comes through a channel; the trust that suits is looked for from the middle."""
+    coefficients = blocks.forward(recompress(stego, channel))
+    at = len(_TRUSTS) // 2
+    best = _soft(coefficients, room, _TRUSTS[at])
     information = _information(best, stream)
     for step in (-1, 1):
         while 0 <= at + step < len(_TRUSTS):
@@ -321,11 +331,8 @@ def _heard(coefficients: np.ndarray, room: _Room, stream: np.ndarray, channel: C
 
 def _play(stego: np.ndarray, room: _Room, stream: np.ndarray, quality: int) -> list[_Played]:
     """All channels, the worst first."""
-    found: list[_Played] = []
-    for channel in channels(quality, stego.shape[0] * stego.shape[1]):
-        coefficients = blocks.forward(recompress(stego, channel))
-        found.append(_heard(coefficients, room, stream, channel, found[-1].trust if found else _TRUSTS[-1]))
-    return sorted(found, key=lambda played: played.information)
+    played = channels(quality, stego.shape[0] * stego.shape[1])
+    return sorted(_side_by_side(partial(_heard, stego, room, stream), played), key=lambda heard: heard.information)
 
 
 def _trusted_rate(information: float, room: int) -> float:
