@@ -29,7 +29,8 @@ class Exact:
         wanted = COVER_PSNR if options.cover_psnr is None else options.cover_psnr
         holds = budget(cover.rgb.size, private, wanted)
         options.progress("coding", 0.0)
-        packed = codings.fitted(secret.path, holds) if options.fit else codings.exact(secret.path)
+        own = secret.content
+        packed = codings.fitted(secret.path, holds, own) if options.fit else codings.exact(secret.path, own)
         while True:
             if len(packed.content) > holds:
                 raise StegoError(
@@ -51,7 +52,7 @@ class Exact:
             # Black and white leave only one way to go, so such covers change more than others.
             holds = int(holds * 10 ** ((reached - wanted) / 40) * 0.98)
             if options.fit:
-                packed = codings.fitted(secret.path, holds)
+                packed = codings.fitted(secret.path, holds, own)
         options.progress("checking", 0.0)
         stego = Stego(cover.path, rgb)
         if _content(stego, options.password) != packed.content:

@@ -23,8 +23,9 @@ def _embedded(rgb: np.ndarray, packed: Payload, quality: int, wanted: float, opt
     if packed.fidelity == codings.SAME_FILE:
         spared = max(wanted, embedding.SPARED_PSNR)
         lower = embedding.sturdiest(rgb, len(packed.content), quality, spared)
-        with suppress(Unsuitable):
-            return embedding.embed(rgb, packed.content, lower, options.password, options.progress, wanted)
+        if lower < quality:
+            with suppress(Unsuitable):
+                return embedding.embed(rgb, packed.content, lower, options.password, options.progress, wanted)
     return embedding.embed(rgb, packed.content, quality, options.password, options.progress, wanted)
 
 
@@ -41,7 +42,7 @@ class Survive:
             room = embedding.capacity(cover.rgb, quality, wanted, private)
             while room >= LEAST_BYTES:
                 options.progress("coding", 0.0)
-                packed = codings.squeezed(secret.path, room)
+                packed = codings.squeezed(secret.path, room, secret.content)
                 try:
                     done = _embedded(cover.rgb, packed, quality, wanted, options)
                     break

@@ -112,7 +112,7 @@ def _finest(code: Callable[[int], bytes], budget: int, low: int, high: int) -> t
         # Lengths grow about exponentially with the quality: the next guess is on the line through the nearest two.
         below, above = lengths.get(low - 1), lengths.get(high + 1)
         steep = (above - below) / (high - low + 2) if below is not None and above is not None else _STEEP
-        missing = math.log(budget) - lengths[guess]
+        missing = math.log(max(1, budget)) - lengths[guess]
         step = missing / steep if steep > 0 else 0.0
         guess = min(max(guess + round(step), low), high)
     return best

@@ -373,18 +373,22 @@ def _comes_back(content: bytes, own: bytes, samples: np.ndarray, promised: str) 
     return promised == SAME_PIXELS and np.array_equal(_samples(back), samples)
 
 
-def exact(path: str | Path) -> Payload:
+def exact(path: str | Path, content: bytes | None = None) -> Payload:
     """The file in the fewest bytes: its own, or, for a picture, JPEG XL or WebP without loss.
 
     The receiver gets the same file, but for PNG and TIFF pictures whose compression can't be repeated: those come
     back with the same pixels, profile and remarks. Whatever else a file holds (16 bits a sample, palettes,
     animations, tags of a camera) goes as the file's own bytes.
 
+    Args:
+        path: of the file.
+        content: its bytes, where they are at hand; for `fitted` and `squeezed` too.
+
     Raises:
         StegoError: when the file can't be read.
     """
     path = Path(path)
-    own = files.own_bytes(path)
+    own = files.own_bytes(path) if content is None else content
     best = Payload(_file(_named(path), own), None, f"the file itself, {len(own):,} bytes", SAME_FILE)
     for candidate in _recoded(own, path):
         worth = WORTH_RECODING if best.fidelity == SAME_FILE and candidate.fidelity != SAME_FILE else 1
@@ -400,17 +404,18 @@ def exact(path: str | Path) -> Payload:
 # -- into a budget ----------------------------------------------------------------------------------------------
 
 
-def fitted(path: str | Path, budget: int) -> Payload:
+def fitted(path: str | Path, budget: int, content: bytes | None = None) -> Payload:
     """A picture coded as finely as a budget in bytes allows.
 
     Raises:
         StegoError: when the secret is no picture or does not fit at any quality.
     """
     path = Path(path)
-    whole = exact(path)
+    own = files.own_bytes(path) if content is None else content
+    whole = exact(path, own)
     if len(whole.content) <= budget:
         return whole
-    picture = files.read(path)
+    picture = whole.picture or files.read(path, content=own)  # which says why there is none
     name, samples, profile = _named(path), _samples(picture), _profile(picture.icc)
 
     def near(step: int) -> bytes:
@@ -436,14 +441,14 @@ def fitted(path: str | Path, budget: int) -> Payload:
     return max(found, key=lambda f: f[0])[1]
 
 
-def squeezed(path: str | Path, budget: int) -> Payload:
+def squeezed(path: str | Path, budget: int, content: bytes | None = None) -> Payload:
     """The file's own bytes where they fit a small budget; a picture as well as AVIF, JPEG XL or WebP can in it.
 
     Raises:
         StegoError: when it does not fit.
     """
     path = Path(path)
-    own = files.own_bytes(path)
+    own = files.own_bytes(path) if content is None else content
     whole = _file(_named(path), own)
     if len(whole) > budget:
         whole = _file(_extension(path), own)

@@ -34,10 +34,14 @@ def _basis() -> np.ndarray:
 _BASIS = _basis()
 
 
+def scale(quality: int) -> int:
+    """By how many hundredths libjpeg multiplies its table of quantisers at a quality of 1 to 100."""
+    return 5000 // quality if quality < 50 else 200 - 2 * quality
+
+
 def quantisers(quality: int) -> np.ndarray:
     """libjpeg's luma quantisers at a quality of 1 to 100: int64, (8, 8), row = vertical frequency."""
-    scale = 5000 // quality if quality < 50 else 200 - 2 * quality
-    return np.clip((_TABLE * scale + 50) // 100, 1, 255)
+    return np.clip((_TABLE * scale(quality) + 50) // 100, 1, 255)
 
 
 def grid(shape: tuple[int, ...]) -> tuple[int, int]:

@@ -99,12 +99,8 @@ class Embedded:
     spare: float
 
 
-def _scale(quality: int) -> float:
-    """By how many hundredths libjpeg multiplies its table of quantisers at a quality."""
-    return 5000 / quality if quality < 50 else 200 - 2 * quality
-
-
 def _quality(scale: float) -> float:
+    """The quality that has a scale (`blocks.scale`), between whole ones."""
     return (200 - scale) / 2 if scale <= 100 else 5000 / scale
 
 
@@ -113,7 +109,7 @@ def lowest(quality: int, times: int) -> int:
 
     Each moves a coefficient by up to half its quantiser: what that is in proportion to, the scale, adds up.
     """
-    return math.ceil(_quality(_scale(quality) / times))
+    return math.ceil(_quality(blocks.scale(quality) / times))
 
 
 def channels(quality: int, pixels: int = 0) -> list[Channel]:
@@ -431,7 +427,7 @@ def sturdiest(rgb: np.ndarray, size: int, quality: int, cover_psnr: float = SPAR
         The quality that lets `quality` come three times in a row, or twice; or `quality` where neither has room.
     """
     for times in (3, 2):
-        lower = math.floor(_quality(_scale(quality) * times))
+        lower = math.floor(_quality(blocks.scale(quality) * times))
         if lower in QUALITIES:
             designer = _designer(rgb, lower, cover_psnr)
             frame = _fitting(designer, max(_LEAST_ROOM, 8 * size / _FIRST_RATE), None, b"")

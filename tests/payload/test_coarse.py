@@ -21,9 +21,10 @@ def test_fits_and_comes_back(kind, budget):
         assert metrics.psnr(seen, samples) > {300: 16, 2000: 22, 20_000: 32}[budget]
 
 
-def test_what_fits_nowhere_is_refused():
+@pytest.mark.parametrize("budget", [40, 9, 3])
+def test_what_fits_nowhere_is_refused(budget):
     with pytest.raises(coarse.TooSmall):
-        coarse.fit_picture(photograph(120, 150), 40)
+        coarse.fit_picture(photograph(120, 150), budget)
 
 
 def test_forged_content_is_refused():

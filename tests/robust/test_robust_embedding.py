@@ -74,7 +74,7 @@ def test_several_in_a_row_whose_scales_add_up(full):
 def test_what_several_in_a_row_may_have():
     assert [embedding.lowest(50, times) for times in (1, 2, 3)] == [50, 75, 84]
     assert [embedding.lowest(75, times) for times in (1, 2, 3)] == [75, 88, 92]
-    assert embedding.lowest(30, 1) == 30 and embedding.lowest(30, 2) == 59
+    assert [embedding.lowest(40, times) for times in (2, 3)] == [69, 80]
 
 
 def test_little_content_changes_little(cover):
