@@ -252,7 +252,7 @@ def test_revealing_forged_contents(bench, tmp_path, contents, model, monkeypatch
     for number in range(50):
         forged = replace(whole, content=crafted(rng, contents, picture_files()))
         with monkeypatch.context() as patched:
-            patched.setattr(codings, "exact", lambda path, forged=forged: forged)
+            patched.setattr(codings, "exact", lambda *_, forged=forged: forged)
             stego.unlink(missing_ok=True)
             hide(cover, text, stego, model, exact=True, cover_psnr=20)
         output = bench.folder / ["o.png", "o.txt", "o.tif", "o"][int(rng.integers(0, 4))]
