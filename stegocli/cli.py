@@ -359,6 +359,9 @@ def train(
     workers: Annotated[int, typer.Option(min=0, help="Loader processes; validation takes half.")] = 4,
     seed: Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Decides initial weights, split and crops.")] = 0,
     init: Annotated[Path | None, typer.Option(help="Weights file to start from.")] = None,
+    prune: Annotated[
+        float | None, typer.Option(min=0.01, max=1, help="First cut the --init network down to this share of its work.")
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace the run that --out holds.")] = False,
     vram_limit: Annotated[str | None, typer.Option(help="Take no more of a card's memory, as 4GB.")] = None,
@@ -372,6 +375,7 @@ def train(
     """
     from .flow.couplings import FlowConfig
     from .flow.wavelet import WAVELETS
+    from .flow.weights import load_model
     from .training.display import TrainingDisplay
     from .training.hardware import limit_memory
     from .training.loop import train as run
@@ -381,13 +385,16 @@ def train(
         raise typer.BadParameter("give one of --resume and --force")
     if wavelet not in WAVELETS:
         raise typer.BadParameter(f"choose one of {', '.join(WAVELETS)}", param_hint="--wavelet")
-    flow = FlowConfig(wavelet=wavelet, levels=levels, num_blocks=num_blocks, hidden_channels=hidden_channels)
-    settings = Settings(
-        out=out, data=data, epochs=epochs, batch_size=batch_size, crop=crop, amp=amp, workers=workers, seed=seed,
-        learning_rate=learning_rate, reveal_weight=reveal_weight, init=init, flow=flow,
-    )  # fmt: skip
     sources = {name: context.get_parameter_source(name) for name in context.params}
     given = {name for name, source in sources.items() if source and source.name == "COMMANDLINE"}
+    if init and not given & {"num_blocks", "hidden_channels", "levels", "wavelet"}:
+        flow = load_model(init).network.config
+    else:
+        flow = FlowConfig(wavelet=wavelet, levels=levels, num_blocks=num_blocks, hidden_channels=hidden_channels)
+    settings = Settings(
+        out=out, data=data, epochs=epochs, batch_size=batch_size, crop=crop, amp=amp, workers=workers, seed=seed,
+        learning_rate=learning_rate, reveal_weight=reveal_weight, init=init, prune=prune, flow=flow,
+    )  # fmt: skip
     given -= {"resume", "force", "vram_limit"}
     console = _console()
     if vram_limit and (note := limit_memory(vram_limit)):

@@ -8,7 +8,7 @@ precision; sums, products and matrix inverses never do.
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import torch
@@ -38,6 +38,8 @@ class FlowConfig:
         levels: wavelet levels; 1 gives 12 subbands a stream at half resolution, 2 gives 48 at a quarter.
         num_blocks: coupling blocks.
         hidden_channels: width of the subnets.
+        widths: of the two hidden layers of each subnet, where pruning has left fewer: (first, second) for the additive
+            and the affine one of every block in turn. None: all `hidden_channels`.
         actnorm: start each block with activation normalisation of both streams.
         conv1x1: start each block with an invertible 1x1 convolution of the secret stream.
 
@@ -52,6 +54,7 @@ class FlowConfig:
     hidden_channels: int = 128
     actnorm: bool = False
     conv1x1: bool = False
+    widths: tuple[tuple[int, int], ...] | None = None
 
     def __post_init__(self) -> None:
         if self.wavelet not in WAVELETS:
@@ -63,6 +66,35 @@ class FlowConfig:
         for name in ("actnorm", "conv1x1"):
             if not isinstance(getattr(self, name), bool):
                 raise ValueError(f"{name} is {getattr(self, name)!r}: it must be true or false")
+        if self.widths is not None:
+            object.__setattr__(self, "widths", self._checked_widths())
+
+    def _checked_widths(self) -> tuple[tuple[int, int], ...]:
+        """JSON gives lists, and anything at all."""
+        most = MOST["hidden_channels"]
+        if not isinstance(self.widths, (list, tuple)) or len(self.widths) != 2 * self.num_blocks:
+            raise ValueError(f"widths must be {2 * self.num_blocks} pairs of integers: two subnets a block")
+        for pair in self.widths:
+            good = isinstance(pair, (list, tuple)) and len(pair) == 2
+            if not good or not all(type(width) is int and 1 <= width <= most for width in pair):
+                raise ValueError(f"widths holds {pair!r}: it must be two integers from 1 to {most}")
+        return tuple((first, second) for first, second in self.widths)
+
+    def as_json(self) -> dict[str, Any]:
+        """What `FlowConfig(**...)` takes again. Without widths they are left out, as before there were any."""
+        return {name: value for name, value in asdict(self).items() if value is not None}
+
+    def subnet_widths(self, block: int) -> tuple[tuple[int, int], tuple[int, int]]:
+        """Of the additive and of the affine subnet of a block."""
+        if self.widths is None:
+            return ((self.hidden_channels,) * 2,) * 2
+        return self.widths[2 * block], self.widths[2 * block + 1]
+
+    def limited(self, num_blocks: int, hidden_channels: int) -> "FlowConfig":
+        """The same architecture with at most so many blocks of at most so wide subnets."""
+        blocks, hidden = min(self.num_blocks, num_blocks), min(self.hidden_channels, hidden_channels)
+        widths = self.widths and tuple((min(a, hidden), min(b, hidden)) for a, b in self.widths[: 2 * blocks])
+        return replace(self, num_blocks=blocks, hidden_channels=hidden, widths=widths)
 
     @property
     def stride(self) -> int:
@@ -136,13 +168,14 @@ class Invertible1x1Conv(nn.Module):
 class Subnet(nn.Sequential):
     """3x3, 1x1, 3x3 convolutions; the last starts at zero, so that an untrained coupling is the identity."""
 
-    def __init__(self, inputs: int, hidden: int, outputs: int):
+    def __init__(self, inputs: int, widths: tuple[int, int], outputs: int):
+        first, second = widths
         super().__init__(
-            nn.Conv2d(inputs, hidden, 3, padding=1),
+            nn.Conv2d(inputs, first, 3, padding=1),
             nn.LeakyReLU(_SLOPE),
-            nn.Conv2d(hidden, hidden, 1),
+            nn.Conv2d(first, second, 1),
             nn.LeakyReLU(_SLOPE),
-            nn.Conv2d(hidden, outputs, 3, padding=1),
+            nn.Conv2d(second, outputs, 3, padding=1),
         )
         for parameter in self[-1].parameters():
             nn.init.zeros_(parameter)
@@ -153,9 +186,19 @@ class Subnet(nn.Sequential):
             return super().forward(x.contiguous(memory_format=torch.channels_last)).float()
 
     @property
+    def convolutions(self) -> tuple[nn.Conv2d, ...]:
+        return tuple(layer for layer in self if isinstance(layer, nn.Conv2d))
+
+    @property
+    def widths(self) -> tuple[int, int]:
+        """Of the two hidden layers."""
+        first, second, _ = self.convolutions
+        return first.out_channels, second.out_channels
+
+    @property
     def radius(self) -> int:
         """How many rows away an output depends on its input."""
-        return sum(layer.kernel_size[0] // 2 for layer in self if isinstance(layer, nn.Conv2d))
+        return sum(layer.kernel_size[0] // 2 for layer in self.convolutions)
 
     def rows(self, x: Tensor, top: int, bottom: int) -> Tensor:
         """Rows `top` to `bottom` of what `forward` gives in float32, from no more rows of x than that takes."""
@@ -188,10 +231,10 @@ class AffineCoupling(nn.Module):
     limit = 2.0
     reach = 0.5
 
-    def __init__(self, channels: int, hidden: int):
+    def __init__(self, channels: int, add: tuple[int, int], affine: tuple[int, int]):
         super().__init__()
-        self.add = Subnet(channels, hidden, channels)
-        self.affine = Subnet(channels, hidden, 2 * channels)
+        self.add = Subnet(channels, add, channels)
+        self.affine = Subnet(channels, affine, 2 * channels)
 
     def _addend(self, secret: Tensor) -> Tensor:
         return self.reach * torch.tanh(self.add(secret) / self.reach)
@@ -242,13 +285,13 @@ class AffineCoupling(nn.Module):
 class Block(nn.Module):
     """Optional ActNorm and 1x1 convolution, then a coupling."""
 
-    def __init__(self, config: FlowConfig):
+    def __init__(self, config: FlowConfig, number: int = 0):
         super().__init__()
         channels = config.channels
         self.cover_norm = ActNorm(channels) if config.actnorm else None
         self.secret_norm = ActNorm(channels) if config.actnorm else None
         self.mix = Invertible1x1Conv(channels) if config.conv1x1 else None
-        self.coupling = AffineCoupling(channels, config.hidden_channels)
+        self.coupling = AffineCoupling(channels, *config.subnet_widths(number))
 
     def forward(self, cover: Tensor, secret: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         logdet = cover.new_zeros(cover.shape[0])
@@ -313,7 +356,7 @@ class StegoFlow(nn.Module):
     def __init__(self, config: FlowConfig | None = None):
         super().__init__()
         self.config = config or FlowConfig()
-        blocks = nn.ModuleList(Block(self.config) for _ in range(self.config.num_blocks))
+        blocks = nn.ModuleList(Block(self.config, number) for number in range(self.config.num_blocks))
         self.blocks: Sequence[Block] = blocks  # type: ignore[assignment]
         self.checkpointing = False
 

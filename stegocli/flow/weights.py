@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-from dataclasses import asdict
 from functools import lru_cache
 from pathlib import Path
 
@@ -25,7 +24,7 @@ FOLDERS = (_PACKAGE / "weights", _PACKAGE.parent / "weights")
 
 def identity(network: StegoNetwork) -> bytes:
     """First 4 bytes of the SHA-256 over the architecture and all values: equal weights, equal identity."""
-    digest = hashlib.sha256(json.dumps(asdict(network.config), sort_keys=True).encode())
+    digest = hashlib.sha256(json.dumps(network.config.as_json(), sort_keys=True).encode())
     for name, value in sorted(network.state_dict().items()):
         digest.update(name.encode())
         digest.update(value.detach().cpu().contiguous().numpy().tobytes())
@@ -40,7 +39,7 @@ def save_weights(path: str | Path, network: StegoNetwork, card: dict) -> None:
         card: anything JSON can hold; by custom recipe, figures, licence.
     """
     tensors = {name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()}
-    metadata = {"config": json.dumps(asdict(network.config)), "card": json.dumps(card)}
+    metadata = {"config": json.dumps(network.config.as_json()), "card": json.dumps(card)}
     files.write_beside(Path(path), save(tensors, metadata))
 
 

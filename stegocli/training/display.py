@@ -17,6 +17,9 @@ from .step import Learner
 class Silent:
     """A display that shows nothing."""
 
+    def pruning(self, done: float) -> None:
+        """Before a run's start that share of its pruning is done, 0 to 1."""
+
     def start(self, learner: Learner, feed: Feed, epoch: int) -> None:
         """The run begins, or goes on, with this epoch, counted from 0."""
 
@@ -52,6 +55,12 @@ class TrainingDisplay(Silent):
     ) -> None:
         if self.progress.tasks:
             self.progress.stop()
+
+    def pruning(self, done: float) -> None:
+        if not self.progress.tasks:
+            self.progress.start()
+            self.progress.add_task("pruning", total=16, live="")
+        self.progress.update(self.progress.task_ids[0], completed=round(16 * done), visible=done < 1)
 
     def start(self, learner: Learner, feed: Feed, epoch: int) -> None:
         pictures = feed.pictures

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterator
 
+import torch
 from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
@@ -116,6 +117,15 @@ class Feed:
                 return
             except RuntimeError as error:
                 self._without_workers(error)
+
+    def sample(self, count: int) -> tuple[Tensor, Tensor]:
+        """Covers and secrets to look at before a run: the same whenever asked, uint8 (count, 3, crop, crop)."""
+        order, crops = self.pairs.indices, []
+        for number in range(count):
+            cover, secret = (order[(number + i) % len(order)] for i in (0, 1))
+            crops.append(self.crops[data.Key(0, number, cover, secret)])
+        covers, secrets = zip(*crops, strict=True)
+        return torch.stack(covers), torch.stack(secrets)
 
     def validation_pairs(self) -> list[tuple[Tensor, Tensor]]:
         """All of this process's at once: they are few, and a worker that dies half-way must not count a pair twice."""

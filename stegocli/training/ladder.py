@@ -1,7 +1,6 @@
 """What training does when memory is full instead of stopping: rung by rung, smaller steps, then a smaller network."""
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -42,12 +41,12 @@ def _start_anew(learner: Learner, smaller: FlowConfig) -> bool:
 
 def _narrower(learner: Learner) -> bool:
     config = learner.network.config
-    return _start_anew(learner, replace(config, hidden_channels=min(config.hidden_channels, SMALLER_HIDDEN)))
+    return _start_anew(learner, config.limited(config.num_blocks, SMALLER_HIDDEN))
 
 
 def _shallower(learner: Learner) -> bool:
     config = learner.network.config
-    return _start_anew(learner, replace(config, num_blocks=min(config.num_blocks, FEWER_BLOCKS)))
+    return _start_anew(learner, config.limited(FEWER_BLOCKS, config.hidden_channels))
 
 
 # In this order: the first two change no result but the order of sums, the last two start a smaller network.

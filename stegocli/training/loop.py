@@ -6,8 +6,9 @@ from typing import Any
 
 from ..errors import StegoError
 from ..flow import precision, weights
+from ..flow.network import StegoNetwork
 from ..picture import metrics
-from . import checkpoint, ladder, reports, validation
+from . import checkpoint, ladder, pruning, reports, validation
 from .checkpoint import BEST, LAST, Progress
 from .display import Silent
 from .feed import Feed, pictures_for
@@ -55,6 +56,8 @@ def train(
         where = precision.choose(team.device, amp=settings.amp)
         feed = Feed(settings, pictures_for(settings), journal, where.device.type == "cuda", team)
         learner = Learner(settings, where, team)
+        if not saved and settings.prune is not None:
+            learner.begin_with(_pruned(learner, feed, display))
         progress = _go_on(saved, learner, journal) if saved else Progress()
         if progress.epoch >= settings.epochs:
             raise StegoError(f"{settings.out} has finished its {progress.epoch} epochs: give more --epochs to go on.")
@@ -84,6 +87,15 @@ def _go_on(saved: dict[str, Any], learner: Learner, journal: Journal) -> Progres
     learner.load(saved["learner"])
     journal.load(saved["journal"])
     return saved["progress"]
+
+
+def _pruned(learner: Learner, feed: Feed, display: Silent) -> StegoNetwork:
+    settings = learner.settings
+    if learner.team.size > 1:
+        raise StegoError("Pruning is for one process: start there, and go on in several with --resume.")
+    cover, secret = (learner.to_device(pixels) for pixels in feed.sample(pruning.PAIRS))
+    whole = weights.load_model(settings.init, str(learner.precision.device)).network
+    return pruning.prune(whole, cover, secret, settings.prune or 1.0, display.pruning)
 
 
 def _judge_by(validation_set: str, progress: Progress, journal: Journal) -> None:

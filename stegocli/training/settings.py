@@ -29,13 +29,14 @@ class Settings:
         learning_rate: its highest value.
         reveal_weight: weight of the reveal error against the hide error.
         init: weights file to start from instead of random ones.
+        prune: first cut the subnets of `init` down to this share of their multiplications; see `pruning`.
         pin_memory, non_blocking: the copies to a GPU; off only for `bench`'s ablation.
         warmup_steps: the learning rate rises over them; a gradient spike is skipped only after them.
         ema_decay: of the running average of the weights, which is what is validated and saved.
         checkpoint_minutes: between two checkpoints within an epoch.
 
     Raises:
-        StegoError: for a crop under 16 pixels or a seed that does not fit.
+        StegoError: for a crop under 16 pixels, a seed that does not fit, or nothing to prune.
     """
 
     out: Path = Path("runs/train")
@@ -50,6 +51,7 @@ class Settings:
     learning_rate: float = 1e-3
     reveal_weight: float = 0.85
     init: Path | None = None
+    prune: float | None = None
     flow: FlowConfig = field(default_factory=FlowConfig)
     pin_memory: bool = True
     non_blocking: bool = True
@@ -62,6 +64,8 @@ class Settings:
             raise StegoError(f"--crop {self.crop} is too small: use 16 or more.")
         if not 0 <= self.seed < 2**63:
             raise StegoError(f"--seed {self.seed} does not fit into 63 bits: use a smaller one, not below 0.")
+        if self.prune is not None and not self.init:
+            raise StegoError("--prune cuts down trained weights: give them with --init.")
 
     @property
     def crop_side(self) -> int:

@@ -61,7 +61,10 @@ class Learner:
         self.usual_norm = torch.zeros((), device=where.device)
         self.start(settings.flow)
         if settings.init:
-            self._begin_with(weights.load_model(settings.init).network)
+            start = weights.load_model(settings.init).network
+            if start.config != settings.flow:
+                raise StegoError(f"{settings.init} holds another architecture ({start.config}): train with that one.")
+            self.begin_with(start)
 
     def start(self, config: FlowConfig, checkpointing: bool = False) -> None:
         """A new network with initial weights from the seed, and new optimisers."""
@@ -81,9 +84,10 @@ class Learner:
     def _half(self) -> torch.dtype:
         return torch.bfloat16 if self.precision.dtype is torch.bfloat16 else torch.float32
 
-    def _begin_with(self, start: StegoNetwork) -> None:
+    def begin_with(self, start: StegoNetwork) -> None:
+        """Train this network on, whatever its architecture."""
         if start.config != self.network.config:
-            raise StegoError(f"{self.settings.init} holds another architecture ({start.config}): train with that one.")
+            self.start(start.config)
         for network in (self.network, self.average):
             network.load_state_dict(start.state_dict())
 

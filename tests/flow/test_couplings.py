@@ -63,7 +63,7 @@ def test_two_stream_modules_against_inverse_and_autograd(kind, options):
 
 
 def test_coupling_is_limited():
-    module = awake(AffineCoupling(12, 8))
+    module = awake(AffineCoupling(12, (8, 8), (8, 8)))
     secret = 1e3 * torch.randn(1, 12, 4, 4)
     assert module._addend(secret).abs().max() <= module.reach
     with torch.no_grad():
