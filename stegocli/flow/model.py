@@ -122,7 +122,10 @@ class Model:
             raise StegoError("The picture holds nothing that a network hid: use the very picture that hide gave.")
         origin = Origin.unpack(found.own, rgb.size // 3)
         if origin.weights_id != self.id:
-            raise StegoError(f"The picture was made with weights {origin.weights_id.hex()}: load those.")
+            raise StegoError(
+                f"The picture was made with other weights ({origin.weights_id.hex()}): load those; earlier versions "
+                "used load_model('full')."
+            )
         secret = self.secret_in(rgb, origin, found.version, progress)
         return Image.fromarray(secret) if isinstance(stego, Image.Image) else secret
 

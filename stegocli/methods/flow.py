@@ -1,5 +1,6 @@
 """Hide a picture with the network: it looks at most a grey level or two off when it comes back."""
 
+import itertools
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -19,10 +20,10 @@ def _loaded(model: ModelLike) -> Model:
 
 
 def _model_for(stego: Path, origin: Origin, model: ModelLike) -> Model:
-    """The given model, or the shipped one that the header names."""
-    candidates = (weights.shared_model(name) for name in weights.shipped()) if model is None else [_loaded(model)]
-    tried = []
-    for candidate in candidates:
+    """The given model or a shipped one: whichever the header names."""
+    given = [] if model is None else [_loaded(model)]
+    tried: list[str] = []
+    for candidate in itertools.chain(given, map(weights.shared_model, weights.shipped())):
         if candidate.id == origin.weights_id:
             return candidate
         tried.append(f"{candidate.name} is {candidate.id.hex()}")

@@ -1,3 +1,5 @@
+import json
+
 import pytest
 import torch
 
@@ -49,7 +51,12 @@ def test_actnorm_normalises_its_first_batch():
     assert torch.allclose(y.std((0, 2, 3)), torch.ones(4), atol=1e-2)
 
 
-@pytest.mark.parametrize("options", [{}, {"actnorm": True}, {"conv1x1": True}, {"actnorm": True, "conv1x1": True}])
+PRUNED = {"widths": ((8, 4), (2, 3), (1, 1), (5, 8))}
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"actnorm": True}, {"conv1x1": True}, {"actnorm": True, "conv1x1": True}, PRUNED]
+)
 @pytest.mark.parametrize("kind", [Block, StegoFlow])
 def test_two_stream_modules_against_inverse_and_autograd(kind, options):
     module = awake(kind(FlowConfig(**SMALL, **options)))
@@ -82,6 +89,18 @@ def test_two_dozen_channels_at_half_resolution():
     config = FlowConfig(levels=1)
     assert 2 * config.channels == 24 and config.stride == 2
     assert (config.num_blocks, config.hidden_channels) == (8, 128)
+
+
+def test_pruned_subnets_have_widths_of_their_own():
+    config = FlowConfig(**SMALL, **PRUNED)
+    flow = StegoFlow(config)
+    found = [subnet.widths for block in flow.blocks for subnet in (block.coupling.add, block.coupling.affine)]
+    assert tuple(found) == config.widths
+    assert FlowConfig(**json.loads(json.dumps(config.as_json()))) == config
+    assert "widths" not in FlowConfig(**SMALL).as_json(), "or weights of earlier versions would change their identity"
+    smaller = config.limited(1, 4)
+    assert (smaller.num_blocks, smaller.hidden_channels, smaller.widths) == (1, 4, ((4, 4), (2, 3)))
+    assert StegoFlow(smaller).weights_per_place() < flow.weights_per_place()
 
 
 def test_reveal_without_a_latent_is_deterministic():

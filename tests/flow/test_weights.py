@@ -81,7 +81,9 @@ def test_shipped_weights(model):
     [
         {"wavelet": "db4"}, {"wavelet": 3}, {"levels": 0}, {"levels": 31}, {"levels": 1.5}, {"levels": True},
         {"num_blocks": 10**9}, {"num_blocks": -1}, {"num_blocks": "8"}, {"hidden_channels": 10**7},
-        {"hidden_channels": None}, {"actnorm": 1}, {"conv1x1": "no"},
+        {"hidden_channels": None}, {"actnorm": 1}, {"conv1x1": "no"}, {"widths": 8}, {"widths": [[4, 4]]},
+        {"widths": [[4, 4], [4]]}, {"widths": [[4, 4], [4, 0]]}, {"widths": [[4, 4], [4, 10**7]]}, {"widths": [4, 4]},
+        {"widths": [[4, 4], [4, True]]}, {"widths": "ab"},
     ],
 )  # fmt: skip
 def test_an_architecture_beyond_reason_is_refused(tmp_path, change):
@@ -113,7 +115,7 @@ def test_tensors_that_the_architecture_does_not_have_take_no_memory(tmp_path, mo
     assert built == ["meta"]
 
 
-@pytest.mark.parametrize("options", [{}, {"actnorm": True, "conv1x1": True, "levels": 2}])
+@pytest.mark.parametrize("options", [{}, {"actnorm": True, "conv1x1": True, "levels": 2}, {"widths": ((3, 2), (1, 4))}])
 def test_every_architecture_loads(tmp_path, options):
     config = FlowConfig(**{"levels": 1, "num_blocks": 1, "hidden_channels": 4, **options})
     weights.save_weights(tmp_path / "a.safetensors", StegoNetwork(config), {})

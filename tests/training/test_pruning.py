@@ -68,7 +68,8 @@ def pairs():
     return [channel.from_bytes(pixels) for pixels in seen]
 
 
-def test_the_shipped_network_can_be_cut_down(model, pairs, monkeypatch):
+def test_a_trained_network_can_be_cut_down(pairs, monkeypatch):
+    model = weights.load_model("full", device="cpu")
     monkeypatch.setattr(pruning, "WIDTHS", (1.0, 0.5))
     done = []
     slim = pruning.prune(model.network, *pairs, 0.8, done.append)
