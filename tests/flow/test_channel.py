@@ -48,7 +48,8 @@ def test_a_sample_depends_on_earlier_errors_only():
     rounded, errors = wanted.clone(), torch.empty_like(wanted)
     rounding.round_(rounded, errors)
     moved = wanted + torch.nn.functional.conv2d(errors, kernel, padding=1)
-    assert torch.allclose(moved.round().clamp(0, 255), rounded)
+    # Half a level and what float sums differ by: a sample just between two levels may go either way.
+    assert (moved.clamp(0, 255) - rounded).abs().max() < 0.501
 
 
 def test_gradient_reaches_picture_and_feedback():
