@@ -375,7 +375,7 @@ def train(
     """
     from .flow.couplings import FlowConfig
     from .flow.wavelet import WAVELETS
-    from .flow.weights import load_model
+    from .flow.weights import shared_model
     from .training.display import TrainingDisplay
     from .training.hardware import limit_memory
     from .training.loop import train as run
@@ -388,7 +388,7 @@ def train(
     sources = {name: context.get_parameter_source(name) for name in context.params}
     given = {name for name, source in sources.items() if source and source.name == "COMMANDLINE"}
     if init and not given & {"num_blocks", "hidden_channels", "levels", "wavelet"}:
-        flow = load_model(init).network.config
+        flow = shared_model(init).network.config
     else:
         flow = FlowConfig(wavelet=wavelet, levels=levels, num_blocks=num_blocks, hidden_channels=hidden_channels)
     settings = Settings(

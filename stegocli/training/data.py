@@ -9,6 +9,7 @@ import signal
 import threading
 import warnings
 from collections.abc import Iterator, Sized
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -347,11 +348,17 @@ class WholePairs(Dataset):
         return first, second
 
 
+@contextmanager
+def _no_alarm() -> Iterator[None]:
+    """More workers than cores are what was asked for; PyTorch warns of them wherever a loader is made or started."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module="torch.utils.data")
+        yield
+
+
 def loader(dataset: Dataset, batch_size: int, workers: int, pin: bool, sampler: Sampler | range) -> DataLoader:
     """A loader that keeps its workers between epochs and two batches ready in each."""
-    with warnings.catch_warnings():
-        # More workers than cores are what was asked for, and no reason to alarm anyone.
-        warnings.filterwarnings("ignore", module="torch.utils.data")
+    with _no_alarm():
         return DataLoader(
             dataset,
             batch_size=batch_size,
@@ -370,7 +377,8 @@ def start(batches: DataLoader) -> Iterator:
     PyTorch also raises it from a signal handler the moment the worker dies, wherever the main thread is: in the
     middle of a step, of a checkpoint, of another error's report. This takes the handler away.
     """
-    iterator = iter(batches)
+    with _no_alarm():
+        iterator = iter(batches)
     if hasattr(signal, "SIGCHLD") and threading.current_thread() is threading.main_thread():
         handler = signal.getsignal(signal.SIGCHLD)
         if (getattr(handler, "__module__", None) or "").startswith("torch.utils.data"):

@@ -57,7 +57,7 @@ def train(
         feed = Feed(settings, pictures_for(settings), journal, where.device.type == "cuda", team)
         learner = Learner(settings, where, team)
         if not saved and settings.prune is not None:
-            learner.begin_with(_pruned(learner, feed, display))
+            learner.begin_with(_pruned(settings.prune, learner, feed, display))
         progress = _go_on(saved, learner, journal) if saved else Progress()
         if progress.epoch >= settings.epochs:
             raise StegoError(f"{settings.out} has finished its {progress.epoch} epochs: give more --epochs to go on.")
@@ -89,13 +89,13 @@ def _go_on(saved: dict[str, Any], learner: Learner, journal: Journal) -> Progres
     return saved["progress"]
 
 
-def _pruned(learner: Learner, feed: Feed, display: Silent) -> StegoNetwork:
-    settings = learner.settings
+def _pruned(share: float, learner: Learner, feed: Feed, display: Silent) -> StegoNetwork:
     if learner.team.size > 1:
         raise StegoError("Pruning is for one process: start there, and go on in several with --resume.")
-    cover, secret = (learner.to_device(pixels) for pixels in feed.sample(pruning.PAIRS))
-    whole = weights.load_model(settings.init, str(learner.precision.device)).network
-    return pruning.prune(whole, cover, secret, settings.prune or 1.0, display.pruning)
+    side = pruning.SIDE
+    cover, secret = (learner.to_device(pixels[..., :side, :side]) for pixels in feed.sample(pruning.PAIRS))
+    whole = weights.shared_model(learner.settings.init).network
+    return pruning.prune(whole, cover, secret, share, display.pruning)
 
 
 def _judge_by(validation_set: str, progress: Progress, journal: Journal) -> None:

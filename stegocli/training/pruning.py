@@ -18,8 +18,10 @@ from ..errors import StegoError
 from ..flow.couplings import Subnet
 from ..flow.network import StegoNetwork, draw_in
 
-# Pairs looked at: half of them to fit what is left, half to judge it.
+# Pairs looked at, half of them to fit what is left, half to judge it, and their side in pixels: each of hundreds of
+# choices is judged on them, so that larger ones would take an hour.
 PAIRS = 48
+SIDE = 64
 # Of each hidden layer's width, what is tried.
 WIDTHS = (1.0, 0.75, 0.5, 0.375, 0.25, 0.125)
 # Places of the subbands that a fit sees.
@@ -63,9 +65,10 @@ def fewer(x: Tensor, weights: Tensor, group: int, sizes: Iterable[int]) -> Itera
     kept = torch.arange(len(gram)).view(-1, group)
     for size in sorted(sizes, reverse=True):
         while len(kept) > size:
-            places = torch.arange(len(inverse)).view(-1, group)
-            blocks = torch.stack([inverse[own][:, own] for own in places])
-            grouped = left.view(len(places), group, -1)
+            count = len(kept)
+            places = torch.arange(len(inverse)).view(count, group)
+            blocks = inverse.view(count, group, count, group).diagonal(dim1=0, dim2=2).permute(2, 0, 1)
+            grouped = left.view(count, group, -1)
             cheapest = int((grouped * torch.linalg.solve(blocks, grouped)).sum((1, 2)).argmin())
             own = places[cheapest]
             rest = torch.cat([places[:cheapest], places[cheapest + 1 :]]).flatten()
@@ -181,7 +184,7 @@ def prune(
     Raises:
         StegoError: when not so much can be cut.
     """
-    network = copy.deepcopy(network).eval().requires_grad_(False)
+    network = copy.deepcopy(network).to(cover.device).eval().requires_grad_(False)
     fitted, judged = (slice(0, None, 2), slice(1, None, 2))
     before = _decibels(network, cover[judged], secret[judged])
     inputs = _inputs(network, cover[fitted], secret[fitted])
@@ -196,9 +199,9 @@ def prune(
             choices[-1].append(_Choice(slim, _cost(slim), lost))
         setattr(coupling, name, whole)
         progress((number + 1) / len(places))
-    most = share * sum(_cost(whole) for whole in inputs)
-    chosen = _choose(choices, most)
-    least = sum(c.cost for c in chosen) / sum(_cost(whole) for whole in inputs)
+    total = sum(_cost(whole) for whole in inputs)
+    chosen = _choose(choices, share * total)
+    least = sum(c.cost for c in chosen) / total
     if least > share:
         raise StegoError(f"--prune {share:g} cuts more than there is: use {math.ceil(100 * least) / 100:g} or more.")
     for (coupling, name), choice in zip(places, chosen, strict=True):

@@ -61,7 +61,7 @@ class Learner:
         self.usual_norm = torch.zeros((), device=where.device)
         self.start(settings.flow)
         if settings.init:
-            start = weights.load_model(settings.init).network
+            start = weights.shared_model(settings.init).network
             if start.config != settings.flow:
                 raise StegoError(f"{settings.init} holds another architecture ({start.config}): train with that one.")
             self.begin_with(start)
