@@ -17,7 +17,7 @@ from ..flow import channel, precision, weights
 from ..flow.couplings import FlowConfig
 from ..flow.network import StegoNetwork, draw_in
 from ..flow.precision import Precision
-from . import losses
+from . import cores, losses
 from .optimizer import Muon
 from .settings import Settings
 from .team import Team
@@ -106,21 +106,39 @@ class Learner:
 
     def _gradient(self, cover: Tensor, secret: Tensor) -> Tensor:
         """Leave the batch's gradient in the parameters; returns the mean loss, hide and reveal errors."""
-        self.network.zero_grad(set_to_none=True)
-        parts = list(zip(cover.split(self.micro_batch), secret.split(self.micro_batch), strict=True))
-        weighting = losses.LossWeights(reveal=self.settings.reveal_weight)
-        sums = torch.zeros(3, device=self.precision.device)
+        totals = [torch.zeros(3, device=self.precision.device)]
+        for p in self.network.parameters():
+            p.grad = torch.zeros_like(p)
+            totals.append(p.grad)
+        scale = self.scaler.scale(torch.ones((), device=self.precision.device))
+
+        # Each part counts for as many pairs as it has.
+        def part(pixels: tuple[Tensor, Tensor]) -> list[Tensor]:
+            return self._part_of_gradient(*pixels, len(pixels[0]) / len(cover), scale)
+
         with self.team.one_for_all():
-            for part_cover, part_secret in parts:
-                c, s = self.to_device(part_cover), self.to_device(part_secret)
-                wanted = self.network.embed(draw_in(c), s)
-                stego = self.network.rounding(wanted)
-                revealed = self.network.reveal(stego)
-                loss = losses.combine(c, wanted, stego, s, revealed, weighting)
-                self.scaler.scale(loss.total / len(parts)).backward()
-                sums += torch.stack([loss.total.detach(), loss.hide, loss.reveal]) / len(parts)
-        self.team.average([sums, *(p.grad for p in self.network.parameters() if p.grad is not None)])
-        return sums
+            for micro in zip(cover.split(self.micro_batch), secret.split(self.micro_batch), strict=True):
+                for figures in cores.side_by_side(part, self._side_by_side(*micro)):
+                    torch._foreach_add_(totals, figures)
+        self.team.average(totals)
+        return totals[0]
+
+    def _side_by_side(self, cover: Tensor, secret: Tensor) -> list[tuple[Tensor, Tensor]]:
+        """The parts that go through the network at the same time; on a card, which has one queue, all is one."""
+        # Activation normalisation starts from the whole batch.
+        alone = self.precision.device.type != "cpu" or self.network.config.actnorm
+        count = 1 if alone else min(len(cover), torch.get_num_threads())
+        return list(zip(cover.tensor_split(count), secret.tensor_split(count), strict=True))
+
+    def _part_of_gradient(self, cover: Tensor, secret: Tensor, share: float, scale: Tensor) -> list[Tensor]:
+        """What a part of the batch adds to its figures, and to the gradient of each parameter."""
+        c, s = self.to_device(cover), self.to_device(secret)
+        wanted = self.network.embed(draw_in(c), s)
+        stego = self.network.rounding(wanted)
+        revealed = self.network.reveal(stego)
+        loss = losses.combine(c, wanted, stego, s, revealed, losses.LossWeights(reveal=self.settings.reveal_weight))
+        gradient = torch.autograd.grad(loss.total * (share * scale), list(self.network.parameters()))
+        return [share * torch.stack([loss.total.detach(), loss.hide, loss.reveal]), *gradient]
 
     @torch.no_grad()
     def _update(self, sums: Tensor, rate: float) -> Tensor:

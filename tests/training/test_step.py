@@ -9,7 +9,7 @@ from conftest import natural, same_weights, uint8_pairs
 from stegocli.errors import StegoError
 from stegocli.flow import precision, weights
 from stegocli.flow.couplings import FlowConfig
-from stegocli.training import losses
+from stegocli.training import ladder, losses
 from stegocli.training.journal import Journal
 from stegocli.training.step import FIGURES, Learner, learning_rate
 from stegocli.training.team import Team
@@ -50,6 +50,35 @@ def test_accumulation_gives_the_same_gradient(settings):
     assert all(float((a - b).abs().max()) < 0.05 * scale for a, b in zip(*changes, strict=True))
 
 
+def test_pairs_side_by_side_give_the_same_gradient(settings):
+    batch, steps = uint8_pairs(3), []
+    before = torch.get_num_threads()
+    try:
+        for threads in (1, 2, 3):
+            torch.set_num_threads(threads)
+            learner = Learner(settings, CPU)
+            sums = learner._gradient(*batch)
+            steps.append([sums, *(p.grad for p in learner.network.parameters())])
+            assert torch.get_num_threads() == threads
+    finally:
+        torch.set_num_threads(before)
+    for other in steps[1:]:
+        for a, b in zip(steps[0], other, strict=True):
+            torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-5 * float(a.abs().max() + 1e-6))
+
+
+def test_memory_that_runs_out_side_by_side_is_told(settings, monkeypatch):
+    def full(*_):
+        raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
+
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
+    monkeypatch.setattr(losses, "combine", full)
+    learner, journal, _ = watched(settings)
+    with pytest.raises(StegoError, match="smallest network"):
+        ladder.attempt(learner, journal, *uint8_pairs(), 1e-3)
+    assert journal.events and all(e.kind == "memory" for e in journal.events)
+
+
 def test_init_starts_from_weights(settings, tmp_path):
     start = Learner(settings, CPU)
     start.step(*uint8_pairs(), 1e-2)
@@ -81,7 +110,7 @@ def test_state_comes_back(settings):
 
 @pytest.fixture
 def distorted(monkeypatch):
-    """A list whose first entry multiplies the loss of each step; further ones wait for the next."""
+    """A list whose first entry multiplies the loss of each step of one pair; further ones wait for the next."""
     combine, factors = losses.combine, [1.0]
 
     def faulty(*arguments):
@@ -100,25 +129,25 @@ def watched(settings, where=CPU):
 
 def test_a_bad_loss_changes_nothing(settings, distorted):
     learner, journal, watch = watched(settings)
-    assert watch.add(learner.step(*uint8_pairs(), 1e-3))
+    assert watch.add(learner.step(*uint8_pairs(1), 1e-3))
     before = {name: value.clone() for name, value in learner.network.state_dict().items()}
     momentum = [s["momentum"].clone() for s in learner.muon.state.values()]
     distorted[:] = [math.nan, 1.0]
-    assert watch.add(learner.step(*uint8_pairs(), 1e-3)) == [] and journal.step == 1
+    assert watch.add(learner.step(*uint8_pairs(1), 1e-3)) == [] and journal.step == 1
     assert same_weights(before, learner.network.state_dict())
     assert all(torch.equal(a, s["momentum"]) for a, s in zip(momentum, learner.muon.state.values(), strict=True))
-    assert watch.add(learner.step(*uint8_pairs(), 1e-3)) and journal.step == 2
+    assert watch.add(learner.step(*uint8_pairs(1), 1e-3)) and journal.step == 2
     assert [e.kind for e in journal.events] == ["skipped step"]
 
 
 def test_a_gradient_spike_is_left_out(settings, distorted):
     learner, journal, watch = watched(replace(settings, warmup_steps=3))
     for _ in range(5):
-        assert watch.add(learner.step(*uint8_pairs(), 1e-3))
+        assert watch.add(learner.step(*uint8_pairs(1), 1e-3))
     distorted[0] = 40.0
-    assert watch.add(learner.step(*uint8_pairs(), 1e-3)) == [] and journal.step == 5
+    assert watch.add(learner.step(*uint8_pairs(1), 1e-3)) == [] and journal.step == 5
     assert "usually" in journal.events[-1].reason
-    taken = [bool(watch.add(learner.step(*uint8_pairs(), 1e-3))) for _ in range(60)]
+    taken = [bool(watch.add(learner.step(*uint8_pairs(1), 1e-3))) for _ in range(60)]
     assert taken[-1] and not taken[0], "a lasting change must be accepted in the end"
 
 
@@ -127,13 +156,13 @@ def test_bad_losses_in_a_row_end_mixed_precision(settings, distorted):
     learner, journal, watch = watched(settings, mixed)
     distorted[:] = [math.inf] * 3 + [1.0]
     for _ in range(3):
-        watch.add(learner.step(*uint8_pairs(), 1e-3))
+        watch.add(learner.step(*uint8_pairs(1), 1e-3))
     assert [e.kind for e in journal.events] == ["skipped step"] * 3 + ["precision"]
-    assert not learner.precision.is_mixed and watch.add(learner.step(*uint8_pairs(), 1e-3))
+    assert not learner.precision.is_mixed and watch.add(learner.step(*uint8_pairs(1), 1e-3))
     distorted[0] = math.inf
     with pytest.raises(StegoError, match="float32"):
         for _ in range(3):
-            watch.add(learner.step(*uint8_pairs(), 1e-3))
+            watch.add(learner.step(*uint8_pairs(1), 1e-3))
 
 
 def test_gradients_that_overflow_under_a_scale_are_the_scalers_business(settings):
@@ -149,7 +178,7 @@ def test_gradients_that_overflow_under_a_scale_are_the_scalers_business(settings
 
 
 def test_figures_read_late_are_the_same(settings, distorted):
-    batches = [uint8_pairs() for _ in range(6)]
+    batches = [uint8_pairs(1) for _ in range(6)]
     seen = []
     for every in (1, 4):
         learner, journal, watch = watched(settings)
