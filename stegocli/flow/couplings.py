@@ -370,7 +370,8 @@ class StegoFlow(nn.Module):
 
     def _run(self, step: Callable[..., Any], *streams: Tensor) -> Any:
         if self.checkpointing and torch.is_grad_enabled():
-            return checkpoint(step, *streams, use_reentrant=False)
+            # Nothing in a block is drawn at random, and a look at a card's generator would wait for it.
+            return checkpoint(step, *streams, use_reentrant=False, preserve_rng_state=False)
         return step(*streams)
 
     def forward(self, cover: Tensor, secret: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -8,6 +8,7 @@ from torch import Tensor
 from ..errors import StegoError
 from ..flow.couplings import FlowConfig
 from ..flow.precision import is_out_of_memory
+from .graph import CaptureError
 from .journal import Journal
 from .step import Learner
 
@@ -78,6 +79,10 @@ def attempt(learner: Learner, journal: Journal, cover: Tensor, secret: Tensor, r
     while True:
         try:
             return learner.step(cover, secret, rate)
+        except CaptureError as error:
+            learner.replay = None
+            journal.record("graph", "kernels launched one by one", first_line(error))
+            continue
         except Exception as error:
             if not is_out_of_memory(error):
                 raise

@@ -30,7 +30,8 @@ class Settings:
         reveal_weight: weight of the reveal error against the hide error.
         init: weights file to start from instead of random ones.
         prune: first cut the subnets of `init` down to this share of their multiplications; see `pruning`.
-        pin_memory, non_blocking: the copies to a GPU; off only for `bench`'s ablation.
+        pin_memory, non_blocking, cuda_graph: the copies to a GPU, and its step in one launch; off only for `bench`'s
+            ablation.
         warmup_steps: the learning rate rises over them; a gradient spike is skipped only after them.
         ema_decay: of the running average of the weights, which is what is validated and saved.
         checkpoint_minutes: between two checkpoints within an epoch.
@@ -55,6 +56,7 @@ class Settings:
     flow: FlowConfig = field(default_factory=FlowConfig)
     pin_memory: bool = True
     non_blocking: bool = True
+    cuda_graph: bool = True
     warmup_steps: int = 200
     ema_decay: float = 0.998
     checkpoint_minutes: float = 3.0

@@ -1,7 +1,7 @@
 """One optimiser step, and what it changes: the network, its running average, the optimisers.
 
 Nothing in a step waits for the device: whether a gradient is fit to be used is decided where it lies, and its
-figures are handed on unread.
+figures are handed on unread. Nor does it hold a number that changes anywhere but there, so that it can be recorded.
 """
 
 import copy
@@ -17,7 +17,7 @@ from ..flow import channel, precision, weights
 from ..flow.couplings import FlowConfig
 from ..flow.network import StegoNetwork, draw_in
 from ..flow.precision import Precision
-from . import cores, losses
+from . import cores, graph, losses
 from .optimizer import Muon
 from .settings import Settings
 from .team import Team
@@ -48,8 +48,9 @@ class Learner:
         network: what is trained.
         average: the running average of its weights, which is what is validated and saved.
         micro_batch: pairs that go through the network at once; gradients add up to the batch.
-        attempts: steps tried, those included that changed nothing.
+        attempts: steps tried, those included that changed nothing; on the device.
         usual_norm: geometric running mean of the gradient's norm, on the device; 0 before the first.
+        replay: takes the steps as a CUDA graph; None where they are launched kernel by kernel.
     """
 
     def __init__(self, settings: Settings, where: Precision, team: Team | None = None):
@@ -57,8 +58,7 @@ class Learner:
         self.precision = where
         self.team = team or Team()
         self.micro_batch = settings.batch_size
-        self.attempts = 0
-        self.usual_norm = torch.zeros((), device=where.device)
+        self.attempts, self.usual_norm, self.rate = (torch.zeros((), device=where.device) for _ in range(3))
         self.start(settings.flow)
         if settings.init:
             start = weights.shared_model(settings.init).network
@@ -78,8 +78,16 @@ class Learner:
         others = [p for p in self.network.parameters() if not any(p is kernel for kernel in kernels)]
         rate = self.settings.learning_rate
         self.muon = Muon(kernels, rate, dtype=self._half())
-        self.adam = torch.optim.Adam(others, lr=rate, fused=True)
+        on_card = self.precision.device.type == "cuda"
+        self.adam = torch.optim.Adam(others, lr=rate, fused=True, capturable=on_card)
         self.scaler = torch.amp.GradScaler("cuda", enabled=self.precision.needs_scaler)
+        self.replay = self._replay() if on_card and self.settings.cuda_graph else None
+
+    def _replay(self) -> graph.Replay | None:
+        """None where a step waits for the device (scaling losses, inverting a matrix) or for other processes."""
+        config = self.network.config
+        waits = self.scaler.is_enabled() or config.actnorm or config.conv1x1 or self.team.size > 1
+        return None if waits else graph.Replay(self._step, self.precision.device)
 
     def _half(self) -> torch.dtype:
         return torch.bfloat16 if self.precision.dtype is torch.bfloat16 else torch.float32
@@ -98,8 +106,17 @@ class Learner:
 
         Returns:
             `FIGURES`, a float tensor on the device.
+
+        Raises:
+            graph.CaptureError: when it can't be recorded; nothing has changed then.
         """
-        return self._update(self._gradient(cover, secret), rate)
+        self.rate.fill_(rate)
+        if self.replay is None:
+            return self._step(cover, secret)
+        return self.replay(cover, secret, (self.micro_batch, self.network.flow.checkpointing))
+
+    def _step(self, cover: Tensor, secret: Tensor) -> Tensor:
+        return self._update(self._gradient(cover, secret))
 
     def to_device(self, pixels: Tensor) -> Tensor:
         return channel.from_bytes(pixels.to(self.precision.device, non_blocking=self.settings.non_blocking))
@@ -141,14 +158,14 @@ class Learner:
         return [share * torch.stack([loss.total.detach(), loss.hide, loss.reveal]), *gradient]
 
     @torch.no_grad()
-    def _update(self, sums: Tensor, rate: float) -> Tensor:
+    def _update(self, sums: Tensor) -> Tensor:
         for optimizer in (self.muon, self.adam):
             self.scaler.unscale_(optimizer)
         norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), max_norm=1.0)
         usual, good = self._judge(sums[0], norm)
         for optimizer in (self.muon, self.adam):
             for group in optimizer.param_groups:
-                group["lr"] = rate
+                group["lr"] = self.rate
             # The name and meaning are PyTorch's: 1 makes a fused optimiser leave everything as it is.
             optimizer.found_inf = 1 - good  # type: ignore[union-attr]
             optimizer.step()
@@ -163,14 +180,17 @@ class Learner:
         usual = torch.where((self.usual_norm == 0) & finite, norm, self.usual_norm)
         ratio = norm / usual.clamp_min(1e-12)
         # Moves by a bounded factor a step, so that a lasting change is accepted after some dozens of steps.
-        self.usual_norm = torch.where(finite, usual * ratio.clamp(1 / SPIKE, SPIKE) ** 0.02, usual)
+        self.usual_norm.copy_(torch.where(finite, usual * ratio.clamp(1 / SPIKE, SPIKE) ** 0.02, usual))
         spike = (ratio > SPIKE) & (self.attempts > self.settings.warmup_steps)
         return usual, (finite & ~spike).float()
 
     def _follow(self) -> None:
         # Early weights are far off: the average forgets them at first faster than later.
-        decay = min(self.settings.ema_decay, (1 + self.attempts) / (10 + self.attempts))
-        torch._foreach_lerp_(list(self.average.parameters()), list(self.network.parameters()), 1 - decay)
+        decay = ((1 + self.attempts) / (10 + self.attempts)).clamp(max=self.settings.ema_decay)
+        averages: list[Tensor] = list(self.average.parameters())
+        values: list[Tensor] = list(self.network.parameters())
+        ahead = torch._foreach_mul(torch._foreach_sub(values, averages), 1 - decay)
+        torch._foreach_add_(averages, ahead)
         for average, value in zip(self.average.buffers(), self.network.buffers(), strict=True):
             average.copy_(value)
 
@@ -181,6 +201,7 @@ class Learner:
         self.average.set_precision(self.precision)
         self.scaler = torch.amp.GradScaler("cuda", enabled=False)
         self.muon.dtype = torch.float32
+        self.replay = self.replay and self._replay()
 
     def state(self) -> dict[str, Any]:
         return {
@@ -193,7 +214,7 @@ class Learner:
             "muon": self.muon.state_dict(),
             "adam": self.adam.state_dict(),
             "scaler": self.scaler.state_dict(),
-            "attempts": self.attempts,
+            "attempts": int(self.attempts),
             "usual_norm": float(self.usual_norm),
         }
 
@@ -207,5 +228,5 @@ class Learner:
         self.muon.load_state_dict(state["muon"])
         self.adam.load_state_dict(state["adam"])
         self.scaler.load_state_dict(state["scaler"])
-        self.attempts = state["attempts"]
+        self.attempts.fill_(state["attempts"])
         self.usual_norm.fill_(state["usual_norm"])

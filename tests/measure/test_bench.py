@@ -10,8 +10,11 @@ from stegocli.measure import bench, monitor
 from stegocli.training import data
 
 
-def test_ablation_changes_one_thing_a_row(monkeypatch):
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
+def test_ablation_changes_one_thing_a_row(monkeypatch, device):
     seen, shown = [], []
+    where = SimpleNamespace(device=torch.device(device))
+    monkeypatch.setattr(bench.precision, "choose", lambda: where)
 
     def measured(settings, steps, pictures):
         seen.append(settings)
@@ -20,13 +23,13 @@ def test_ablation_changes_one_thing_a_row(monkeypatch):
     monkeypatch.setattr(bench, "_measure", measured)
     best = bench.Settings(batch_size=2, workers=4)
     table = bench._ablation(best, 3, None, lambda section, row: shown.append((len(seen), section, row)))
-    names = ("batch_size", "workers", "amp", "non_blocking", "pin_memory")
+    names = ("batch_size", "workers", "amp", "non_blocking", "pin_memory", "cuda_graph")
     bare = seen[0]
-    assert [getattr(bare, n) for n in names] == [1, 0, False, False, False]
-    for row, settings in enumerate(seen[1:6]):
+    assert [getattr(bare, n) for n in names] == [1, 0, False, False, False, False]
+    for row, settings in enumerate(seen[1:-1]):
         assert [n for n in names if getattr(settings, n) != getattr(bare, n)] == [names[row]]
-    assert seen[6] == best
-    assert table[0]["speedup"] == 1 and table[6]["speedup"] == 7
+    assert seen[-1] == best and len(seen) == (8 if device == "cuda" else 7)
+    assert table[0]["speedup"] == 1 and table[-1]["speedup"] == len(table)
     assert shown == [(i + 1, "ablation", row) for i, row in enumerate(table)], "each row as soon as it is measured"
 
 
@@ -35,6 +38,17 @@ def test_a_step_is_measured_with_its_fallbacks():
     row = bench._measure(settings, 2, data.ProceduralPictures())
     assert row["samples_per_second"] == pytest.approx(2 / row["seconds_per_step"])
     assert row["fallbacks"] == [] and row["device"] == "cpu" and row["pairs_per_epoch"] == 98
+
+
+def test_on_a_card_steps_are_measured_for_some_seconds(monkeypatch):
+    settings = bench.Settings(crop=16, workers=0, flow=FlowConfig(levels=1, num_blocks=1, hidden_channels=4))
+    taken, seconds = [], iter(range(1000))
+    monkeypatch.setattr(bench, "attempt", lambda *given: taken.append(given))
+    monkeypatch.setattr(bench, "time", SimpleNamespace(perf_counter=lambda: next(seconds)))
+    monkeypatch.setitem(bench.LEAST_SECONDS, "cpu", 5.0)
+    bench._measure(settings, 2, data.ProceduralPictures())
+    # Two without a look at the clock, then one for each second before the fifth.
+    assert len(taken) == bench.WARMUP_STEPS["cpu"] + 2 + 4
 
 
 def test_rows_are_printed_as_they_come(capsys):
@@ -47,8 +61,8 @@ def test_rows_are_printed_as_they_come(capsys):
     row = {"component": "none", "samples_per_second": 1.0, "speedup": 1.0, "seed_claim": 1.0}
     show("ablation", row)
     assert len(capsys.readouterr().out.splitlines()) == 3
-    show("ablation", row)
-    assert len(capsys.readouterr().out.splitlines()) == 1
+    show("ablation", row | {"seed_claim": None})
+    assert capsys.readouterr().out.split() == ["none", "1.00", "1.00x"]
     numbers = ("samples_per_second", "epoch_seconds", "seconds_for_50_epochs", "utilisation_mean", "memory_mib",
                "peak_memory_mib")  # fmt: skip
     show("training", {
