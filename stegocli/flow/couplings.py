@@ -370,7 +370,7 @@ class StegoFlow(nn.Module):
 
     def _run(self, step: Callable[..., Any], *streams: Tensor) -> Any:
         if self.checkpointing and torch.is_grad_enabled():
-            # Nothing in a block is drawn at random, and a look at a card's generator would wait for it.
+            # Nothing in a block is drawn at random, and a card's generator can't be looked at while a step is recorded.
             return checkpoint(step, *streams, use_reentrant=False, preserve_rng_state=False)
         return step(*streams)
 

@@ -23,6 +23,7 @@ from ..training.journal import Journal
 from ..training.ladder import attempt
 from ..training.settings import Settings
 from ..training.step import Learner, learning_rate
+from ..training.watch import Watch
 from .monitor import Monitor, peak_memory
 
 # Not measured: first steps set things up, and on a card one is recorded.
@@ -53,14 +54,15 @@ def _measure(settings: Settings, steps: int, pictures: data.Pictures) -> dict[st
     learner = Learner(settings, where)
     rate = learning_rate(settings, 0.0, settings.epochs * feed.steps_per_epoch)
     batches = (batch for epoch in itertools.count() for batch in feed.batches(epoch))
+    watch = Watch(learner, journal)
     for cover, secret in itertools.islice(batches, WARMUP_STEPS[where.device.type]):
-        attempt(learner, journal, cover, secret, rate)
+        watch.add(attempt(learner, journal, cover, secret, rate))
     done, samples = 0, 0
     with Monitor(where.device) as monitor:
         began = _now(where.device)
         while done < steps or time.perf_counter() - began < LEAST_SECONDS[where.device.type]:
             cover, secret = next(batches)
-            attempt(learner, journal, cover, secret, rate)
+            watch.add(attempt(learner, journal, cover, secret, rate))
             done, samples = done + 1, samples + len(cover)
         seconds = _now(where.device) - began
     speed = samples / seconds
@@ -300,7 +302,7 @@ class Printer:
 
     def _component(self, row: dict[str, Any], first: bool) -> None:
         if first:
-            self._line("The seed's five components, each alone and all together")
+            self._line("Each component alone, and all together")
             self._line(f"{'component':24}{'samples/s':>12}{'speed-up here':>16}{'seed claims':>14}")
         claim = f"{row['seed_claim']:13.2f}x" if row["seed_claim"] else ""
         self._line(f"{row['component']:24}{row['samples_per_second']:12.2f}{row['speedup']:15.2f}x{claim}")

@@ -16,7 +16,7 @@ class Event:
     """One fallback taken.
 
     Attributes:
-        kind: ``memory``, ``worker``, ``skipped step``, ``precision``, ``picture`` or ``validation``.
+        kind: ``memory``, ``worker``, ``skipped step``, ``precision``, ``graph``, ``picture`` or ``validation``.
         action: what is done from now on.
         reason: the error's first line, or the loss.
         step: optimiser steps done when it happened.

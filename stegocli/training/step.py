@@ -78,16 +78,17 @@ class Learner:
         others = [p for p in self.network.parameters() if not any(p is kernel for kernel in kernels)]
         rate = self.settings.learning_rate
         self.muon = Muon(kernels, rate, dtype=self._half())
-        on_card = self.precision.device.type == "cuda"
-        self.adam = torch.optim.Adam(others, lr=rate, fused=True, capturable=on_card)
+        self.adam = torch.optim.Adam(others, lr=rate, fused=True, capturable=self.precision.device.type == "cuda")
         self.scaler = torch.amp.GradScaler("cuda", enabled=self.precision.needs_scaler)
-        self.replay = self._replay() if on_card and self.settings.cuda_graph else None
+        self.replay = self._replay()
 
     def _replay(self) -> graph.Replay | None:
-        """None where a step waits for the device (scaling losses, inverting a matrix) or for other processes."""
-        config = self.network.config
-        waits = self.scaler.is_enabled() or config.actnorm or config.conv1x1 or self.team.size > 1
-        return None if waits else graph.Replay(self._step, self.precision.device)
+        """None where a step can't be recorded: it looks at a flag or a matrix, or waits for others; or is untried."""
+        config, device = self.network.config, self.precision.device
+        unfit = config.actnorm or config.conv1x1 or self.team.size > 1 or self.precision.needs_scaler
+        if device.type != "cuda" or unfit or not self.settings.cuda_graph:
+            return None
+        return graph.Replay(device, self.settings.non_blocking)
 
     def _half(self) -> torch.dtype:
         return torch.bfloat16 if self.precision.dtype is torch.bfloat16 else torch.float32
@@ -108,12 +109,12 @@ class Learner:
             `FIGURES`, a float tensor on the device.
 
         Raises:
-            graph.CaptureError: when it can't be recorded; nothing has changed then.
+            graph.CaptureError: when it can't be recorded; it was not taken then.
         """
         self.rate.fill_(rate)
         if self.replay is None:
             return self._step(cover, secret)
-        return self.replay(cover, secret, (self.micro_batch, self.network.flow.checkpointing))
+        return self.replay(self._step, cover, secret, (self.micro_batch, self.network.flow.checkpointing))
 
     def _step(self, cover: Tensor, secret: Tensor) -> Tensor:
         return self._update(self._gradient(cover, secret))
@@ -201,7 +202,7 @@ class Learner:
         self.average.set_precision(self.precision)
         self.scaler = torch.amp.GradScaler("cuda", enabled=False)
         self.muon.dtype = torch.float32
-        self.replay = self.replay and self._replay()
+        self.replay = self._replay()
 
     def state(self) -> dict[str, Any]:
         return {
@@ -227,6 +228,9 @@ class Learner:
         self.average.load_state_dict(state["average"])
         self.muon.load_state_dict(state["muon"])
         self.adam.load_state_dict(state["adam"])
+        for group in self.adam.param_groups:
+            # Saved with the rest, perhaps on another device.
+            group["capturable"] = self.precision.device.type == "cuda"
         self.scaler.load_state_dict(state["scaler"])
         self.attempts.fill_(state["attempts"])
         self.usual_norm.fill_(state["usual_norm"])

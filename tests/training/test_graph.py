@@ -13,6 +13,7 @@ from stegocli.flow import precision
 from stegocli.training import graph, ladder
 from stegocli.training.journal import Journal
 from stegocli.training.step import Learner
+from stegocli.training.team import Team
 
 CPU = precision.choose("cpu", amp=False)
 
@@ -40,33 +41,41 @@ class Tape(TorchDispatchMode):
                         old.copy_(new)
 
 
-def capture(step):
-    """Records without leaving a trace, as a capture does: what the tape's own run changed is put back."""
+def capture(step, *batch):
     tape = Tape()
     with tape:
-        result = step()
+        result = step(*batch)
     return tape.play, result
 
 
 @pytest.fixture
-def recorded(settings, monkeypatch):
-    """A learner that replays; beside it the number of captures."""
-    captures = []
+def captures(monkeypatch):
+    """What the tape has recorded. It runs the step for that, which a card doesn't: what that changed is put back."""
+    taken = []
 
-    def untouched(step):
-        state = [(t, t.detach().clone()) for t in tensors_of(learner)]
-        launch, result = capture(step)
+    def untouched(step, *batch):
+        state = [(t, t.detach().clone()) for t in tensors_of(step.__self__)]
+        launch, result = capture(step, *batch)
         with torch.no_grad():
             for tensor, before in state:
                 tensor.copy_(before)
-        captures.append(launch)
+        taken.append(launch)
         return launch, result
 
     monkeypatch.setattr(graph, "capture", untouched)
     monkeypatch.setattr(torch, "get_num_threads", lambda: 1)
-    learner = Learner(settings, CPU)
-    learner.replay = learner._replay()
-    return learner, captures
+    return taken
+
+
+@pytest.fixture
+def recorded(settings, captures):
+    return replaying(settings), captures
+
+
+def replaying(settings, where=CPU):
+    learner = Learner(settings, where)
+    learner.replay = graph.Replay(CPU.device)
+    return learner
 
 
 def tensors_of(learner):
@@ -77,11 +86,13 @@ def tensors_of(learner):
     ]  # fmt: skip
 
 
-def test_replayed_steps_are_the_steps(settings, recorded):
+@pytest.mark.parametrize("how", ["as it is", "mixed", "checkpointing"])
+def test_replayed_steps_are_the_steps(settings, captures, how):
     settings = replace(settings, warmup_steps=4)
-    replayed, captures = recorded
-    replayed.settings = settings
-    plain = Learner(settings, CPU)
+    where = precision.Precision(CPU.device, torch.bfloat16 if how == "mixed" else torch.float32)
+    plain, replayed = Learner(settings, where), replaying(settings, where)
+    for learner in (plain, replayed):
+        learner.network.flow.checkpointing = how == "checkpointing"
     batches = [uint8_pairs() for _ in range(12)]
     batches[9][0] *= 0  # a batch unlike the others
     for number, batch in enumerate(batches):
@@ -99,9 +110,8 @@ def test_a_bad_batch_changes_nothing_in_a_recorded_step_either(recorded):
     learner, captures = recorded
     for _ in range(graph.WARM_UP + 1):
         learner.step(*uint8_pairs(), 1e-3)
+    assert captures
     before = {name: value.clone() for name, value in learner.network.state_dict().items()}
-    assert captures and learner.step(*uint8_pairs(), float("nan"))[-1] == 1, "the rate is read anew"
-    learner.network.load_state_dict(before)
     learner.usual_norm.fill_(1e-9)
     learner.attempts.fill_(10_000)
     assert learner.step(*uint8_pairs(), 1e-3)[-1] == 0
@@ -118,9 +128,6 @@ def test_what_a_step_depends_on_is_recorded_anew(recorded):
     for _ in range(graph.WARM_UP + 2):
         learner.step(*uint8_pairs(1), 1e-3)
     assert len(captures) == 3
-    first = learner.replay
-    learner.leave_mixed_precision()
-    assert learner.replay is not first
 
 
 def test_figures_stay_when_the_next_step_is_taken(recorded):
@@ -136,7 +143,7 @@ def test_figures_stay_when_the_next_step_is_taken(recorded):
 def test_what_can_not_be_recorded_is_launched_step_by_step(recorded, monkeypatch):
     learner, _ = recorded
 
-    def refuses(step):
+    def refuses(*_):
         raise RuntimeError("CUDA error: operation not permitted when stream is capturing\nand more")
 
     monkeypatch.setattr(graph, "capture", refuses)
@@ -149,7 +156,44 @@ def test_what_can_not_be_recorded_is_launched_step_by_step(recorded, monkeypatch
     ]
 
 
-@pytest.mark.parametrize("switch", ["actnorm", "conv1x1"])
-def test_networks_that_wait_for_the_card_are_not_recorded(settings, switch):
-    learner = Learner(replace(settings, flow=replace(settings.flow, **{switch: True})), CPU)
+def test_the_error_that_is_told_is_the_first(recorded, monkeypatch):
+    learner, _ = recorded
+
+    def fails(*_):
+        try:
+            raise RuntimeError("what went wrong")
+        finally:
+            raise RuntimeError("operation failed due to a previous error during capture")
+
+    monkeypatch.setattr(graph, "capture", fails)
+    with pytest.raises(graph.CaptureError, match="what went wrong"):
+        for _ in range(graph.WARM_UP + 1):
+            learner.step(*uint8_pairs(), 1e-3)
+
+
+def on_a_card(learner, dtype=torch.float32):
+    learner.precision = precision.Precision(torch.device("cuda"), dtype)
+    return learner
+
+
+@pytest.mark.parametrize(
+    "changes", [{"actnorm": True}, {"conv1x1": True}, {"cuda_graph": False}, {"team": Team(0, 2)}, {"half": True}]
+)
+def test_what_is_recorded(settings, changes):
+    assert Learner(settings, CPU).replay is None
+    assert on_a_card(Learner(settings, CPU), torch.bfloat16)._replay() is not None
+    flow = {name: value for name, value in changes.items() if hasattr(settings.flow, name)}
+    settings = replace(settings, flow=replace(settings.flow, **flow), cuda_graph=changes.get("cuda_graph", True))
+    learner = on_a_card(Learner(settings, CPU), torch.float16 if "half" in changes else torch.float32)
+    learner.team = changes.get("team", learner.team)
     assert learner._replay() is None
+
+
+def test_a_run_begun_on_a_cpu_is_recorded_on_a_card(settings, monkeypatch):
+    learner = Learner(settings, CPU)
+    learner.step(*uint8_pairs(), 1e-3)
+    state = learner.state()
+    assert not state["adam"]["param_groups"][0]["capturable"]
+    monkeypatch.setattr(Learner, "start", lambda self, *given: on_a_card(self))
+    learner.load(state)
+    assert all(group["capturable"] for group in learner.adam.param_groups)

@@ -71,11 +71,16 @@ def test_memory_that_runs_out_side_by_side_is_told(settings, monkeypatch):
     def full(*_):
         raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
 
-    monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
     monkeypatch.setattr(losses, "combine", full)
     learner, journal, _ = watched(settings)
-    with pytest.raises(StegoError, match="smallest network"):
-        ladder.attempt(learner, journal, *uint8_pairs(), 1e-3)
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        with pytest.raises(StegoError, match="smallest network"):
+            ladder.attempt(learner, journal, *uint8_pairs(), 1e-3)
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
     assert journal.events and all(e.kind == "memory" for e in journal.events)
 
 
