@@ -53,6 +53,8 @@ def run() -> None:
     try:
         code = app(standalone_mode=False)
         sys.stdout.flush()
+        if code == 130:  # so newer versions of Typer tell of a Ctrl-C
+            raise KeyboardInterrupt
     except _UsageError as error:
         error.show()
         code = 2

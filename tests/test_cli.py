@@ -197,6 +197,20 @@ def test_control_c_at_the_prompt_is_130(here):
     assert code == 130 and "Stopped" in shown and "Traceback" not in shown and not Path("o.png").exists()
 
 
+def test_control_c_in_the_middle_is_130(here):
+    interrupted = """
+import sys
+from stegocli import api, cli
+def hide(*arguments, **options):
+    raise KeyboardInterrupt
+api.hide = hide
+sys.argv = ["stego", "hide", "c.png", "t.txt", "-o", "o.png"]
+cli.run()
+"""
+    done = subprocess.run([sys.executable, "-c", interrupted], capture_output=True, text=True, check=False)
+    assert done.returncode == 130 and done.stderr.strip() == "Stopped."
+
+
 def test_a_password_that_lacks_is_explained(here):
     ways = "--password", "--password-file", "STEGO_PASSWORD"
     assert refused(stego("reveal", "c.png"), *ways)
