@@ -183,7 +183,8 @@ def interrupted_at_the_prompt(*arguments) -> tuple[int, str]:
             # A prompt that still stands after two seconds gets another: the terminal's mode changes under the first.
             ready = select.select([terminal], [], [], 2)[0]
             shown += os.read(terminal, 1024) if ready else b""
-            if shown.endswith(b": "):
+            # Nor does every echo leave the prompt as the last that is shown.
+            if shown.endswith(b": ") or (b": " in shown and not ready):
                 os.write(terminal, b"\x03")
     except OSError:  # how Linux says that the other end is closed
         pass
