@@ -124,10 +124,6 @@ class Learner:
 
     def _gradient(self, cover: Tensor, secret: Tensor) -> Tensor:
         """Leave the batch's gradient in the parameters; returns the mean loss, hide and reveal errors."""
-        totals = [torch.zeros(3, device=self.precision.device)]
-        for p in self.network.parameters():
-            p.grad = torch.zeros_like(p)
-            totals.append(p.grad)
         scale = self.scaler.scale(torch.ones((), device=self.precision.device))
 
         # Each part counts for as many pairs as it has.
@@ -135,6 +131,10 @@ class Learner:
             return self._part_of_gradient(*pixels, len(pixels[0]) / len(cover), scale)
 
         with self.team.one_for_all():
+            totals = [torch.zeros(3, device=self.precision.device)]
+            for p in self.network.parameters():
+                p.grad = torch.zeros_like(p)
+                totals.append(p.grad)
             for micro in zip(cover.split(self.micro_batch), secret.split(self.micro_batch), strict=True):
                 for figures in cores.side_by_side(part, self._side_by_side(*micro)):
                     torch._foreach_add_(totals, figures)
