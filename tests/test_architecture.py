@@ -13,7 +13,7 @@ import stegocli
 PACKAGE = Path(stegocli.__file__).parent
 # Top to bottom: a room imports only from itself and those below. The package itself holds the version alone.
 ROOMS = (
-    "__main__", "cli", "measure", "folders", "api", "training", "methods", "flow", "robust", "payload", "picture",
+    "__main__", "cli", "measure", "folders", "api", "training", "methods", "flow", "robust", "discreet", "payload", "picture",
     "errors", "",
 )  # fmt: skip
 FILES = {
