@@ -24,8 +24,9 @@ SMALLEST_PIXELS = 1024
 _LATTICES = ((0, 0), (1, 1), (0, 1), (1, 0))
 # By this a change costs less that goes the way of its neighbours, and of the same pixel's first channel.
 _AGREEING = 9.0
-# The front has this many times the square root of the pixels to itself, so that it shows no more than the content.
-_FRONT_PIXELS = 5
+# The front has this many times the square root of the pixels, in samples, to itself: so it shows no more than the
+# content.
+_FRONT_SAMPLES = 15
 # Above this many bits a usable sample nothing is discreet.
 _DENSEST = 0.5
 
@@ -49,7 +50,9 @@ class _Layout:
     lattices: tuple[np.ndarray, ...]
 
     @classmethod
-    def of(cls, height: int, width: int, order: bytes) -> "_Layout":
+    def of(cls, shape: tuple[int, ...], order: bytes) -> "_Layout":
+        """For a picture of (height, width, channels)."""
+        height, width, channels = shape
         free = np.ones(height * width, bool)
         free[frame.salt_positions(height * width)] = False
         indices = np.arange(height * width, dtype=np.int64).reshape(height, width)
@@ -57,7 +60,7 @@ class _Layout:
         for number, (row, column) in enumerate(_LATTICES):
             lattice = indices[row::2, column::2].ravel()
             orders.append(keys.shuffle(order, lattice[free[lattice]], number))
-        front = min(_FRONT_PIXELS * math.isqrt(height * width), 3 * len(orders[0]) // 4)
+        front = min(_FRONT_SAMPLES * math.isqrt(height * width) // channels, 3 * len(orders[0]) // 4)
         return cls(orders[0][:front], (orders[0][front:], *orders[1:]))
 
     def bits(self, total: int, weights: list[int]) -> list[int]:
@@ -72,6 +75,12 @@ def _planes(rgb: np.ndarray) -> np.ndarray:
     if (rgb[..., 0] == rgb[..., 1]).all() and (rgb[..., 1] == rgb[..., 2]).all():
         return rgb[..., :1]
     return rgb[..., [1, 0, 2]]
+
+
+def capacity(rgb: np.ndarray, size: str) -> int:
+    """Bytes of content that a cover may carry; `size` is a name of `frame.CAPS`."""
+    planes = _planes(rgb)
+    return frame.capacity(planes.size, size) if planes[..., 0].size >= SMALLEST_PIXELS else 0
 
 
 def _as_rgb(planes: np.ndarray) -> np.ndarray:
@@ -157,7 +166,7 @@ def hide(
 
     Args:
         rgb: uint8, (height, width, 3), `SMALLEST_PIXELS` or more; where all channels are equal they stay so.
-        content: at most `frame.capacity` bytes.
+        content: at most `capacity` bytes.
         password: not empty.
         size: how much may be carried at most, a name of `frame.CAPS`; less content is padded to less.
         wet: bool, (height, width): pixels that must not change.
@@ -169,16 +178,16 @@ def hide(
     """
     planes = _planes(rgb)
     height, width, channels = planes.shape
-    size_class = frame.fitting_class(height * width, len(content), size)
+    size_class = frame.fitting_class(planes.size, len(content), size)
     if height * width < SMALLEST_PIXELS or size_class is None:
         raise Unsuitable(f"{len(content)} bytes in {height * width} pixels")
-    length = frame.class_bytes(height * width, size_class)
+    length = frame.class_bytes(planes.size, size_class)
     work = _Embedder(planes, _priced(planes, wet, cost))
     usable = int(np.isfinite(work.cost).sum())
     if 8 * (length + FRONT) > _DENSEST * usable:
         raise Unsuitable(f"only {usable} of {planes.size} samples may be changed")
     secret = _keys(planes, password)
-    layout = _Layout.of(height, width, secret.order)
+    layout = _Layout.of(planes.shape, secret.order)
     front = frame.new_front(size_class, _weights(work.cost, 8 * length))
     sealed = frame.seal(secret, front.nonce, content, length)
     try:
@@ -219,7 +228,7 @@ def reveal(rgb: np.ndarray, password: str) -> bytes | None:
     if height * width < SMALLEST_PIXELS:
         return None
     secret = _keys(planes, password)
-    layout = _Layout.of(height, width, secret.order)
+    layout = _Layout.of(planes.shape, secret.order)
     flat = [planes[..., channel].ravel() for channel in range(channels)]
     try:
         parts = [len(part) for part in np.array_split(np.zeros(8 * FRONT), channels)]
@@ -228,7 +237,7 @@ def reveal(rgb: np.ndarray, password: str) -> bytes | None:
         if not frame.known_class(front.size_class):
             return None
         # The rounds deal out places in the content, whose bits are then put there.
-        bits = np.zeros(8 * frame.class_bytes(height * width, front.size_class), np.uint8)
+        bits = np.zeros(8 * frame.class_bytes(planes.size, front.size_class), np.uint8)
         for channel, pixels, part in _rounds(layout, bits, front, channels):
             part[:] = stc.extract(flat[channel][pixels], len(part))
     except stc.Unreachable:

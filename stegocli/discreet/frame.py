@@ -18,9 +18,10 @@ from ..payload import keys
 from ..payload.keys import Keys
 from ..payload.mixing import splitmix64
 
-# Bytes a square root of a pixel: by the square root law (Ker et al., 2008) this shows about equally at every size.
+# Bytes a square root of a pixel of three samples: by the square root law (Ker et al., 2008) this shows about equally at
+# every size.
 CAPS = {"small": 1.5, "normal": 3.0, "large": 6.0}
-# Class k holds isqrt(36 * pixels) >> k bytes: class 0 is `large`, 1 `normal`, 2 `small`, the others are for less.
+# Class k holds isqrt(12 * samples) >> k bytes: class 0 is `large`, 1 `normal`, 2 `small`, the others are for less.
 _CLASSES = 8
 _LENGTH = struct.Struct(">I")
 OVERHEAD = _LENGTH.size + keys.TAG
@@ -75,27 +76,27 @@ def new_front(size_class: int, weights: list[float]) -> Front:
     return Front(os.urandom(keys.NONCE), size_class, shares if len(weights) > 1 else (0, 0))
 
 
-def class_bytes(pixels: int, size_class: int) -> int:
-    """Length of the sealed content of a class."""
-    return math.isqrt(36 * pixels) >> size_class
+def class_bytes(samples: int, size_class: int) -> int:
+    """Length of the sealed content of a class in a picture of so many samples."""
+    return math.isqrt(12 * samples) >> size_class
 
 
-def capacity(pixels: int, size: str) -> int:
-    """Bytes of content that a cover of so many pixels may carry.
+def capacity(samples: int, size: str) -> int:
+    """Bytes of content that a cover of so many samples may carry.
 
     Args:
         size: a name of `CAPS`.
     """
-    return max(0, class_bytes(pixels, _largest_class(size)) - OVERHEAD)
+    return max(0, class_bytes(samples, _largest_class(size)) - OVERHEAD)
 
 
 def _largest_class(size: str) -> int:
     return round(math.log2(6.0 / CAPS[size]))
 
 
-def fitting_class(pixels: int, length: int, size: str) -> int | None:
+def fitting_class(samples: int, length: int, size: str) -> int | None:
     """The smallest class that holds content of this length; None when the size named does not."""
-    classes = [k for k in range(_largest_class(size), _CLASSES) if class_bytes(pixels, k) >= length + OVERHEAD]
+    classes = [k for k in range(_largest_class(size), _CLASSES) if class_bytes(samples, k) >= length + OVERHEAD]
     return max(classes, default=None)
 
 

