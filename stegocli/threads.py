@@ -1,4 +1,4 @@
-"""How many threads this process may keep busy; asked by whatever shares its work among threads, with or without torch."""
+"""How many threads this process may keep busy; asked by whatever shares its work among threads."""
 
 import os
 

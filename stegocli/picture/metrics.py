@@ -92,13 +92,9 @@ def _similarity(a: np.ndarray, b: np.ndarray, rows: slice, window: int) -> float
     """The sum of the similarities of all windows that begin in some rows, over all channels."""
     count = window * window
     c1, c2 = (0.01 * 255 * count) ** 2, (0.03 * 255) ** 2 * count * max(count - 1, 1)
-    x, y = (
-        np.array(p[rows.start : rows.stop + window - 1].transpose(2, 0, 1), np.float32, order="C") for p in (a, b)
-    )
+    x, y = (np.array(p[rows.start : rows.stop + window - 1].transpose(2, 0, 1), np.float32, order="C") for p in (a, b))
     # Of products of sums float64 keeps all digits, and so the variance its own.
-    sum_x, sum_y, squares, products = (
-        _window_sums(z, window).astype(np.float64) for z in (x, y, x * x + y * y, x * y)
-    )
+    sum_x, sum_y, squares, products = (_window_sums(z, window).astype(np.float64) for z in (x, y, x * x + y * y, x * y))
     product, energy = sum_x * sum_y, sum_x * sum_x + sum_y * sum_y
     covariance = products * count - product
     variances = squares * count - energy
