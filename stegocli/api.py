@@ -11,7 +11,7 @@ from .errors import StegoError, option
 from .methods import Auto, Method
 from .methods.base import Choice, Cover, Found, Hiding, Locked, ModelLike, Outcome, Progress, Secret, Stego, unseen
 from .payload import codings
-from .picture import files, metrics
+from .picture import files, metrics, outputs
 from .picture.files import Picture
 from .picture.metrics import Comparison, Score
 
@@ -257,7 +257,7 @@ def _found(
 
 def _deliver(stego: Path, target: Path, found: Found, authenticated: bool, force: bool) -> Revealed:
     """Write what was found: a file's own bytes under its extension, a picture in any lossless format."""
-    files.check_place(target, (stego,), force)
+    outputs.check_place(target, (stego,), force)
     told = Revealed(**vars(found.told), path=target, name=found.name, authenticated=authenticated)
     secret = found.secret
     if isinstance(secret, Picture):
@@ -265,7 +265,7 @@ def _deliver(stego: Path, target: Path, found: Found, authenticated: bool, force
     else:
         seen = _picture_in(target, secret)
         if target.suffix.lower() == found.extension:
-            files.write_beside(target, secret)
+            outputs.write_beside(target, secret)
             return replace(told, size=seen.size if seen else None)
         if seen is None:
             what = found.extension or "file without extension"

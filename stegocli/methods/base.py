@@ -13,6 +13,7 @@ from ..payload import header
 from ..payload.header import Header
 from ..picture import files
 from ..picture.files import Picture
+from ..picture.inputs import Source
 
 if TYPE_CHECKING:
     from ..flow.model import Model
@@ -62,12 +63,12 @@ class Secret:
 
     @cached_property
     def is_picture(self) -> bool:
-        return files.is_picture(self.path)
+        return files.is_picture(self.path, self.content)
 
     @cached_property
     def content(self) -> bytes:
         """The file's own bytes."""
-        return files.own_bytes(self.path)
+        return Source.read(self.path).content
 
     @cached_property
     def picture(self) -> Picture:
