@@ -11,7 +11,7 @@ from typing import Any
 from . import api, threads
 from .api import Hidden, Revealed
 from .errors import StegoError
-from .flow import weights
+from .methods import Method
 from .methods.base import ModelLike
 from .picture import files
 
@@ -63,7 +63,12 @@ def pairs(covers: Path, secrets: Path) -> list[tuple[Path, Path]]:
 
 
 def hide(
-    covers: str | Path, secrets: str | Path, output: str | Path, model: ModelLike = None, jobs: int = 1, **options: Any
+    covers: str | Path,
+    secrets: str | Path,
+    output: str | Path,
+    method: Method | None = None,
+    jobs: int = 1,
+    force: bool = False,
 ) -> Iterator[Hidden | Failed]:
     """Hide the secrets of one folder in the covers of another, and write the stegos to a third.
 
@@ -71,9 +76,8 @@ def hide(
         covers: a folder of pictures.
         secrets: a folder with as many files, or one file for all covers.
         output: a folder, made if it is missing; a stego is called as its cover, with .png.
-        model: as for `api.hide`; weights are loaded once in each process.
+        method, force: as for `api.hide`; weights are loaded once in each process.
         jobs: processes to share the work, each with its share of the cores.
-        options: of `api.hide`.
 
     Returns:
         What `api.hide` gives for each pair as soon as it is there, in name order, or why it failed.
@@ -82,12 +86,10 @@ def hide(
         StegoError: when the folders don't go together, or there are no such weights.
     """
     work = pairs(Path(covers), Path(secrets))
-    if isinstance(model, (str, Path)):
-        weights.find(model)  # told once, not for each pair
     folder = _into(output)
     names = _names([cover for cover, _ in work])
-    calls = [(*pair, folder / f"{name}.png") for pair, name in zip(work, names, strict=True)]
-    return _each(api.hide, calls, model, jobs, options)
+    calls = [(*pair, folder / f"{name}.png", method) for pair, name in zip(work, names, strict=True)]
+    return _each(api.hide, calls, jobs, {"force": force})
 
 
 def reveal(
@@ -95,25 +97,25 @@ def reveal(
 ) -> Iterator[Revealed | Failed]:
     """Reveal every picture of a folder into another; arguments and results as for `hide`."""
     folder = _into(output)
-    calls = [(stego, folder) for stego in _listed(Path(stegos), files.is_picture)]
-    return _each(api.reveal, calls, model, jobs, options)
+    calls = [(stego, folder, model) for stego in _listed(Path(stegos), files.is_picture)]
+    return _each(api.reveal, calls, jobs, options)
 
 
 def _each(
-    action: Callable[..., Any], calls: Sequence[tuple[Path, ...]], model: ModelLike, jobs: int, options: dict[str, Any]
+    action: Callable[..., Any], calls: Sequence[tuple[Any, ...]], jobs: int, options: dict[str, Any]
 ) -> Iterator[Any]:
     if jobs == 1:
         for call in calls:
-            yield _tried(action, call, model, options)
+            yield _tried(action, call, options)
         return
     share = max(1, (os.cpu_count() or 1) // jobs)
     # A forked child would inherit the threads' locks but not the threads.
     with ProcessPoolExecutor(jobs, get_context("spawn"), threads.limit, (share,)) as pool:
-        yield from pool.map(_tried, *zip(*((action, call, model, options) for call in calls), strict=True))
+        yield from pool.map(_tried, *zip(*((action, call, options) for call in calls), strict=True))
 
 
-def _tried(action: Callable[..., Any], call: tuple[Path, ...], model: ModelLike, options: dict[str, Any]) -> Any:
+def _tried(action: Callable[..., Any], call: tuple[Any, ...], options: dict[str, Any]) -> Any:
     try:
-        return action(*call, model=model, **options)
+        return action(*call, **options)
     except StegoError as error:
         return Failed(call[0], str(error))

@@ -10,8 +10,27 @@ import typer
 
 from ..robust.channels import CHANNELS
 from .common import (
-    FLAG, OUTPUT, PASSWORD_VARIABLE, PRIVACY, STREAM, SURVIVING, WHAT, AmpOption, ForceOption, JobsOption, JsonOption,
-    Meter, QuietOption, WeightsOption, console, given, new_password, print_json, show_folder, show_notes, streams,
+    FLAG,
+    OUTPUT,
+    PASSWORD_VARIABLE,
+    PRIVACY,
+    STREAM,
+    SURVIVING,
+    WHAT,
+    AmpOption,
+    ForceOption,
+    JobsOption,
+    JsonOption,
+    Meter,
+    QuietOption,
+    WeightsOption,
+    console,
+    given,
+    new_password,
+    print_json,
+    show_folder,
+    show_notes,
+    streams,
 )  # fmt: skip
 
 if TYPE_CHECKING:

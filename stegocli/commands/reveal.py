@@ -8,9 +8,28 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from .common import (
-    FLAG, OUTPUT, PASSWORD_VARIABLE, PRIVACY, STREAM, AmpOption, ForceOption, JobsOption, JsonOption, Meter,
-    QuietOption, WeightsOption, console, given, password as ask_password, print_json, show_folder, show_notes, streams,
+    FLAG,
+    OUTPUT,
+    PASSWORD_VARIABLE,
+    PRIVACY,
+    STREAM,
+    AmpOption,
+    ForceOption,
+    JobsOption,
+    JsonOption,
+    Meter,
+    QuietOption,
+    WeightsOption,
+    console,
+    given,
+    print_json,
+    show_folder,
+    show_notes,
+    streams,
 )  # fmt: skip
+from .common import (
+    password as ask_password,
+)
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -19,7 +38,7 @@ if TYPE_CHECKING:
 def reveal(
     context: typer.Context,
     stego: Annotated[
-        Path, typer.Argument(metavar="STEGO", help="A picture that `stego hide` wrote, a folder of them, or - for stdin.")
+        Path, typer.Argument(metavar="STEGO", help="A picture that `stego hide` wrote, a folder of them, or -.")
     ],
     output: Annotated[
         Path | None,

@@ -7,7 +7,21 @@ from ..payload import codings, embedding, header
 from ..payload.embedding import Extent
 from ..payload.header import Header
 from ..picture import metrics
-from .base import Choice, Cover, Found, Hiding, Locked, Lossless, Outcome, Password, Progress, Secret, Stego, asked, unseen
+from .base import (
+    Choice,
+    Cover,
+    Found,
+    Hiding,
+    Locked,
+    Lossless,
+    Outcome,
+    Password,
+    Progress,
+    Secret,
+    Stego,
+    asked,
+    unseen,
+)
 
 METHOD = 2
 COVER_PSNR = 40.0
