@@ -1,6 +1,6 @@
 """Hide and reveal as users know them: files in, files out, figures measured on what was written."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from math import floor
 from pathlib import Path
@@ -14,7 +14,9 @@ from .methods.exact import budget
 from .payload import codings, estimate
 from .picture import files, metrics, outputs
 from .picture.files import Picture
+from .picture.inputs import Source, check_read_once
 from .picture.metrics import Comparison, Score
+from .picture.outputs import Exists, Folder, Outputs
 from .robust.channels import CHANNELS
 from .robust.embedding import QUALITIES
 
@@ -81,8 +83,8 @@ class Revealed:
 
 
 def hide(
-    cover: str | Path,
-    secret: str | Path,
+    cover: Source | str | Path,
+    secret: Source | str | Path,
     output: str | Path,
     model: ModelLike = None,
     *,
@@ -94,6 +96,7 @@ def hide(
     survive: int | str | None = None,
     force: bool = False,
     report: str | Path | None = None,
+    keep: Sequence[Path] = (),
     progress: Progress = unseen,
 ) -> Hidden:
     """Hide the file `secret` in the picture file `cover` and write `output`.
@@ -106,7 +109,7 @@ def hide(
     `output`, the stego may be recompressed. Always the figures are the receiver's: the file is read back.
 
     Args:
-        cover: any format that `files.read` takes, from 16x16.
+        cover: any format that `files.read` takes, from 16x16; a path is opened once.
         secret: such a picture, or any file.
         output: ends in .png, .tif, .webp or .bmp, or in .jpg, which is made to survive.
         model: for the network: a loaded model, the name of a shipped set, a weights file, or None for the default.
@@ -119,6 +122,7 @@ def hide(
             `robust.channels`), to whose longest side the cover is shrunk first; 75 for a .jpg.
         force: replace `output` if it exists.
         report: also write a picture of cover, stego, residual, secret and revealed here; for secret pictures.
+        keep: other files that no output may replace, as the one with the password.
         progress: called with what is being done and the share of it that is done.
 
     Raises:
@@ -131,18 +135,20 @@ def hide(
         survive = SURVIVED
     if survive is not None and (exact or fit):
         raise StegoError("What survives has little room: leave out --exact and --fit, or --survive and .jpg.")
-    inputs = Path(cover), Path(secret)
+    inputs = _unlosable(cover, secret, *keep, *_weights_file(model))
+    check_read_once([given for given in inputs if isinstance(given, Path)])
     output = files.check_output(output, inputs, force, may_lose=survive is not None)
     if report is not None:
-        report = files.check_output(report, (*inputs, output), force)
+        report = files.check_output(report, inputs, force)
+        outputs.check_apart([output, report])
     quality, side = _to_survive(survive)
-    seen, notes = _cover(inputs[0], survive, side)
+    seen, notes = _cover(Source.of(cover), survive, side)
     if survive is None:
         files.check_holds(output, seen.picture)
     word = password() if callable(password) else password
     if word == "":
         raise StegoError("The password is empty: give one, or leave --password out.")
-    file = Secret(inputs[1])
+    file = Secret(Source.of(secret))
     options = Options(model, word, fit, cover_psnr, quality, progress)
     if quality is not None:
         hiding = methods.SURVIVE.hide(seen, file, options)
@@ -154,10 +160,24 @@ def hide(
         hiding = methods.FLOW.hide(seen, file, options)
         if not flow:
             hiding = _with_a_floor(seen, file, hiding, options)
-    progress("writing", 0.0)
-    written = _write(output, hiding, seen.picture)
-    progress("measuring", 0.0)
-    return _told(output, seen, replace(hiding, rgb=written, notes=[*notes, *hiding.notes]), report)
+    with Outputs() as run:
+        progress("writing", 0.0)
+        written = _write(run, output, hiding, seen.picture, force)
+        progress("measuring", 0.0)
+        hiding = replace(hiding, rgb=written, notes=[*notes, *hiding.notes])
+        done, grid = _told(output, seen, hiding, report)
+        if report is not None and grid is not None:
+            # It shows what the password hides.
+            files.add(run, report, grid, force=force, private=word is not None)
+    return done
+
+
+def _unlosable(*inputs: Source | str | Path) -> list[Source | Path]:
+    return [given if isinstance(given, Source) else Path(given) for given in inputs]
+
+
+def _weights_file(model: ModelLike) -> list[Path]:
+    return [Path(model)] if isinstance(model, (str, Path)) and str(model).endswith(".safetensors") else []
 
 
 def _to_survive(survive: int | str | None) -> tuple[int | None, int | None]:
@@ -176,9 +196,9 @@ def _to_survive(survive: int | str | None) -> tuple[int | None, int | None]:
     return quality, side
 
 
-def _cover(path: Path, survive: int | str | None, side: int | None) -> tuple[Cover, list[str]]:
+def _cover(source: Source, survive: int | str | None, side: int | None) -> tuple[Cover, list[str]]:
     """The cover, made ready for the channel that it is to survive, and what was done to it."""
-    picture = files.read(path)
+    path, picture = source.path, files.read(source)
     if min(picture.size) < SMALLEST_SIDE:
         raise StegoError(
             f"{path} is only {picture.size[0]}x{picture.size[1]}: "
@@ -196,7 +216,7 @@ def _cover(path: Path, survive: int | str | None, side: int | None) -> tuple[Cov
     return Cover(path, picture), notes
 
 
-def _write(output: Path, hiding: Hiding, cover: Picture) -> np.ndarray:
+def _write(run: Outputs, output: Path, hiding: Hiding, cover: Picture, force: bool) -> np.ndarray:
     """Write the stego and return its file's pixels; one that does not hold the secret never gets its name."""
     seen = []
 
@@ -204,28 +224,28 @@ def _write(output: Path, hiding: Hiding, cover: Picture) -> np.ndarray:
         seen.append(written)
         return np.array_equal(written, hiding.rgb) if hiding.comes_back is None else hiding.comes_back(written)
 
-    files.write(output, Picture(hiding.rgb, cover.alpha, cover.icc), check)
+    files.add(run, output, Picture(hiding.rgb, cover.alpha, cover.icc), check, force=force)
     return seen[0]
 
 
-def _told(output: Path, cover: Cover, hiding: Hiding, report: Path | None) -> Hidden:
+def _told(output: Path, cover: Cover, hiding: Hiding, report: Path | None) -> tuple[Hidden, Picture | None]:
     """The figures, and the picture of them if one was asked for."""
     secret = size = None
     if hiding.wanted is not None and hiding.received is not None:
         secret = metrics.compare(hiding.wanted, hiding.received)
         size = hiding.wanted.shape[1], hiding.wanted.shape[0]
-    notes = [*hiding.notes]
+    notes, grid = [*hiding.notes], None
     if report is not None:
         if hiding.wanted is None or hiding.received is None:
             notes.append(f"{report} was not written: the secret is no picture.")
         else:
             from .picture import look
 
-            grid = look.picture_grid([(cover.rgb, hiding.rgb, hiding.wanted, hiding.received)])
-            files.write(report, Picture(grid))
+            grid = Picture(look.picture_grid([(cover.rgb, hiding.rgb, hiding.wanted, hiding.received)]))
     if cover.picture.grey and not np.array_equal(hiding.rgb[..., 0], hiding.rgb[..., 1]):
         notes.append(f"{cover.path} is grey, but the stego needs colour: its file has three channels.")
-    return Hidden(output, cover.picture.size, hiding.words, metrics.compare(cover.rgb, hiding.rgb), secret, size, notes)
+    figures = metrics.compare(cover.rgb, hiding.rgb)
+    return Hidden(output, cover.picture.size, hiding.words, figures, secret, size, notes), grid
 
 
 # -- the floor under the network --------------------------------------------------------------------------------
@@ -284,66 +304,59 @@ def default_output(stego: str | Path, extension: str = ".png") -> Path:
 
 
 def reveal(
-    stego: str | Path,
-    output: str | Path | None = None,
+    stego: Source | str | Path,
+    output: Folder | str | Path | None = None,
     model: ModelLike = None,
     *,
     password: str | Callable[[], str | None] | None = None,
     force: bool = False,
+    keep: Sequence[Path] = (),
     progress: Progress = unseen,
 ) -> Revealed:
-    """Bring back what is hidden in the file `stego` and write it to `output`.
+    """Bring back what is hidden in the file `stego` and write it to `output`; after a password, for the owner alone.
 
     Args:
-        stego: a file written by `hide`, or a lossless copy of it.
+        stego: a file written by `hide`, or a lossless copy of it; a path is opened once.
         output: by default `default_output(stego)`; in a folder, the secret's own name where that is known and free,
             else that name there. A picture may go to .png, .tif, .webp or .bmp, any other file only to a name with
             its own extension.
         model: as for `hide`; by default the shipped set named in the stego.
         password: or a function that asks for it, called only when the picture shows nothing without.
         force: replace `output` if it exists.
+        keep: as for `hide`.
         progress: called with what is being done and the share of it that is done.
 
     Raises:
         StegoError: when nothing is hidden, the file was changed, or other weights or a password are needed;
             nothing is written then.
     """
-    seen = Stego(Path(stego), files.read(stego).rgb)
-    found = _found(seen, Options(model, progress=progress), password)
-    target = Path(output) if output is not None else default_output(stego, found.extension)
-    if not target.is_dir():
-        return _deliver(seen.path, target, found, force)
-    claimed = _claim(target, found)
-    if claimed is None:
-        return _deliver(seen.path, target / default_output(stego, found.extension).name, found, force)
-    try:
-        return _deliver(seen.path, claimed, found, force=True)
-    except BaseException:
-        claimed.unlink()
-        raise
+    source = Source.of(stego)
+    path, inputs = source.path, _unlosable(source.emptied(), *keep, *_weights_file(model))
+    if output is not None and not isinstance(output, Folder):
+        output = Path(output)
+        if output.is_dir():
+            output = Folder.at_start(output, [default_output(path).stem], inputs)[0]
+    seen = Stego(path, files.read(source).rgb)
+    del source  # a large file is not kept beside its samples
+    found, private = _found(seen, Options(model, progress=progress), password)
+    if not isinstance(output, Folder):
+        target = output if output is not None else default_output(path, found.extension)
+        return _deliver(path, target, found, force, inputs, private)
+    for target, replaced in output.candidates(found.name, found.extension, force):
+        try:
+            return _deliver(path, target, found, replaced, inputs, private)
+        except Exists as error:
+            taken = error
+    raise taken
 
 
-def _claim(folder: Path, found: Found) -> Path | None:
-    """An empty file of the secret's own name, made here so that no other process takes it; None if it is not free."""
-    if found.name is None:
-        return None
-    path = folder / found.name
-    if path.suffix.lower() != found.extension:
-        path = path.with_suffix(found.extension)
-    try:
-        path.open("x").close()
-    except (OSError, ValueError):  # it exists, or this system does not take it
-        return None
-    return path
-
-
-def _found(stego: Stego, options: Options, password: str | Callable[[], str | None] | None) -> Found:
-    """What the first method finds: first what anyone may see, then what the password opens."""
+def _found(stego: Stego, options: Options, password: str | Callable[[], str | None] | None) -> tuple[Found, bool]:
+    """What the first method finds: first what anyone may see, then what the password opens; and whether it did."""
     try:
         for method in methods.METHODS:
             found = method.reveal(stego, options)
             if found is not None:
-                return found
+                return found, False
         word = password() if callable(password) else password
         if not word:
             raise StegoError(
@@ -354,7 +367,7 @@ def _found(stego: Stego, options: Options, password: str | Callable[[], str | No
         for method in methods.METHODS:
             found = method.reveal(stego, replace(options, password=word))
             if found is not None:
-                return found
+                return found, True
     except ValueError as error:
         raise StegoError(
             f"{stego.path} was made by a later stego, or forged ({error}): upgrade, or ask its maker for the very file."
@@ -364,22 +377,25 @@ def _found(stego: Stego, options: Options, password: str | Callable[[], str | No
     )
 
 
-def _deliver(stego: Path, target: Path, found: Found, force: bool) -> Revealed:
+def _deliver(
+    stego: Path, target: Path, found: Found, force: bool, inputs: Sequence[Path | Source] = (), private: bool = False
+) -> Revealed:
     """Write what was found: a file's own bytes under its extension, a picture in any lossless format."""
-    outputs.check_place(target, (stego,), force)
+    outputs.check_place(target, inputs, force)
     secret, words, notes = found.secret, found.words, [*found.notes]
     if isinstance(secret, Picture):
         picture = secret
     else:
         seen = _picture_in(target, secret)
         if target.suffix.lower() == found.extension:
-            outputs.write_beside(target, secret)
+            outputs.write_beside(target, secret, force=force, private=private)
             return Revealed(target, seen.size if seen else None, words, notes, found.name)
         if seen is None:
             what = found.extension or "file without extension"
             raise StegoError(f"{stego} holds a {what}: name the output so, not {target}.")
         picture, words = seen, codings.SAME_PIXELS if codings.is_whole(secret, seen) else AS_SEEN
-    files.write(files.check_output(target, (stego,)), picture)
+    with Outputs() as run:
+        files.add(run, files.check_output(target), picture, force=force, private=private)
     if picture.remarks and target.suffix.lower() != ".png":
         notes.append(f"{target} has the pixels, but not the text and camera data that the hidden PNG had: use .png.")
     return Revealed(target, picture.size, words, notes, found.name)

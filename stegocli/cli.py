@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import typer
 
 from . import __version__
-from .errors import StegoError
+from .errors import StegoError, printable
+from .picture.inputs import Source, check_read_once, identity
 from .robust.channels import CHANNELS
 
 if TYPE_CHECKING:
@@ -56,10 +57,12 @@ def run() -> None:
         if code == 130:  # so newer versions of Typer tell of a Ctrl-C
             raise KeyboardInterrupt
     except _UsageError as error:
+        error.message = printable(error.message)
         error.show()
         code = 2
     except (typer.Abort, KeyboardInterrupt):
-        code = _say("\nStopped.", 130)
+        print(file=sys.stderr)
+        code = _say("Stopped.", 130)
     except StegoError as error:
         code = _say(f"stego: {error}", 1)
     except MemoryError:
@@ -73,15 +76,21 @@ def run() -> None:
     sys.exit(code)
 
 
-def _say(message: str, code: int) -> int:
-    print(message, file=sys.stderr)
+def _say(message: str, code: int = 0) -> int:
+    print(printable(message), file=sys.stderr)
     return code
 
 
 def _console(quiet: bool = False, stderr: bool = False) -> "Console":
     from rich.console import Console
 
-    return Console(highlight=False, markup=False, quiet=quiet, stderr=stderr)
+    class Safe(Console):
+        """Shows names that others chose, of files and in stegos, without obeying what they hold."""
+
+        def print(self, *objects: Any, **options: Any) -> None:
+            super().print(*(printable(o) if isinstance(o, str) else o for o in objects), **options)
+
+    return Safe(highlight=False, markup=False, quiet=quiet, stderr=stderr)
 
 
 class Meter:
@@ -134,8 +143,8 @@ def _password(file: Path | None, prompt: str, twice: bool = False) -> str | None
     """From a file's first line, the environment or a prompt: never from an argument, which `ps` would show."""
     if file is not None:
         try:
-            lines = file.read_text("utf-8-sig").splitlines()
-        except (OSError, UnicodeDecodeError):
+            lines = Source.read(file).content.decode("utf-8-sig").splitlines()
+        except UnicodeDecodeError:
             raise StegoError(f"{file} can't be read: give --password-file a text file in UTF-8.") from None
         if len(lines) > 1:
             raise StegoError(f"{file} has {len(lines)} lines: put the password alone on one line.")
@@ -159,31 +168,41 @@ def _new_password(file: Path | None) -> str:
     return word
 
 
-@contextmanager
-def _streams(inputs: list[Path], output: Path | None, name: str) -> Iterator[tuple[list[Path], Path | None]]:
-    """Stand-ins on the disk for `-`: stdin's content before, and afterwards what goes to stdout."""
-    if inputs.count(STREAM) > 1:
+def _inputs(paths: list[Path], others: list[Path]) -> list[Source | Path]:
+    """What `-` stands for is read here; `others` are read elsewhere, and may not be the same stream."""
+    if paths.count(STREAM) > 1:
         raise StegoError("Only one input can come from stdin: name a file for the other.")
-    if STREAM not in inputs and output != STREAM:
-        yield inputs, output
+    check_read_once([0 if path == STREAM else path for path in (*paths, *others)])
+    # With a dot in front: what came from nowhere takes no name along.
+    stdin = Path(".stdin")
+    return [
+        Source(stdin, sys.stdin.buffer.read(), identity(sys.stdin.fileno())) if path == STREAM else path
+        for path in paths
+    ]
+
+
+@contextmanager
+def _output(output: Path | None, name: str) -> Iterator[Path | None]:
+    """A stand-in on the disk for `-`, which goes to stdout afterwards."""
+    if output != STREAM:
+        yield output
         return
     with tempfile.TemporaryDirectory() as scratch:
-        # With a dot in front: what came from nowhere takes no name along.
-        given, wanted = Path(scratch, ".stdin"), Path(scratch, "out")
-        wanted.mkdir()
-        if STREAM in inputs:
-            given.write_bytes(sys.stdin.buffer.read())
-        yield [given if p == STREAM else p for p in inputs], wanted / name if output == STREAM else output
-        if output == STREAM:
-            for written in wanted.iterdir():
-                with written.open("rb") as content:
-                    shutil.copyfileobj(content, sys.stdout.buffer)
-            sys.stdout.buffer.flush()
+        yield Path(scratch, name)
+        for written in Path(scratch).iterdir():
+            with written.open("rb") as content:
+                shutil.copyfileobj(content, sys.stdout.buffer)
+        sys.stdout.buffer.flush()
 
 
 def _show_notes(notes: list[str], console: "Console") -> None:
     for note in notes:
         console.print(f"note: {note}", style="yellow", soft_wrap=True)
+
+
+def _noter(quiet: bool) -> Callable[[str], None]:
+    """Shows notes about whole folders, beside JSON too."""
+    return lambda note: None if quiet else _show_notes([note], _console(stderr=True))
 
 
 def _as_json(done: Any) -> dict[str, Any]:
@@ -216,7 +235,7 @@ def _show_folder(results: Iterator[Any], as_json: bool, console: "Console", show
     for done in results:
         if isinstance(done, Failed):
             failed += 1
-            print(f"stego: {done.reason}", file=sys.stderr)
+            _say(f"stego: {done.reason}")
         elif not as_json:
             show(done)
         rows.append(_as_json(done))
@@ -267,8 +286,10 @@ def hide(
     from . import api, folders
 
     private = password or password_file is not None
+    keep = [password_file] if password_file is not None else []
     options: dict[str, Any] = {
         "exact": exact, "fit": fit, "flow": flow, "cover_psnr": cover_psnr, "survive": survive, "force": force,
+        "keep": keep,
     }  # fmt: skip
     console = _console(quiet or as_json, stderr=output == STREAM)
     if cover.is_dir():
@@ -276,7 +297,7 @@ def hide(
             raise typer.BadParameter("a report shows one pair: leave it out for folders", param_hint="--report")
         results = folders.hide(
             cover, secret, output, weights, jobs,
-            password=_new_password(password_file) if private else None, **options,
+            password=_new_password(password_file) if private else None, note=_noter(quiet), **options,
         )  # fmt: skip
         _show_folder(
             results, as_json, console,
@@ -286,7 +307,8 @@ def hide(
             ),
         )  # fmt: skip
         return
-    with _streams([cover, secret], output, "stego.png") as ((cover_file, secret_file), target), Meter(console) as meter:
+    cover_file, secret_file = _inputs([cover, secret], keep)
+    with _output(output, "stego.png") as target, Meter(console) as meter:
         done = api.hide(
             cover_file, secret_file, target or output, weights, **options, report=report, progress=meter,
             password=(lambda: _new_password(password_file)) if private else None,
@@ -317,6 +339,7 @@ def reveal(
     """Bring back what is hidden in STEGO."""
     from . import api, folders
 
+    keep = [password_file] if password_file is not None else []
     prompt = "Password" if password else "Nothing shows without a password. Password"
     console = _console(quiet or as_json, stderr=output == STREAM)
     # A folder's stegos may need none, so nobody is asked unless told to.
@@ -325,14 +348,17 @@ def reveal(
     if stego.is_dir():
         if output is None:
             raise typer.BadParameter("name a folder for what comes out", param_hint="--output")
-        results = folders.reveal(stego, output, weights, jobs, password=word, force=force)
+        results = folders.reveal(
+            stego, output, weights, jobs, password=word, force=force, keep=keep, note=_noter(quiet)
+        )
         _show_folder(results, as_json, console, lambda done: _show_revealed(done, console))
         return
     if stego == STREAM and output is None:
         raise typer.BadParameter("name an output when the stego comes from stdin", param_hint="--output")
-    with _streams([stego], output, "") as ((stego_file,), target), Meter(console) as meter:
+    (stego_file,) = _inputs([stego], keep)
+    with _output(output, "") as target, Meter(console) as meter:
         done = api.reveal(
-            stego_file, target, weights, force=force, progress=meter,
+            stego_file, target, weights, force=force, keep=keep, progress=meter,
             password=word if word is not None else lambda: _password(password_file, prompt),
         )  # fmt: skip
     if output == STREAM:
@@ -424,7 +450,7 @@ def bench(
 
     console = _console()
     if vram_limit and (note := limit_memory(vram_limit)):
-        print(f"note: {note}", file=sys.stderr)
+        _say(f"note: {note}")
     on_row = (lambda section, row: None) if as_json else bench_module.Printer(console)
     figures = bench_module.run(batch_size, data, crop, steps, weights, sizes, on_row)
     if as_json:

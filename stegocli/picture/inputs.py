@@ -22,8 +22,8 @@ def reason(error: Exception) -> str:
     return " ".join(str(getattr(error, "strerror", None) or error or type(error).__name__).split())
 
 
-def identity(path: Path) -> Identity | None:
-    """The file that a name leads to; None where there is none, or none that this process may see."""
+def identity(path: Path | int) -> Identity | None:
+    """The file that a name, or an open file's number, leads to; None where this process sees none."""
     try:
         found = os.stat(path)
     except (OSError, ValueError):
@@ -69,6 +69,10 @@ class Source:
             raise StegoError(f"{short(path)} is a folder: name a file.") from None
         except (OSError, ValueError) as error:  # a name too long, a NUL inside, a link to itself
             raise StegoError(f"{short(path)} can't be read ({reason(error)}): check the name.") from None
+
+    def emptied(self) -> "Source":
+        """The same without its content: to compare outputs with."""
+        return Source(self.path, b"", self.identity)
 
     @classmethod
     def of(cls, given: "Source | str | Path") -> "Source":

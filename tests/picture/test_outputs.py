@@ -10,6 +10,7 @@ from conftest import natural
 from stegocli.errors import StegoError
 from stegocli.picture import files, outputs
 from stegocli.picture.files import Picture
+from stegocli.picture.outputs import Outputs
 
 RGB = natural(20, 30)
 
@@ -86,3 +87,23 @@ def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
     with pytest.raises(StegoError, match="No space left"):
         files.write(path, Picture(255 - RGB))
     assert path.read_bytes() == before and list(tmp_path.iterdir()) == [path]
+
+
+def test_a_check_that_fails_leaves_the_old_file(tmp_path):
+    path = tmp_path / "a.png"
+    files.write(path, Picture(RGB))
+    before = path.read_bytes()
+    seen = []
+
+    def check(rgb):
+        seen.append(rgb)
+        assert path.read_bytes() == before, "the old file is in place until the new one is known to be good"
+        raise StegoError("no")
+
+    with pytest.raises(StegoError, match="no"), Outputs() as run:
+        files.add(run, path, Picture(255 - RGB), check)
+    assert np.array_equal(seen[0], 255 - RGB)
+    assert path.read_bytes() == before and list(tmp_path.iterdir()) == [path]
+    with Outputs() as run:
+        files.add(run, path, Picture(255 - RGB), lambda rgb: not seen.append(rgb))
+    assert np.array_equal(seen[1], files.read(path).rgb)
