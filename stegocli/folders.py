@@ -14,12 +14,12 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from . import api
+from . import threads as cores
 from .api import Hidden, Revealed
 from .errors import StegoError
 from .flow import weights
+from .methods import Method
 from .methods.base import ModelLike
 from .picture import files, outputs
 from .picture.inputs import Identity, Source, identity, reason, short
@@ -151,7 +151,7 @@ def hide(
     covers: str | Path,
     secrets: str | Path,
     output: str | Path,
-    model: ModelLike = None,
+    method: Method | None = None,
     jobs: int = 1,
     *,
     note: Callable[[str], None] = _unheard,
@@ -163,7 +163,7 @@ def hide(
         covers: a folder of pictures.
         secrets: a folder with as many files, or one file for all covers.
         output: a folder, made if it is missing; a stego is called as its cover, with .png.
-        model: as for `api.hide`; weights are loaded once in each process.
+        method: as for `api.hide`; weights are loaded once in each process.
         jobs: processes to share the work, each with its share of the cores.
         note: called with what the user should know about the folders, one sentence each.
         options: of `api.hide`; `force` replaces what was there before, never a result of the same run.
@@ -175,6 +175,7 @@ def hide(
         StegoError: when the folders don't go together, or there are no such weights.
     """
     work = pairs(Path(covers), Path(secrets), note)
+    model = getattr(method, "model", None)
     if isinstance(model, (str, Path)):
         weights.find(model)  # told once, not for each pair
     folder = _into(output)
@@ -190,7 +191,7 @@ def hide(
             _not_a_file(cover)
             or (None if one else _not_a_file(secret))
             or _lost(cover, target, inputs, targets)
-            or _Call(cover, partial(api.hide, cover, one or secret, target, model, **options))
+            or _Call(cover, partial(api.hide, cover, one or secret, target, method, **options))
         )
     return _each(calls, jobs)
 
@@ -214,7 +215,14 @@ def reveal(
     note: Callable[[str], None] = _unheard,
     **options: Any,
 ) -> Iterator[Revealed | Failed]:
-    """Reveal every picture of a folder into another; arguments and results as for `hide`."""
+    """Reveal every picture of a folder into another.
+
+    A secret keeps its own name where that is free, and a second of a name goes by its stego's: none replaces another.
+
+    Args:
+        model: as for `api.reveal`.
+        options: of `api.reveal`; the others, results and errors are as for `hide`.
+    """
     found = _listed(Path(stegos), _is_meant_as_picture, note)
     stems = [f"{name}-revealed" for name in _names(found)]
     places = outputs.Folder.at_start(_into(output), stems, found)
@@ -286,7 +294,7 @@ def _processes(jobs: int) -> Iterator[ProcessPoolExecutor]:
 
 def _begin(threads: int, watched: Connection) -> None:
     """What each process does first."""
-    torch.set_num_threads(threads)
+    cores.limit(threads)
     # Ctrl-C reaches the whole group of processes; the first of them tells the others.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda *_: _end())
