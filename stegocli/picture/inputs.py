@@ -104,7 +104,8 @@ def check_read_once(inputs: Sequence[Path | int]) -> None:
             continue
         if stat.S_ISREG(state.st_mode) or stat.S_ISDIR(state.st_mode):
             continue
-        before = seen.setdefault((state.st_dev, state.st_ino), given)
-        if before is not given:
-            names = " and ".join("stdin" if isinstance(n, int) else short(n) for n in (before, given))
+        stream = state.st_dev, state.st_ino
+        if stream in seen:
+            names = " and ".join("stdin" if isinstance(n, int) else short(n) for n in (seen[stream], given))
             raise StegoError(f"{names} are one stream, which can be read only once: name a file for one of them.")
+        seen[stream] = given

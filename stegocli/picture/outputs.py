@@ -82,11 +82,10 @@ def check_apart(outputs: Sequence[Path]) -> None:
     """
     seen: dict[str | Identity, Path] = {}
     for path in outputs:
-        for mark in (key(path), identity(path)):
-            if mark is None:
-                continue
-            if seen.setdefault(mark, path) is not path:
-                raise StegoError(f"{path} and {seen[mark]} are one file, and one would be lost: name another.")
+        marks = {mark for mark in (key(path), identity(path)) if mark is not None}
+        for mark in marks & seen.keys():
+            raise StegoError(f"{path} and {seen[mark]} are one file, and one would be lost: name another.")
+        seen.update((mark, path) for mark in marks)
 
 
 def is_free(path: Path) -> bool:
