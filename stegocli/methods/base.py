@@ -62,28 +62,32 @@ class Cover:
 class Secret:
     """The file to hide, decoded when first asked."""
 
-    path: Path
+    source: Source
+
+    @property
+    def path(self) -> Path:
+        return self.source.path
+
+    @property
+    def content(self) -> bytes:
+        """The file's own bytes."""
+        return self.source.content
 
     @cached_property
     def is_picture(self) -> bool:
-        return files.is_picture(self.path, self.content)
-
-    @cached_property
-    def content(self) -> bytes:
-        """The file's own bytes."""
-        return Source.read(self.path).content
+        return files.is_picture(self.source)
 
     @cached_property
     def picture(self) -> Picture:
         """As its file holds it."""
-        return files.read(self.path, content=self.content)
+        return files.read(self.source)
 
     @cached_property
     def seen(self) -> Picture:
         """As a viewer shows it: through its profile, over white."""
         picture = self.picture
         if picture.icc is not None:
-            picture = files.read(self.path, srgb=True, content=self.content)
+            picture = files.read(self.source, srgb=True)
         return Picture(files.over_white(picture), grey=picture.grey)
 
 
