@@ -68,7 +68,7 @@ class Exact:
         if content is None:
             return None
         options.progress("decoding", 0.0)
-        extension, secret = codings.unpack(content)
+        extension, secret = codings.unpack(content, stego.rgb.size // 3)
         return Found(secret, extension, codings.fidelity(content, secret), name=codings.name(content))
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from ..errors import StegoError
 from ..flow import weights
-from ..flow.model import METHOD, Model, Origin, most_pixels
-from ..picture import layout
+from ..flow.model import METHOD, Model, Origin
+from ..picture import claims, layout
 from ..picture.files import Picture
 from .base import Cover, Found, Hiding, ModelLike, Options, Secret, Stego
 
@@ -49,12 +49,15 @@ class Flow:
     def hide(self, cover: Cover, secret: Secret, options: Options) -> Hiding:
         model = _loaded(options.model)
         picture = secret.seen
-        (width, height), most = picture.size, most_pixels(cover.rgb.size // 3)
-        if width * height > most:
+        try:
+            claims.check_revealed(*picture.size, cover.rgb.size // 3)
+        except ValueError:
+            width, height = picture.size
+            most = claims.most_revealed(cover.rgb.size // 3) / 1e6
             raise StegoError(
-                f"{secret.path} has {width}x{height} pixels, and at most {most / 1e6:g} million can be hidden in "
-                f"{cover.path}: shrink it, or use a larger cover."
-            )
+                f"{secret.path} has {width}x{height} pixels, and at most {most:.3g} million, {claims.LONGEST_SIDE} a "
+                f"side, can be hidden in {cover.path}: shrink it, or use a larger cover."
+            ) from None
         rgb = model.hide(cover.rgb, picture.rgb, picture.grey, lambda share: options.progress("hiding", share))
         received = model.reveal(rgb, lambda share: options.progress("checking", share))
         kept = layout.plan(cover.picture.size, picture.size, model.network.config.stride).kept

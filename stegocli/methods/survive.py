@@ -85,5 +85,5 @@ class Survive:
                 "corrected: ask for a copy that was compressed less and not resized."
             ) from None
         options.progress("decoding", 0.0)
-        extension, found = codings.unpack(content)
+        extension, found = codings.unpack(content, stego.rgb.size // 3)
         return Found(found, extension, codings.fidelity(content, found), name=codings.name(content))
