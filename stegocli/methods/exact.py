@@ -30,7 +30,11 @@ class Exact:
         holds = budget(cover.rgb.size, private, wanted)
         options.progress("coding", 0.0)
         own = secret.content
-        packed = codings.fitted(secret.path, holds, own) if options.fit else codings.exact(secret.path, own)
+        pixels = cover.rgb.size // 3
+        if options.fit:
+            packed = codings.fitted(secret.path, holds, own, pixels)
+        else:
+            packed = codings.exact(secret.path, own, pixels)
         while True:
             if len(packed.content) > holds:
                 raise StegoError(
@@ -52,7 +56,7 @@ class Exact:
             # Black and white leave only one way to go, so such covers change more than others.
             holds = int(holds * 10 ** ((reached - wanted) / 40) * 0.98)
             if options.fit:
-                packed = codings.fitted(secret.path, holds, own)
+                packed = codings.fitted(secret.path, holds, own, pixels)
         options.progress("checking", 0.0)
         stego = Stego(cover.path, rgb)
         if _content(stego, options.password) != packed.content:

@@ -49,15 +49,7 @@ class Flow:
     def hide(self, cover: Cover, secret: Secret, options: Options) -> Hiding:
         model = _loaded(options.model)
         picture = secret.seen
-        try:
-            claims.check_revealed(*picture.size, cover.rgb.size // 3)
-        except ValueError:
-            width, height = picture.size
-            most = claims.most_revealed(cover.rgb.size // 3) / 1e6
-            raise StegoError(
-                f"{secret.path} has {width}x{height} pixels, and at most {most:.3g} million, {claims.LONGEST_SIDE} a "
-                f"side, can be hidden in {cover.path}: shrink it, or use a larger cover."
-            ) from None
+        claims.check_secret(secret.path, picture.size, cover.rgb.size // 3, cover.path)
         rgb = model.hide(cover.rgb, picture.rgb, picture.grey, lambda share: options.progress("hiding", share))
         received = model.reveal(rgb, lambda share: options.progress("checking", share))
         kept = layout.plan(cover.picture.size, picture.size, model.network.config.stride).kept

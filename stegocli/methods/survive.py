@@ -42,7 +42,7 @@ class Survive:
             room = embedding.capacity(cover.rgb, quality, wanted, private)
             while room >= LEAST_BYTES:
                 options.progress("coding", 0.0)
-                packed = codings.squeezed(secret.path, room, secret.content)
+                packed = codings.squeezed(secret.path, room, secret.content, cover.rgb.size // 3)
                 try:
                     done = _embedded(cover.rgb, packed, quality, wanted, options)
                     break

@@ -287,7 +287,7 @@ def _tiff_frame(opened: TiffImagePlugin.TiffImageFile, samples: np.ndarray) -> _
     return _Frame(None, _profile(icc), SAME_PIXELS) if plain and not (icc and bands == 1) else None
 
 
-def _stored(own: bytes, suffix: str, rebuild: bool = True) -> tuple[np.ndarray, _Frame] | None:
+def _stored(own: bytes, suffix: str, carrier: int | None, rebuild: bool = True) -> tuple[np.ndarray, _Frame] | None:
     """The samples of a picture file and the rest of it, when they are all that the file says.
 
     Without `rebuild`, which takes its time, a PNG counts as one whose compression can't be repeated.
@@ -304,16 +304,17 @@ def _stored(own: bytes, suffix: str, rebuild: bool = True) -> tuple[np.ndarray, 
             frame = _around(own, samples)
         # These two may come back as a picture, to be written in the format that the suffix names.
         if upright and opened.format == "PNG" and suffix == ".png":
+            rebuild = rebuild and claims.may_rebuild(samples.shape[0] * samples.shape[1], carrier)
             frame = _png_frame(own, samples, rebuild)
         elif upright and not frame and isinstance(opened, TiffImagePlugin.TiffImageFile) and suffix[:4] == ".tif":
             frame = _tiff_frame(opened, samples)
     return (samples, frame) if frame else None
 
 
-def _recoded(own: bytes, path: Path) -> list[Payload]:
+def _recoded(own: bytes, path: Path, carrier: int | None) -> list[Payload]:
     """The file by way of its samples, once for each codec; only what was seen to come back."""
     try:
-        stored = _stored(own, path.suffix.lower())
+        stored = _stored(own, path.suffix.lower(), carrier)
     except Exception:  # no picture, or a damaged one: its bytes are hidden as they are
         return []
     if stored is None:
@@ -326,15 +327,15 @@ def _recoded(own: bytes, path: Path) -> list[Payload]:
     for codec, stream in streams.items():
         kind = codec if frame.kind is None else frame.kind
         content = _content(kind, _named(path), frame.head, stream)
-        if _comes_back(content, own, samples, frame.fidelity):
+        if _comes_back(content, own, samples, frame.fidelity, carrier):
             words = ("JPEG XL" if codec == JXL else "WebP") + " without loss"
             found.append(Payload(content, None, words, frame.fidelity))
     return found
 
 
-def _comes_back(content: bytes, own: bytes, samples: np.ndarray, promised: str) -> bool:
+def _comes_back(content: bytes, own: bytes, samples: np.ndarray, promised: str, carrier: int | None) -> bool:
     try:
-        back = unpack(content)[1]
+        back = unpack(content, carrier)[1]
     except ValueError:
         return False
     if isinstance(back, bytes):
@@ -342,7 +343,7 @@ def _comes_back(content: bytes, own: bytes, samples: np.ndarray, promised: str) 
     return promised == SAME_PIXELS and np.array_equal(_samples(back), samples)
 
 
-def exact(path: str | Path, content: bytes | None = None) -> Payload:
+def exact(path: str | Path, content: bytes | None = None, carrier: int | None = None) -> Payload:
     """The file in the fewest bytes: its own, or, for a picture, JPEG XL or WebP without loss.
 
     The receiver gets the same file, but for PNG and TIFF pictures whose compression can't be repeated: those come
@@ -352,6 +353,7 @@ def exact(path: str | Path, content: bytes | None = None) -> Payload:
     Args:
         path: of the file.
         content: its bytes, where they are at hand; for `fitted` and `squeezed` too.
+        carrier: pixels of the cover, so that no more is coded than `reveal` decodes; for those too.
 
     Raises:
         StegoError: when the file can't be read.
@@ -359,7 +361,7 @@ def exact(path: str | Path, content: bytes | None = None) -> Payload:
     path = Path(path)
     own = files.own_bytes(path) if content is None else content
     best = Payload(_file(_named(path), own), None, f"the file itself, {len(own):,} bytes", SAME_FILE)
-    for candidate in _recoded(own, path):
+    for candidate in _recoded(own, path, carrier):
         worth = WORTH_RECODING if best.fidelity == SAME_FILE and candidate.fidelity != SAME_FILE else 1
         if len(candidate.content) < worth * len(best.content):
             best = candidate
@@ -373,7 +375,7 @@ def exact(path: str | Path, content: bytes | None = None) -> Payload:
 # -- into a budget ----------------------------------------------------------------------------------------------
 
 
-def fitted(path: str | Path, budget: int, content: bytes | None = None) -> Payload:
+def fitted(path: str | Path, budget: int, content: bytes | None = None, carrier: int | None = None) -> Payload:
     """A picture coded as finely as a budget in bytes allows.
 
     Raises:
@@ -381,10 +383,11 @@ def fitted(path: str | Path, budget: int, content: bytes | None = None) -> Paylo
     """
     path = Path(path)
     own = files.own_bytes(path) if content is None else content
-    whole = exact(path, own)
+    whole = exact(path, own, carrier)
     if len(whole.content) <= budget:
         return whole
     picture = whole.picture or files.read(path, content=own)  # which says why there is none
+    claims.check_secret(path, picture.size, carrier)
     name, samples, profile = _named(path), _samples(picture), _profile(picture.icc)
 
     def near(step: int) -> bytes:
@@ -401,7 +404,7 @@ def fitted(path: str | Path, budget: int, content: bytes | None = None) -> Paylo
         fitting = _first_that_fits(code, settings, budget)
         if fitting:
             content = fitting[0]
-            seen = unpack(content)[1]
+            seen = unpack(content, carrier)[1]
             assert isinstance(seen, Picture)
             payload = Payload(content, seen, words(fitting[1]), APPROXIMATE)
             found.append((metrics.psnr(seen.rgb, picture.rgb), payload))
@@ -410,7 +413,7 @@ def fitted(path: str | Path, budget: int, content: bytes | None = None) -> Paylo
     return max(found, key=lambda f: f[0])[1]
 
 
-def squeezed(path: str | Path, budget: int, content: bytes | None = None) -> Payload:
+def squeezed(path: str | Path, budget: int, content: bytes | None = None, carrier: int | None = None) -> Payload:
     """The file's own bytes where they fit a small budget; a picture as well as AVIF, JPEG XL or WebP can in it.
 
     Raises:
@@ -427,6 +430,7 @@ def squeezed(path: str | Path, budget: int, content: bytes | None = None) -> Pay
     if not files.is_picture(path, own):
         raise StegoError(f"{path} needs {len(whole):,} bytes and {budget:,} survive in this cover: use a larger cover.")
     picture = files.read(path, srgb=True, content=own)
+    claims.check_secret(path, picture.size, carrier)
     # No name: every byte is dear here.
     head = _content(COARSE, _extension(path))
     try:
@@ -487,7 +491,7 @@ def is_whole(own: bytes, picture: Picture) -> bool:
 def plain(own: bytes, suffix: str) -> tuple[np.ndarray, int] | None:
     """The samples that `exact` would code for a file's own bytes, and about how many bytes come beside them."""
     try:
-        stored = _stored(own, suffix, rebuild=False)
+        stored = _stored(own, suffix, None, rebuild=False)
     except Exception:  # no picture, or a damaged one
         stored = None
     return (stored[0], len(stored[1].head)) if stored else None
@@ -567,7 +571,8 @@ def _unpack(content: bytes, carrier: int | None) -> tuple[str, Picture | bytes]:
     remarks, rest = _take_part(rest)
     recipe, stream = _take_part(rest) if kind == PNG_REBUILT else (b"", rest)
     samples = _decode_stream(stream, carrier)
-    own = png.rebuild(samples, recipe, remarks) if kind == PNG_REBUILT else None
+    repeats = kind == PNG_REBUILT and claims.may_rebuild(samples.shape[0] * samples.shape[1], carrier)
+    own = png.rebuild(samples, recipe, remarks) if repeats else None
     if own is not None:
         return extension, own
     # The profile of a grey file does not describe the RGB samples that it becomes; in the remarks it stays.

@@ -1,7 +1,7 @@
 """What a picture says of its own size, held against what can be behind it before anything is decoded.
 
-A header of a few bytes may name any width and height, and decoders allocate what it names. So there is one rule for each
-of the two places where sizes come from:
+A header of a few bytes may name any width and height, and decoders allocate what it names. So there is one rule for
+each of the two places where sizes come from:
 
 - a file that the user gives may have `FREE` pixels whatever its length, since flat pictures take next to nothing, and
   more only as far as its codec could store them in the file's bytes (`check_file`);
@@ -10,12 +10,18 @@ of the two places where sizes come from:
   the receiver holds in his hands. `hide` asks the same question, so it makes nothing that `reveal` would refuse.
 """
 
+from pathlib import Path
+
 from PIL import Image
+
+from ..errors import StegoError
 
 # Where Pillow refuses to decode a file.
 MOST_PIXELS = 2 * 89_478_485
 FREE = 36_000_000
 FREE_REVEALED, PER_CARRIER = 16_000_000, 100
+# To rebuild a PNG is to compress its rows again, for which deflate takes up to 5 s a megapixel of rows made for that.
+FREE_REBUILT, REBUILT_PER_CARRIER = 2_000_000, 32
 # Of a revealed picture: one row of many million pixels is worked on at once, and no file format for photographs goes
 # much further.
 LONGEST_SIDE = 65_536
@@ -44,6 +50,27 @@ def check_revealed(width: int, height: int, carrier: int | None = None) -> None:
     """
     if min(width, height) < 1 or max(width, height) > LONGEST_SIDE or width * height > most_revealed(carrier):
         raise ValueError(f"a picture of {width}x{height}")
+
+
+def check_secret(path: Path, size: tuple[int, int], carrier: int | None, cover: Path | str = "this cover") -> None:
+    """As `check_revealed`, at hide, for people.
+
+    Raises:
+        StegoError: when `reveal` would refuse a secret of this size.
+    """
+    try:
+        check_revealed(*size, carrier)
+    except ValueError:
+        most = f"{most_revealed(carrier) / 1e6:.3g} million pixels, {LONGEST_SIDE:,} a side,"
+        raise StegoError(
+            f"{path} has {size[0]}x{size[1]} pixels, and at most {most} come back from {cover}: shrink it, or use a "
+            "larger cover."
+        ) from None
+
+
+def may_rebuild(pixels: int, carrier: int | None) -> bool:
+    """Whether a PNG of so many pixels, out of a stego (or, at hide, a cover) of so many, may be compressed again."""
+    return carrier is None or pixels <= max(FREE_REBUILT, REBUILT_PER_CARRIER * carrier)
 
 
 def check_unopened(content: bytes) -> None:

@@ -22,6 +22,8 @@ _RECIPE = struct.Struct(">II4B")
 # zlib's levels by what a stream's second byte tells of them, those in use first.
 _LEVELS = ((1, 0), (5, 4, 3, 2), (6,), (9, 8, 7))
 _TRIAL = 1 << 17
+# Chunks that a file's samples may lie in: so many of 8 kB are 512 MB. A forged recipe may ask for one a byte.
+_MOST_IDATS = 1 << 16
 
 
 def chunks(content: bytes) -> list[tuple[bytes, bytes]]:
@@ -160,7 +162,8 @@ def recipe(parts: list[tuple[bytes, bytes]], samples: np.ndarray) -> bytes | Non
 
 
 def rebuild(samples: np.ndarray, found: bytes, described: bytes) -> bytes | None:
-    """The file that `recipe` was given; None where this machine's zlib writes otherwise than that file's writer.
+    """The file that `recipe` was given; None where this machine's zlib writes otherwise than that file's writer, or
+    for more chunks of samples than any writer makes.
 
     Raises:
         ValueError: for a recipe that does not fit the samples.
@@ -175,6 +178,8 @@ def rebuild(samples: np.ndarray, found: bytes, described: bytes) -> bytes | None
     filters = (_usual_filters(samples) + unusual) % 5
     packer = zlib.compressobj(level, zlib.DEFLATED, window, memory, strategy)
     stream = packer.compress(_filtered(samples, filters)) + packer.flush()
+    if len(stream) > size * _MOST_IDATS:
+        return None
     stored = [(_SAMPLES, stream[at : at + size]) for at in range(0, len(stream), size)]
     colour = {1: 0, 3: 2, 4: 6}[samples.size // (height * width)]
     out = [(b"IHDR", _IHDR.pack(width, height, 8, colour, 0, 0, 0))]
