@@ -12,7 +12,7 @@ from .errors import StegoError
 from .methods.base import COVER_PSNR, Cover, Found, Hiding, ModelLike, Options, Progress, Secret, Stego, unseen
 from .methods.exact import budget
 from .payload import codings, estimate
-from .picture import files, metrics
+from .picture import files, metrics, outputs
 from .picture.files import Picture
 from .picture.metrics import Comparison, Score
 from .robust.channels import CHANNELS
@@ -366,14 +366,14 @@ def _found(stego: Stego, options: Options, password: str | Callable[[], str | No
 
 def _deliver(stego: Path, target: Path, found: Found, force: bool) -> Revealed:
     """Write what was found: a file's own bytes under its extension, a picture in any lossless format."""
-    files.check_place(target, (stego,), force)
+    outputs.check_place(target, (stego,), force)
     secret, words, notes = found.secret, found.words, [*found.notes]
     if isinstance(secret, Picture):
         picture = secret
     else:
         seen = _picture_in(target, secret)
         if target.suffix.lower() == found.extension:
-            files.write_beside(target, secret)
+            outputs.write_beside(target, secret)
             return Revealed(target, seen.size if seen else None, words, notes, found.name)
         if seen is None:
             what = found.extension or "file without extension"

@@ -13,6 +13,7 @@ from ..payload import header
 from ..payload.header import Header
 from ..picture import files
 from ..picture.files import Picture
+from ..picture.inputs import Source
 
 COVER_PSNR = 40.0
 # Python callers may give a loaded model, the name of a shipped set, a path, or nothing.
@@ -66,12 +67,12 @@ class Secret:
 
     @cached_property
     def is_picture(self) -> bool:
-        return files.is_picture(self.path)
+        return files.is_picture(self.path, self.content)
 
     @cached_property
     def content(self) -> bytes:
         """The file's own bytes."""
-        return files.own_bytes(self.path)
+        return Source.read(self.path).content
 
     @cached_property
     def picture(self) -> Picture:
