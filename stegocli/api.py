@@ -136,7 +136,7 @@ def hide(
     if report is not None:
         report = files.check_output(report, (*inputs, output), force)
     quality, side = _to_survive(survive)
-    seen, notes = _cover(inputs[0], survive, side)
+    seen, notes = _cover(inputs[0], output, survive, side)
     if survive is None:
         files.check_holds(output, seen.picture)
     word = password() if callable(password) else password
@@ -176,15 +176,17 @@ def _to_survive(survive: int | str | None) -> tuple[int | None, int | None]:
     return quality, side
 
 
-def _cover(path: Path, survive: int | str | None, side: int | None) -> tuple[Cover, list[str]]:
-    """The cover, made ready for the channel that it is to survive, and what was done to it."""
+def _cover(path: Path, output: Path, survive: int | str | None, side: int | None) -> tuple[Cover, list[str]]:
+    """The cover as the output can hold it, ready for the channel that it is to survive, and what was done to it."""
     picture = files.read(path)
     if min(picture.size) < SMALLEST_SIDE:
         raise StegoError(
             f"{path} is only {picture.size[0]}x{picture.size[1]}: "
             f"a cover needs {SMALLEST_SIDE}x{SMALLEST_SIDE} pixels or more."
         )
-    notes = []
+    picture, changes = files.kept_in(output, picture)
+    changes = (*picture.changes, *changes)
+    notes = [f"{path}: {'; '.join(changes)}."] if changes else []
     if survive is not None and picture.alpha is not None:
         if picture.alpha.min() < 255:
             notes.append(f"{path} has transparent parts, which JPEG lacks: they are white in the stego.")
@@ -204,7 +206,7 @@ def _write(output: Path, hiding: Hiding, cover: Picture) -> np.ndarray:
         seen.append(written)
         return np.array_equal(written, hiding.rgb) if hiding.comes_back is None else hiding.comes_back(written)
 
-    files.write(output, Picture(hiding.rgb, cover.alpha, cover.icc), check)
+    files.write(output, replace(cover, rgb=hiding.rgb, grey=False), check)
     return seen[0]
 
 
@@ -308,16 +310,16 @@ def reveal(
         StegoError: when nothing is hidden, the file was changed, or other weights or a password are needed;
             nothing is written then.
     """
-    seen = Stego(Path(stego), files.read(stego).rgb)
+    seen = Stego(Path(stego), files.read(stego, as_stored=True).rgb)
     found = _found(seen, Options(model, progress=progress), password)
     target = Path(output) if output is not None else default_output(stego, found.extension)
     if not target.is_dir():
-        return _deliver(seen.path, target, found, force)
+        return _deliver(seen, target, found, force)
     claimed = _claim(target, found)
     if claimed is None:
-        return _deliver(seen.path, target / default_output(stego, found.extension).name, found, force)
+        return _deliver(seen, target / default_output(stego, found.extension).name, found, force)
     try:
-        return _deliver(seen.path, claimed, found, force=True)
+        return _deliver(seen, claimed, found, force=True)
     except BaseException:
         claimed.unlink()
         raise
@@ -364,30 +366,33 @@ def _found(stego: Stego, options: Options, password: str | Callable[[], str | No
     )
 
 
-def _deliver(stego: Path, target: Path, found: Found, force: bool) -> Revealed:
+def _deliver(stego: Stego, target: Path, found: Found, force: bool) -> Revealed:
     """Write what was found: a file's own bytes under its extension, a picture in any lossless format."""
-    outputs.check_place(target, (stego,), force)
+    outputs.check_place(target, (stego.path,), force)
     secret, words, notes = found.secret, found.words, [*found.notes]
     if isinstance(secret, Picture):
         picture = secret
     else:
-        seen = _picture_in(target, secret)
+        seen = _picture_in(target, secret, stego.rgb.size // 3)
         if target.suffix.lower() == found.extension:
             outputs.write_beside(target, secret)
             return Revealed(target, seen.size if seen else None, words, notes, found.name)
         if seen is None:
             what = found.extension or "file without extension"
-            raise StegoError(f"{stego} holds a {what}: name the output so, not {target}.")
+            raise StegoError(f"{stego.path} holds a {what}: name the output so, not {target}.")
         picture, words = seen, codings.SAME_PIXELS if codings.is_whole(secret, seen) else AS_SEEN
-    files.write(files.check_output(target, (stego,)), picture)
+    picture, changes = files.kept_in(files.check_output(target, (stego.path,)), picture)
+    if picture.changes or changes:
+        notes.append(f"{target}: {'; '.join((*picture.changes, *changes))}.")
+    files.write(target, picture)
     if picture.remarks and target.suffix.lower() != ".png":
         notes.append(f"{target} has the pixels, but not the text and camera data that the hidden PNG had: use .png.")
     return Revealed(target, picture.size, words, notes, found.name)
 
 
-def _picture_in(path: Path, content: bytes) -> Picture | None:
+def _picture_in(path: Path, content: bytes, carrier: int) -> Picture | None:
     """A file's bytes as a picture, if they are one that can be read."""
     try:
-        return files.read(path, content=content) if files.is_picture(path, content) else None
+        return files.read(path, content, carrier=carrier) if files.is_picture(path, content) else None
     except StegoError:
         return None

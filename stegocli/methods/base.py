@@ -82,10 +82,12 @@ class Secret:
     @cached_property
     def seen(self) -> Picture:
         """As a viewer shows it: through its profile, over white."""
-        picture = self.picture
-        if picture.icc is not None:
-            picture = files.read(self.path, srgb=True, content=self.content)
-        return Picture(files.over_white(picture), grey=picture.grey)
+        return files.seen(self.picture)
+
+    def notes(self) -> list[str]:
+        """What does not come back when only how it looks is coded: one sentence or none."""
+        lost = files.lost_as_pixels(self.picture)
+        return [f"{self.path}: {'; '.join(lost)}."] if lost else []
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from ..errors import StegoError
 from ..payload import codings, embedding, header
 from ..payload.embedding import Extent
 from ..payload.header import Header
-from ..picture import metrics
+from ..picture import files, metrics
 from .base import COVER_PSNR, Cover, Found, Hiding, Options, Secret, Stego
 
 METHOD = 2
@@ -65,7 +65,8 @@ class Exact:
         words += ", encrypted" if private else ""
         if packed.picture is None:
             return Hiding(rgb, words)
-        return Hiding(rgb, words, secret.picture.rgb, packed.picture.rgb)
+        notes = secret.notes() if packed.fidelity == codings.APPROXIMATE else []
+        return Hiding(rgb, words, secret.seen.rgb, files.seen(packed.picture).rgb, notes=notes)
 
     def reveal(self, stego: Stego, options: Options) -> Found | None:
         content = _content(stego, options.password)

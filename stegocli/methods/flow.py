@@ -35,6 +35,7 @@ def _model_for(stego: Path, origin: Origin, model: ModelLike) -> Model:
 
 def _notes(cover: Cover, secret: Secret, kept: float) -> Iterable[str]:
     picture = secret.picture
+    yield from secret.notes()
     if picture.alpha is not None and picture.alpha.min() < 255:
         yield f"{secret.path} has transparent parts: they are hidden as white."
     if kept < WHOLE:

@@ -7,6 +7,7 @@ import numpy as np
 from ..errors import StegoError
 from ..payload import codings
 from ..payload.codings import Payload
+from ..picture import files
 from ..robust import embedding
 from ..robust.embedding import Embedded, NothingFound, PasswordNeeded, TooDamaged, Unsuitable
 from .base import Cover, Found, Hiding, Options, Secret, Stego
@@ -70,7 +71,9 @@ class Survive:
         words += f"{len(content):,} bytes" + (", encrypted" if private else "")
         if packed.picture is None:
             return Hiding(done.stego, words, comes_back=comes_back)
-        return Hiding(done.stego, words, secret.seen.rgb, packed.picture.rgb, comes_back=comes_back)
+        notes = secret.notes() if packed.fidelity == codings.APPROXIMATE else []
+        received = files.seen(packed.picture).rgb
+        return Hiding(done.stego, words, secret.seen.rgb, received, comes_back=comes_back, notes=notes)
 
     def reveal(self, stego: Stego, options: Options) -> Found | None:
         if stego.header is not None:

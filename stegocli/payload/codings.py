@@ -389,6 +389,7 @@ def fitted(path: str | Path, budget: int, content: bytes | None = None, carrier:
         return whole
     picture = whole.picture or files.read(path, content=own)  # which says why there is none
     claims.check_secret(path, picture.size, carrier)
+    picture = files.as_said(picture)[0]
     name, samples, profile = _named(path), _samples(picture), _profile(picture.icc)
 
     def near(step: int) -> bytes:
@@ -430,7 +431,7 @@ def squeezed(path: str | Path, budget: int, content: bytes | None = None, carrie
         return Payload(whole, picture, f"the file itself, {len(own):,} bytes", SAME_FILE)
     if not files.is_picture(path, own):
         raise StegoError(f"{path} needs {len(whole):,} bytes and {budget:,} survive in this cover: use a larger cover.")
-    picture = files.read(path, srgb=True, content=own)
+    picture = files.as_srgb(files.read(path, content=own))
     claims.check_secret(path, picture.size, carrier)
     # No name: every byte is dear here.
     head = _content(COARSE, _extension(path))
