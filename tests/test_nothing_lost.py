@@ -83,7 +83,7 @@ def test_one_pipe_goes_into_every_cover(here):
 def test_a_report_replaces_neither_stego_nor_input(here, report, force):
     Path("link.png").symlink_to("o.png")
     before = {path: path.read_bytes() for path in Path().glob("?.*")}
-    with pytest.raises(StegoError, match="one file|also an input"):
+    with pytest.raises(StegoError, match=r"one file|also an input"):
         api.hide("c.png", "s.png", "o.png", Exact(), report=report, force=force)
     assert {path: path.read_bytes() for path in Path().glob("?.*")} == before
 
@@ -124,7 +124,7 @@ def test_a_file_that_appears_meanwhile_stays(here):
     def meanwhile(stage, share):
         Path("o.png").write_bytes(b"another's")
 
-    with pytest.raises(StegoError, match="o.png already exists"):
+    with pytest.raises(StegoError, match=r"o\.png already exists"):
         api.hide("c.png", "t.txt", "o.png", Exact(), progress=meanwhile)
     assert Path("o.png").read_bytes() == b"another's" and names() == {"c.png", "s.png", "t.txt", "o.png"}
 

@@ -50,7 +50,7 @@ def folder(
         for cover, secret in pairs(directory):
             stego = Path(scratch) / "stego.png"
             hidden = api.hide(cover, secret, stego, Robust(survive), force=True)
-            wanted = files.over_white(files.read(secret, srgb=True))
+            wanted = files.seen(files.read(secret)).rgb
             rows.append(
                 {
                     "cover": cover.name,

@@ -16,9 +16,6 @@ from ..picture.files import Picture
 from ..picture.inputs import Source
 
 if TYPE_CHECKING:
-    pass
-
-if TYPE_CHECKING:
     from ..flow.model import Model
 
 # Python callers may give a loaded model, the name of a shipped set, a path, or nothing for the default set.
@@ -85,10 +82,12 @@ class Secret:
     @cached_property
     def seen(self) -> Picture:
         """As a viewer shows it: through its profile, over white."""
-        picture = self.picture
-        if picture.icc is not None:
-            picture = files.read(self.source, srgb=True)
-        return Picture(files.over_white(picture), grey=picture.grey)
+        return files.seen(self.picture)
+
+    def notes(self) -> list[str]:
+        """What does not come back when only how it looks is coded: one sentence or none."""
+        lost = files.lost_as_pixels(self.picture)
+        return [f"{self.path}: {'; '.join(lost)}."] if lost else []
 
 
 @dataclass(frozen=True, kw_only=True)
