@@ -192,7 +192,7 @@ def embed_private(rgb: np.ndarray, content: bytes, plan: Spread, password: str) 
     """
     flat = rgb.reshape(-1).copy()
     salt, nonce = os.urandom(keys.SALT), os.urandom(keys.NONCE)
-    secret = keys.derive(password, salt)
+    secret = keys.derive(keys.normalized(password), salt)
     # Bits that the content leaves over must look random too.
     noise = os.urandom(-(-plan.bits // 8) - len(content) - keys.TAG)
     sealed = keys.encrypt(secret.content, nonce, content) + noise
@@ -227,22 +227,28 @@ def extract_private(rgb: np.ndarray, password: str) -> bytes:
         raise Rejected
     start = header.read_bits(flat, header.places(flat.size))
     salt, nonce = start[: keys.SALT], start[keys.SALT :]
-    secret = keys.derive(password, salt)
-    # Nothing open tells the version. Where there is one segment, all are the same.
-    for version in sorted({header.VERSION, 1} if _segments(flat.size, header.VERSION) > 1 else {1}, reverse=True):
-        mac, sealed_plan = _frame(flat.size, secret.order, _segments(flat.size, version))
-        given = header.read_bits(flat, mac)
-        last = flat[mac]
-        flat[mac] &= 0xFE
-        if keys.same(given, keys.picture_mac(secret.picture, rgb.shape, flat)):
-            break
-        flat[mac] = last
-    else:
-        raise Rejected
+    for candidate in keys.candidates(password):
+        secret = keys.derive(candidate, salt)
+        # Nothing open tells the version. Where there is one segment, all are the same.
+        for version in sorted({header.VERSION, 1} if _segments(flat.size, header.VERSION) > 1 else {1}, reverse=True):
+            mac, sealed_plan = _frame(flat.size, secret.order, _segments(flat.size, version))
+            given = header.read_bits(flat, mac)
+            last = flat[mac]
+            flat[mac] &= 0xFE
+            if keys.same(given, keys.picture_mac(secret.picture, rgb.shape, flat)):
+                return _decrypted(flat, secret, nonce, sealed_plan, room(flat.size, True, version))
+            flat[mac] = last
+    raise Rejected
+
+
+def _decrypted(
+    flat: np.ndarray, secret: keys.Keys, nonce: bytes, sealed_plan: np.ndarray, sizes: tuple[int, ...]
+) -> bytes:
+    """The content of a picture whose MAC was right."""
     opened = keys.decrypt(secret.plan, nonce, header.read_bits(flat, sealed_plan))
     if opened is None:
         raise Rejected
-    found = Extent.unpack(opened, room(flat.size, True, version))
+    found = Extent.unpack(opened, sizes)
     sealed = _read(flat, secret.order, found.length + keys.TAG, found.plan, _RESERVED)
     content = keys.decrypt(secret.content, nonce, sealed)
     if content is None:

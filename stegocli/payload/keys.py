@@ -8,6 +8,7 @@ authenticates the whole picture. The parameters belong to format version 1.
 import hashlib
 import hmac
 import struct
+import unicodedata
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +18,8 @@ from cryptography.hazmat.primitives.ciphers import Cipher, CipherContext, algori
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
+
+from ..errors import StegoError
 
 SALT, NONCE, TAG, MAC = 16, 12, 16, 16
 _AT_ONCE = 1 << 20
@@ -33,10 +36,39 @@ class Keys:
     picture: bytes
 
 
+def normalized(password: str) -> str:
+    """The password as new stegos take it: composed (NFC, Unicode Standard Annex 15).
+
+    Keyboards of different systems type one letter differently: é as one code point, or as e and an accent.
+    """
+    return unicodedata.normalize("NFC", password)
+
+
+def candidates(password: str) -> tuple[str, ...]:
+    """The passwords that `reveal` tries, each once: composed, as typed, decomposed.
+
+    New stegos are `normalized`. Earlier versions took what the sender's system typed, composed or decomposed.
+    """
+    return tuple(dict.fromkeys((normalized(password), password, unicodedata.normalize("NFD", password))))
+
+
 def derive(password: str, salt: bytes) -> Keys:
-    """Slow on purpose: about a tenth of a second and 64 MiB for each guess."""
+    """Keys from the password's very bytes: slow on purpose, about a tenth of a second and 64 MiB for each guess.
+
+    Args:
+        password: `normalized` for a new stego, one of the `candidates` to read one. A byte of the environment that is
+            no UTF-8, which Python holds as a surrogate, counts as that byte.
+        salt: `SALT` bytes.
+
+    Raises:
+        StegoError: for half a character that no system types.
+    """
+    try:
+        typed = password.encode(errors="surrogateescape")
+    except UnicodeEncodeError:
+        raise StegoError("The password holds half a character (a lone surrogate): give another.") from None
     argon = Argon2id(salt=salt, length=32, iterations=PASSES, lanes=LANES, memory_cost=MEMORY_KIB)
-    master = argon.derive(password.encode())
+    master = argon.derive(typed)
 
     def key(use: str) -> bytes:
         return HKDFExpand(hashes.SHA256(), 32, f"stego 1 {use}".encode()).derive(master)
