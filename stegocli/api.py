@@ -12,6 +12,7 @@ from .errors import StegoError
 from .methods.base import COVER_PSNR, Cover, Found, Hiding, ModelLike, Options, Progress, Secret, Stego, unseen
 from .methods.exact import budget
 from .payload import codings, estimate
+from .payload.errors import InvalidContent, LaterVersion
 from .picture import files, metrics
 from .picture.files import Picture
 from .picture.metrics import Comparison, Score
@@ -308,7 +309,8 @@ def reveal(
         StegoError: when nothing is hidden, the file was changed, or other weights or a password are needed;
             nothing is written then.
     """
-    seen = Stego(Path(stego), files.read(stego).rgb)
+    picture = files.read(stego)
+    seen = Stego(Path(stego), picture.rgb, picture.alpha)
     found = _found(seen, Options(model, progress=progress), password)
     target = Path(output) if output is not None else default_output(stego, found.extension)
     if not target.is_dir():
@@ -344,6 +346,8 @@ def _found(stego: Stego, options: Options, password: str | Callable[[], str | No
             found = method.reveal(stego, options)
             if found is not None:
                 return found
+        if stego.header is not None:
+            raise LaterVersion(f"method {stego.header.method}")
         word = password() if callable(password) else password
         if not word:
             raise StegoError(
@@ -355,10 +359,10 @@ def _found(stego: Stego, options: Options, password: str | Callable[[], str | No
             found = method.reveal(stego, replace(options, password=word))
             if found is not None:
                 return found
-    except ValueError as error:
-        raise StegoError(
-            f"{stego.path} was made by a later stego, or forged ({error}): upgrade, or ask its maker for the very file."
-        ) from None
+    except LaterVersion as error:
+        raise StegoError(f"{stego.path} was made by a later stego ({error}): upgrade.") from None
+    except InvalidContent as error:
+        raise StegoError(f"{stego.path} was forged, or damaged ({error}): ask its maker for the very file.") from None
     raise StegoError(
         f"{stego.path} can't be opened: the password is wrong, or the picture was altered, or nothing is hidden in it."
     )

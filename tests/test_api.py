@@ -13,7 +13,7 @@ from stegocli import api
 from stegocli.errors import StegoError
 from stegocli.flow import model as flow_model
 from stegocli.flow import tiles, weights
-from stegocli.payload import header
+from stegocli.payload import codings, header
 from stegocli.picture import files, metrics
 
 
@@ -163,7 +163,7 @@ def test_a_changed_stego_is_refused(tmp_path, pair, model, damage):
 def test_an_edited_stego_reveals_with_a_warning(tmp_path, pair, model):
     api.hide(*pair, tmp_path / "stego.png", model, flow=True)
     pixels = files.read(tmp_path / "stego.png").rgb.copy()
-    places = set(header.places(pixels.size).tolist())
+    places = set(header.positions(pixels.size).tolist())
     free = next(i for i in range(pixels.size) if i not in places)
     pixels.reshape(-1)[free] ^= 8
     save(tmp_path / "edited.png", pixels)
@@ -189,10 +189,23 @@ def test_shipped_weights_are_found_whatever_is_given(tmp_path, pair, model):
         model.reveal(files.read(tmp_path / "stego.png").rgb)
 
 
-def test_a_later_format_asks_for_an_upgrade(tmp_path, model):
-    marked = header.embed(natural(64, 64), header.Header(1, bytes(16), version=200))
-    with pytest.raises(StegoError, match="later stego"):
-        api.reveal(save(tmp_path / "s.png", marked), tmp_path / "r.png", model)
+@pytest.mark.parametrize("password", [None, "word"])
+@pytest.mark.parametrize("of", [{"method": 1, "version": 200}, {"method": 3}, {"method": 200}])
+def test_a_later_format_or_method_asks_for_an_upgrade(tmp_path, model, of, password):
+    marked = header.embed(natural(64, 64), header.Header(own=bytes(16), **of))
+    with pytest.raises(StegoError, match=r"later stego.*upgrade"):
+        api.reveal(save(tmp_path / "s.png", marked), tmp_path / "r.png", model, password=password)
+
+
+def test_a_bug_is_not_taken_for_a_forged_stego(tmp_path, pair, model, monkeypatch):
+    api.hide(*pair, tmp_path / "stego.png", exact=True)
+
+    def broken(*arguments):
+        raise ValueError("operands could not be broadcast")
+
+    monkeypatch.setattr(codings, "unpack", broken)
+    with pytest.raises(ValueError, match="broadcast"):
+        api.reveal(tmp_path / "stego.png", tmp_path / "r.png")
 
 
 def test_a_tiny_cover_is_refused(tmp_path, pair, model):

@@ -10,6 +10,7 @@ from PIL import Image
 
 from ..errors import StegoError
 from ..payload import header
+from ..payload.errors import InvalidContent
 from ..payload.header import Header
 from ..picture import files, layout
 from . import tiles
@@ -50,11 +51,11 @@ class Origin:
         """Undo `pack` for a stego of so many pixels.
 
         Raises:
-            ValueError: when it says what can't be.
+            InvalidContent: when it says what can't be.
         """
         weights_id, width, height, flags = cls._FORM.unpack(packed)
         if not 0 < width * height <= most_pixels(cover):
-            raise ValueError(f"a secret of {width}x{height}")
+            raise InvalidContent(f"a secret of {width}x{height}")
         return cls(weights_id, width, height, bool(flags & 1))
 
 

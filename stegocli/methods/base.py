@@ -115,10 +115,15 @@ class Hiding:
 
 @dataclass(frozen=True)
 class Stego:
-    """A picture that may hold something; its header is read once for all methods."""
+    """A picture that may hold something; its header is read once for all methods.
+
+    Attributes:
+        alpha: its transparency, uint8, (height, width), which a password guards too.
+    """
 
     path: Path
     rgb: np.ndarray
+    alpha: np.ndarray | None = None
 
     @cached_property
     def header(self) -> Header | None:

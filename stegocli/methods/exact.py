@@ -2,7 +2,8 @@
 
 from ..errors import StegoError
 from ..payload import codings, embedding, header
-from ..payload.embedding import Extent
+from ..payload.embedding import PayloadDescriptor
+from ..payload.errors import AuthenticationError
 from ..payload.header import Header
 from ..picture import metrics
 from .base import COVER_PSNR, Cover, Found, Hiding, Options, Secret, Stego
@@ -14,7 +15,7 @@ LEAST_COVER_PSNR = 20.0
 
 def budget(samples: int, private: bool, cover_psnr: float) -> int:
     """Bytes of content that a cover of so many samples holds at a PSNR, away from black and white."""
-    room = embedding.room(samples, private)
+    room = embedding.capacity(samples, private)
     if min(room) <= 0:
         return 0
     plan = embedding.largest(room, 255**2 / 10 ** (cover_psnr / 10))
@@ -38,14 +39,14 @@ class Exact:
                     f"PSNR of {wanted:g} dB: {_remedy(options.fit, wanted)}."
                 )
             bits = 8 * (len(packed.content) + embedding.overhead(private))
-            plan = embedding.plan(embedding.room(cover.rgb.size, private), bits)
+            plan = embedding.plan(embedding.capacity(cover.rgb.size, private), bits)
             assert plan is not None  # the budget's own plan holds it
             options.progress("embedding", 0.0)
             if options.password is not None:
-                rgb = embedding.embed_private(cover.rgb, packed.content, plan, options.password)
+                rgb = embedding.embed_private(cover.rgb, packed.content, plan, options.password, cover.picture.alpha)
             else:
                 rgb = embedding.embed_open(cover.rgb, packed.content, plan)
-                rgb = header.embed(rgb, Header(METHOD, Extent(len(packed.content), plan).pack()))
+                rgb = header.embed(rgb, Header(METHOD, PayloadDescriptor(len(packed.content), plan).pack()))
             reached = metrics.psnr(cover.rgb, rgb)
             if reached >= wanted - 0.05:
                 break
@@ -54,7 +55,7 @@ class Exact:
             if options.fit:
                 packed = codings.fitted(secret.path, holds, own)
         options.progress("checking", 0.0)
-        stego = Stego(cover.path, rgb)
+        stego = Stego(cover.path, rgb, cover.picture.alpha)
         if _content(stego, options.password) != packed.content:
             raise StegoError(f"{secret.path} does not come back from {cover.path}: please report this.")
         words = f"{packed.coding}; {packed.fidelity}; {len(packed.content):,} of {holds:,} bytes"
@@ -76,15 +77,15 @@ def _content(stego: Stego, password: str | None) -> bytes | None:
     """The embedded bytes; None when there are none, or none for this password."""
     found = stego.header
     if found is not None and found.method == METHOD:
-        extent = Extent.unpack(found.own, embedding.room(stego.rgb.size, False, found.version))
+        extent = PayloadDescriptor.unpack(found.own, embedding.capacity(stego.rgb.size, False, found.version))
         if not found.intact:
             raise StegoError(f"{stego.path} was altered after hiding: use the very file that `stego hide` wrote.")
         return embedding.extract_open(stego.rgb, extent)
     if found is not None or password is None:
         return None
     try:
-        return embedding.extract_private(stego.rgb, password)
-    except embedding.Rejected:
+        return embedding.extract_private(stego.rgb, password, stego.alpha)
+    except AuthenticationError:
         return None
 
 

@@ -36,6 +36,7 @@ from ..errors import StegoError
 from ..picture import files, metrics, png
 from ..picture.files import Picture
 from . import coarse
+from .errors import InvalidContent, LaterVersion
 
 FILE, JXL, WEBP, NEAR_LOSSLESS, LOSSY, COARSE = range(6)
 PNG_PIXELS, AROUND, PNG_REBUILT, PACKED = 6, 7, 8, 9
@@ -541,15 +542,16 @@ def unpack(content: bytes) -> tuple[str, Picture | bytes]:
     """(extension, the picture or the file's bytes).
 
     Raises:
-        ValueError: for a kind of a later version, or content that no `hide` wrote, whatever it is.
+        LaterVersion: for a kind of a later version.
+        InvalidContent: for content that no `hide` wrote, whatever it is.
         StegoError: when JPEG XL is not installed.
     """
     try:
         return _unpack(content)
-    except (ValueError, StegoError):
+    except (LaterVersion, StegoError):
         raise
     except Exception as error:  # the decoders raise what they like on forged streams
-        raise ValueError(f"content can't be decoded: {type(error).__name__}") from None
+        raise InvalidContent(f"content can't be decoded: {files.reason(error)}") from None
 
 
 def name(content: bytes) -> str | None:
@@ -590,7 +592,7 @@ def _unpack(content: bytes) -> tuple[str, Picture | bytes]:
         after, stream = _take_part(after_and_stream)
         return extension, before + _bare(_decode_stream(stream), rest[0]) + after
     if kind not in (PNG_PIXELS, PNG_REBUILT):
-        raise ValueError(f"content of kind {kind}")
+        raise LaterVersion(f"content of kind {kind}")
     remarks, rest = _take_part(rest)
     recipe, stream = _take_part(rest) if kind == PNG_REBUILT else (b"", rest)
     samples = _decode_stream(stream)

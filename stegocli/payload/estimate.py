@@ -34,7 +34,7 @@ def lost_psnr(rgb: np.ndarray, psnr: float) -> float:
 
 def cover_psnr(rgb: np.ndarray, length: int) -> float:
     """PSNR in dB that a cover (uint8, (height, width, 3)) keeps with so many bytes in it; -inf when they don't fit."""
-    room = embedding.room(rgb.size, False)
+    room = embedding.capacity(rgb.size, False)
     spread = embedding.plan(room, 8 * length) if min(room) > 0 else None
     if spread is None:
         return -math.inf

@@ -2,7 +2,7 @@
 
 Argon2id (RFC 9106, its second recommended option: 3 passes, 64 MiB, 4 lanes) turns password and salt into a
 master key, HKDF-SHA256 (RFC 5869) that into one key a purpose. ChaCha20-Poly1305 (RFC 8439) encrypts; HMAC-SHA256
-authenticates the whole picture. The parameters belong to format version 1.
+authenticates the whole picture. The parameters belong to the format since version 1.
 """
 
 import hashlib
@@ -89,10 +89,20 @@ def decrypt(key: bytes, nonce: bytes, content: bytes) -> bytes | None:
         return None
 
 
-def picture_mac(key: bytes, shape: tuple[int, ...], flat: np.ndarray) -> bytes:
-    """`MAC` bytes over the samples and the picture's shape."""
-    code = hmac.new(key, repr(tuple(map(int, shape))).encode(), hashlib.sha256)
+def picture_mac(key: bytes, shape: tuple[int, ...], flat: np.ndarray, alpha: np.ndarray | None, version: int) -> bytes:
+    """`MAC` bytes over the picture: its shape, its samples, and from format version 3 on its transparency.
+
+    Args:
+        shape: (height, width, 3).
+        flat: the samples, uint8.
+        alpha: uint8, (height, width). Absent and fully opaque count the same, since formats drop what is opaque.
+        version: of the format.
+    """
+    code = hmac.new(key, b"stego 3" if version >= 3 else b"", hashlib.sha256)
+    code.update(repr(tuple(map(int, shape))).encode())
     code.update(np.ascontiguousarray(flat).data)
+    if version >= 3 and alpha is not None and alpha.min(initial=255) < 255:
+        code.update(np.ascontiguousarray(alpha).data)
     return code.digest()[:MAC]
 
 
@@ -106,31 +116,31 @@ def _stream(key: bytes, segment: int) -> CipherContext:
     return Cipher(algorithms.ChaCha20(key, struct.pack("<4I", 0, segment, 0, 0)), mode=None).encryptor()
 
 
-def shuffle(key: bytes, places: np.ndarray, segment: int = 0) -> np.ndarray:
-    """The places in an order that only the key tells: sorted by a ChaCha20 key stream, 64 bits each.
+def shuffle(key: bytes, positions: np.ndarray, segment: int = 0) -> np.ndarray:
+    """The positions in an order that only the key tells: sorted by a ChaCha20 key stream, 64 bits each.
 
     Each segment of a picture has a key stream of its own.
     """
-    drawn = np.frombuffer(_stream(key, segment).update(bytes(8 * len(places))), "<u8")
+    drawn = np.frombuffer(_stream(key, segment).update(bytes(8 * len(positions))), "<u8")
     # Numbers sort faster than indices by numbers: so the lowest bits make room for the index first. The few that differ
     # in those bits alone are put right after, in a sort that takes no time where nearly all is in order.
-    bits = np.uint64(len(places).bit_length())
+    bits = np.uint64(len(positions).bit_length())
     indexed = drawn >> bits << bits
-    indexed |= np.arange(len(places), dtype=np.uint64)
+    indexed |= np.arange(len(positions), dtype=np.uint64)
     indexed.sort()
     indexed &= (np.uint64(1) << bits) - np.uint64(1)
     order = indexed.view(np.int64)
-    return places[order[np.argsort(drawn[order], kind="stable")]]
+    return positions[order[np.argsort(drawn[order], kind="stable")]]
 
 
-def first_of_shuffle(key: bytes, places: np.ndarray, count: int) -> np.ndarray:
-    """`shuffle(key, places)[:count]` in little memory, for as many places as may be."""
+def first_of_shuffle(key: bytes, positions: np.ndarray, count: int) -> np.ndarray:
+    """`shuffle(key, positions)[:count]` in little memory, for as many positions as may be."""
     stream = _stream(key, 0)
     drawn, kept = np.zeros(0, np.uint64), np.zeros(0, np.int64)
-    for begin in range(0, len(places), _AT_ONCE):
-        more = np.frombuffer(stream.update(bytes(8 * min(_AT_ONCE, len(places) - begin))), "<u8")
+    for begin in range(0, len(positions), _AT_ONCE):
+        more = np.frombuffer(stream.update(bytes(8 * min(_AT_ONCE, len(positions) - begin))), "<u8")
         drawn = np.concatenate([drawn, more])
-        kept = np.concatenate([kept, places[begin : begin + len(more)]])
+        kept = np.concatenate([kept, positions[begin : begin + len(more)]])
         if len(drawn) > count:
             small = np.flatnonzero(drawn <= np.partition(drawn, count - 1)[count - 1])
             drawn, kept = drawn[small], kept[small]

@@ -20,7 +20,7 @@ def busy(height: int, width: int, seed: int) -> np.ndarray:
 
 
 def kept_by_embedding(rgb: np.ndarray, length: int) -> float:
-    plan = embedding.plan(embedding.room(rgb.size, False), 8 * length)
+    plan = embedding.plan(embedding.capacity(rgb.size, False), 8 * length)
     return metrics.psnr(rgb, embedding.embed_open(rgb, np.random.default_rng(0).bytes(length), plan))
 
 

@@ -8,6 +8,7 @@ from conftest import natural
 
 from stegocli.errors import StegoError
 from stegocli.payload import embedding, keys
+from stegocli.payload.errors import AuthenticationError
 
 COMPOSED, DECOMPOSED = (unicodedata.normalize(form, "Käse é Å") for form in ("NFC", "NFD"))
 # Neither: one letter of each kind, as when a password was pasted together.
@@ -22,7 +23,7 @@ def quick_keys(monkeypatch):
 
 def embedded(password: str) -> np.ndarray:
     rgb = natural(30, 30)
-    return embedding.embed_private(rgb, b"secret", embedding.plan(embedding.room(rgb.size, True), 400), password)
+    return embedding.embed_private(rgb, b"secret", embedding.plan(embedding.capacity(rgb.size, True), 400), password)
 
 
 @pytest.mark.parametrize("revealing", [COMPOSED, DECOMPOSED, MIXED])
@@ -46,7 +47,7 @@ def test_a_password_of_an_earlier_version_counted_as_typed(monkeypatch, hiding, 
     if opens:
         assert embedding.extract_private(stego, revealing) == b"secret"
     else:
-        with pytest.raises(embedding.Rejected):
+        with pytest.raises(AuthenticationError):
             embedding.extract_private(stego, revealing)
 
 
