@@ -97,7 +97,7 @@ class Exact(Lossless):
         if content is None:
             return None if stego.header is not None else Locked()
         progress("decoding", 0.0)
-        extension, secret = codings.unpack(content)
+        extension, secret = codings.unpack(content, stego.rgb.size // 3)
         told = Outcome(method=self.name, summary=codings.fidelity(content, secret))
         return Found(secret, extension, told, name=codings.name(content))
 

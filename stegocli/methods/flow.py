@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import StegoError, option
-from ..picture import layout
+from ..picture import claims, layout
 from ..picture.files import Picture
 from .base import Choice, Cover, Found, Hiding, Lossless, Outcome, Progress, Secret, Stego, unseen
 
@@ -30,20 +30,21 @@ class Flow(Lossless):
     name = "flow"
 
     def hide(self, cover: Cover, secret: Secret, progress: Progress = unseen) -> Hiding:
-        from ..flow.model import most_pixels
-
         if not secret.is_picture:
             raise StegoError(
                 f"{secret.path} is no picture, and the network hides nothing else: leave {option('flow')} out."
             )
         model = _loaded(self.model)
         picture = secret.seen
-        (width, height), most = picture.size, most_pixels(cover.rgb.size // 3)
-        if width * height > most:
+        try:
+            claims.check_revealed(*picture.size, cover.rgb.size // 3)
+        except ValueError:
+            width, height = picture.size
+            most = claims.most_revealed(cover.rgb.size // 3) / 1e6
             raise StegoError(
-                f"{secret.path} has {width}x{height} pixels, and at most {most / 1e6:g} million can be hidden in "
-                f"{cover.path}: shrink it, or use a larger cover."
-            )
+                f"{secret.path} has {width}x{height} pixels, and at most {most:.3g} million, {claims.LONGEST_SIDE} a "
+                f"side, can be hidden in {cover.path}: shrink it, or use a larger cover."
+            ) from None
         rgb = model.hide(cover.rgb, picture.rgb, picture.grey, lambda share: progress("hiding", share))
         decoded = model.reveal(rgb, lambda share: progress("checking", share))
         kept = layout.plan(cover.picture.size, picture.size, model.network.config.stride).kept

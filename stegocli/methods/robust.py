@@ -141,7 +141,7 @@ class Robust:
                 "corrected: ask for a copy that was compressed less and not resized."
             ) from None
         progress("decoding", 0.0)
-        extension, found = codings.unpack(content)
+        extension, found = codings.unpack(content, stego.rgb.size // 3)
         told = Outcome(method=self.name, summary=codings.fidelity(content, found))
         return Found(found, extension, told, name=codings.name(content))
 

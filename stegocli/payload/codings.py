@@ -33,7 +33,7 @@ import numpy as np
 from PIL import Image, TiffImagePlugin
 
 from ..errors import StegoError
-from ..picture import files, metrics, png
+from ..picture import claims, files, metrics, png
 from ..picture.files import Picture
 from ..picture.inputs import Source
 from . import coarse
@@ -102,49 +102,18 @@ def jxl(samples: np.ndarray, effort: int) -> bytes:
     return _jxl(samples, lossless=True, effort=effort)
 
 
-def _jxl_size(content: bytes) -> tuple[int, int]:
-    """(width, height) that a bare JPEG XL stream says (ISO/IEC 18181-1, SizeHeader)."""
-    if content[:2] != b"\xff\x0a":
-        raise ValueError("no JPEG XL stream")
-    bits = int.from_bytes(content[2:14], "little")
-
-    def take(count: int) -> int:
-        nonlocal bits
-        value, bits = bits & ((1 << count) - 1), bits >> count
-        return value
-
-    small = take(1)
-
-    def side() -> int:
-        return 8 * (1 + take(5)) if small else 1 + take((9, 13, 18, 30)[take(2)])
-
-    height = side()
-    ratio = take(3)
-    if not ratio:
-        return side(), height
-    across, down = ((1, 1), (12, 10), (4, 3), (3, 2), (16, 9), (5, 4), (2, 1))[ratio - 1]
-    return height * across // down, height
-
-
-def _webp_size(content: bytes) -> tuple[int, int]:
-    """(width, height) that a lossless WebP file without extras says (RFC 9649)."""
-    if content[:4] != b"RIFF" or content[8:16] != b"WEBPVP8L" or content[20:21] != b"\x2f":
-        raise ValueError("no lossless WebP")
-    bits = int.from_bytes(content[21:25], "little")
-    return 1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF)
-
-
-def _decode(content: bytes, codec: str) -> np.ndarray:
+def _decode(content: bytes, codec: str, carrier: int | None) -> np.ndarray:
     """Samples, uint8, (height, width) or (height, width, 3 or 4), by the given decoder and no other.
 
     Raises:
-        ValueError: for another format, other samples, or more pixels than is safe; the decoders raise much else.
+        ValueError: for another format, other samples, or more pixels than `claims.check_revealed` allows; the
+            decoders raise much else.
     """
-    _need_jxl()
     # The JPEG XL plug-in decodes as soon as it opens: the size is looked at before.
-    width, height = _jxl_size(content) if codec == "JXL" else _webp_size(content)
-    if width * height > files.MOST_PIXELS:
-        raise ValueError(f"a picture of {width}x{height}")
+    width, height = claims.jxl_size(content) if codec == "JXL" else claims.lossless_webp_size(content)
+    claims.check_revealed(width, height, carrier)
+    if codec == "JXL":
+        _need_jxl()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         picture = Image.open(io.BytesIO(content), formats=(codec,))
@@ -153,9 +122,9 @@ def _decode(content: bytes, codec: str) -> np.ndarray:
         return np.asarray(picture)
 
 
-def _decode_stream(content: bytes) -> np.ndarray:
+def _decode_stream(content: bytes, carrier: int | None) -> np.ndarray:
     """Of kinds 6 to 8, which tell the codec by the stream's start."""
-    return _decode(content, "WEBP" if content[:4] == b"RIFF" else "JXL")
+    return _decode(content, "WEBP" if content[:4] == b"RIFF" else "JXL", carrier)
 
 
 def _effort(samples: np.ndarray) -> int:
@@ -539,8 +508,12 @@ def rounding(step: int) -> np.ndarray:
 # -- and back ---------------------------------------------------------------------------------------------------
 
 
-def unpack(content: bytes) -> tuple[str, Picture | bytes]:
+def unpack(content: bytes, carrier: int | None = None) -> tuple[str, Picture | bytes]:
     """(extension, the picture or the file's bytes).
+
+    Args:
+        content: as embedded.
+        carrier: pixels of the picture that it was embedded in, which bound what is decoded (`claims`).
 
     Raises:
         LaterVersion: for a kind of a later version.
@@ -548,7 +521,7 @@ def unpack(content: bytes) -> tuple[str, Picture | bytes]:
         StegoError: when JPEG XL is not installed.
     """
     try:
-        return _unpack(content)
+        return _unpack(content, carrier)
     except (LaterVersion, StegoError):
         raise
     except Exception as error:  # the decoders raise what they like on forged streams
@@ -571,7 +544,7 @@ def fidelity(content: bytes, secret: Picture | bytes) -> str:
     return SAME_PIXELS if content[0] in (JXL, WEBP, PNG_PIXELS, PNG_REBUILT) else APPROXIMATE
 
 
-def _unpack(content: bytes) -> tuple[str, Picture | bytes]:
+def _unpack(content: bytes, carrier: int | None) -> tuple[str, Picture | bytes]:
     kind, rest = content[0], content[2 + content[1] :]
     field = content[2 : 2 + content[1]].decode()
     if not (_EXTENSION.fullmatch(field) or _is_plain(field)):
@@ -585,18 +558,18 @@ def _unpack(content: bytes) -> tuple[str, Picture | bytes]:
         return extension, _unpacked(rest)
     if kind in (JXL, WEBP, NEAR_LOSSLESS, LOSSY):
         profile, rest = _take_part(rest)
-        return extension, _picture(_unpack_samples(kind, rest), profile or None)
+        return extension, _picture(_unpack_samples(kind, rest, carrier), profile or None)
     if kind == COARSE:
-        return extension, _picture(coarse.open_picture(rest, files.MOST_PIXELS), None)
+        return extension, _picture(coarse.open_picture(rest, carrier), None)
     if kind == AROUND:
         before, after_and_stream = _take_part(rest[1:])
         after, stream = _take_part(after_and_stream)
-        return extension, before + _bare(_decode_stream(stream), rest[0]) + after
+        return extension, before + _bare(_decode_stream(stream, carrier), rest[0]) + after
     if kind not in (PNG_PIXELS, PNG_REBUILT):
         raise LaterVersion(f"content of kind {kind}")
     remarks, rest = _take_part(rest)
     recipe, stream = _take_part(rest) if kind == PNG_REBUILT else (b"", rest)
-    samples = _decode_stream(stream)
+    samples = _decode_stream(stream, carrier)
     own = png.rebuild(samples, recipe, remarks) if kind == PNG_REBUILT else None
     if own is not None:
         return extension, own
@@ -605,7 +578,7 @@ def _unpack(content: bytes) -> tuple[str, Picture | bytes]:
     return extension, replace(_picture(samples, icc), remarks=remarks)
 
 
-def _unpack_samples(kind: int, stream: bytes) -> np.ndarray:
+def _unpack_samples(kind: int, stream: bytes, carrier: int | None) -> np.ndarray:
     if kind != NEAR_LOSSLESS:
-        return _decode(stream, "WEBP" if kind == WEBP else "JXL")
-    return _multiplied(_decode(stream[1:], "JXL"), stream[0])
+        return _decode(stream, "WEBP" if kind == WEBP else "JXL", carrier)
+    return _multiplied(_decode(stream[1:], "JXL", carrier), stream[0])

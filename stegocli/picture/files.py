@@ -24,8 +24,6 @@ FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF", "PPM", "JPEG2000") + (
     ("AVIF",) if importlib.util.find_spec("PIL.AvifImagePlugin") else ()
 )
 WEBP_SIDE = 16383
-# Where Pillow refuses to decode a file.
-MOST_PIXELS = 2 * 89_478_485
 # What Pillow needs to store every sample unchanged. Level 6 for PNG: a stego comes out a tenth smaller than with
 # level 1, for 0.3 s a megapixel; level 9 gains nothing more.
 LOSSLESS: dict[str, tuple[str, dict[str, Any]]] = {
