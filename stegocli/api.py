@@ -98,7 +98,7 @@ def hide(
     output = files.check_output(output, inputs, force, may_lose=True)
     if report is not None:
         report = files.check_output(report, (*inputs, output), force)
-    file = Secret(inputs[1])
+    file = Secret.read(inputs[1])
     if report is not None and not file.is_picture:
         raise StegoError(f"{file.path} is no picture, so there is no {option('report')} of it: leave that out.")
     seen = method.prepare(_cover(inputs[0], file))

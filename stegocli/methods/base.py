@@ -10,10 +10,10 @@ import numpy as np
 
 from ..errors import StegoError, option
 from ..payload import header
+from ..payload.codings import Secret
 from ..payload.header import Header
 from ..picture import files
 from ..picture.files import Picture
-from ..picture.inputs import Source
 
 if TYPE_CHECKING:
     pass
@@ -53,35 +53,6 @@ class Cover:
     @property
     def rgb(self) -> np.ndarray:
         return self.picture.rgb
-
-
-@dataclass(frozen=True)
-class Secret:
-    """The file to hide, decoded when first asked."""
-
-    path: Path
-
-    @cached_property
-    def is_picture(self) -> bool:
-        return files.is_picture(self.path, self.content)
-
-    @cached_property
-    def content(self) -> bytes:
-        """The file's own bytes."""
-        return Source.read(self.path).content
-
-    @cached_property
-    def picture(self) -> Picture:
-        """As its file holds it."""
-        return files.read(self.path, content=self.content)
-
-    @cached_property
-    def seen(self) -> Picture:
-        """As a viewer shows it: through its profile, over white."""
-        picture = self.picture
-        if picture.icc is not None:
-            picture = files.read(self.path, srgb=True, content=self.content)
-        return Picture(files.over_white(picture), grey=picture.grey)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -57,6 +57,11 @@ class EmbeddingPlan:
         """How much fits."""
         return sum(plan.bits for plan in self.plans())
 
+    @property
+    def used(self) -> int:
+        """Samples that carry anything."""
+        return sum(plan.used for plan in self.plans())
+
 
 @dataclass(frozen=True)
 class PayloadDescriptor:
