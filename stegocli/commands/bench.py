@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from ..errors import printable
 from .common import FLAG, JsonOption, WeightsOption, console
 
 
@@ -39,7 +40,7 @@ def bench(
     from ..training.hardware import limit_memory
 
     if vram_limit and (note := limit_memory(vram_limit)):
-        print(f"note: {note}", file=sys.stderr)
+        print(printable(f"note: {note}"), file=sys.stderr)
     on_row = (lambda section, row: None) if as_json else bench_module.Printer(console())
     figures = bench_module.run(batch_size, data, crop, steps, weights, sizes, on_row)
     if as_json:

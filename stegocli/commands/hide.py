@@ -27,10 +27,12 @@ from .common import (
     console,
     given,
     new_password,
+    noter,
+    output_file,
     print_json,
+    read_inputs,
     show_folder,
     show_notes,
-    streams,
 )  # fmt: skip
 
 if TYPE_CHECKING:
@@ -140,6 +142,7 @@ def hide(
         # Asked once, and not in each process.
         word = ask()
         ask = word  # type: ignore[assignment]
+    keep = [] if password_file is None else [password_file]
     method = _method(exact, fit, flow, cover_psnr, ask, survive, weights, amp, show.is_terminal)
     from .. import api, folders
 
@@ -147,16 +150,17 @@ def hide(
     if cover.is_dir():
         show_notes(unused, show)
         show_folder(
-            folders.hide(cover, secret, output, method, jobs, force=force), as_json, show,
+            folders.hide(cover, secret, output, method, jobs, force=force, keep=keep, note=noter(quiet)), as_json, show,
             lambda done: show.print(
                 f"{done.path}: cover {done.cover.psnr:.2f} dB"
                 + (f", secret {done.secret.psnr:.2f} dB" if done.secret else "") + f"; {done.summary}", soft_wrap=True,
             ),
         )  # fmt: skip
         return
-    with streams([cover, secret], output, "stego.png") as ((cover_file, secret_file), target), Meter(show) as meter:
+    cover_file, secret_file = read_inputs([cover, secret], keep)
+    with output_file(output, "stego.png") as target, Meter(show) as meter:
         done = api.hide(
-            cover_file, secret_file, target or output, method, force=force, report=report, progress=meter
+            cover_file, secret_file, target or output, method, force=force, report=report, keep=keep, progress=meter
         )  # fmt: skip
     done = replace(done, path=output, notes=[*done.notes, *unused])
     if as_json:

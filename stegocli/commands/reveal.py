@@ -22,10 +22,12 @@ from .common import (
     WeightsOption,
     console,
     given,
+    noter,
+    output_file,
     print_json,
+    read_inputs,
     show_folder,
     show_notes,
-    streams,
 )  # fmt: skip
 from .common import (
     password as ask_password,
@@ -85,14 +87,16 @@ def reveal(
     # One that is there is given; a prompt waits until it is needed, and in folders nobody is asked unless told to.
     ready = password or password_file is not None or PASSWORD_VARIABLE in os.environ
     word = ask_password(password_file, prompt) if ready else None
+    keep = [] if password_file is None else [password_file]
     if stego.is_dir():
         assert output is not None
-        results = folders.reveal(stego, output, weights, jobs, password=word, force=force)
+        results = folders.reveal(stego, output, weights, jobs, password=word, force=force, keep=keep, note=noter(quiet))
         show_folder(results, as_json, show, lambda done: _show(done, show))
         return
-    with streams([stego], output, "") as ((stego_file,), target), Meter(show) as meter:
+    (stego_file,) = read_inputs([stego], keep)
+    with output_file(output, "") as target, Meter(show) as meter:
         done = api.reveal(
-            stego_file, target, weights, force=force, progress=meter,
+            stego_file, target, weights, force=force, keep=keep, progress=meter,
             password=word if ready else lambda: ask_password(password_file, prompt),
         )  # fmt: skip
     if output == STREAM:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import numpy as np
 
@@ -18,8 +18,11 @@ from ..picture.files import Picture
 if TYPE_CHECKING:
     pass
 
+if TYPE_CHECKING:
+    from ..flow.model import Model
+
 # Python callers may give a loaded model, the name of a shipped set, a path, or nothing for the default set.
-ModelLike = "Model | str | Path | None"
+ModelLike: TypeAlias = "Model | str | Path | None"
 # A password, or a function that asks for it: called once the cover is known to do.
 Password = str | Callable[[], str] | None
 # Called with what is being done and the share of it that is done, 0 to 1.

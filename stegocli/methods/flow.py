@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from ..errors import StegoError, option
 from ..picture import claims, layout
 from ..picture.files import Picture
-from .base import Choice, Cover, Found, Hiding, Lossless, Outcome, Progress, Secret, Stego, unseen
+from .base import Choice, Cover, Found, Hiding, Lossless, ModelLike, Outcome, Progress, Secret, Stego, unseen
 
 if TYPE_CHECKING:
     from ..flow.model import Model, Origin
@@ -26,7 +26,7 @@ class Flow(Lossless):
         model: a loaded model, the name of a shipped set, a weights file, or None for the default set.
     """
 
-    model: "Model | str | Path | None" = None
+    model: ModelLike = None
     name = "flow"
 
     def hide(self, cover: Cover, secret: Secret, progress: Progress = unseen) -> Hiding:
@@ -65,13 +65,13 @@ class Flow(Lossless):
         return Found(Picture(rgb, grey=origin.grey), ".png", told)
 
 
-def _loaded(model: "Model | str | Path | None") -> "Model":
+def _loaded(model: ModelLike) -> "Model":
     from ..flow import weights
 
     return weights.shared_model(model) if model is None or isinstance(model, (str, Path)) else model
 
 
-def _model_for(stego: Path, origin: "Origin", model: "Model | str | Path | None") -> "Model":
+def _model_for(stego: Path, origin: "Origin", model: ModelLike) -> "Model":
     """The given model or a shipped one: whichever the header names."""
     from ..flow import weights
 

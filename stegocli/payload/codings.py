@@ -2,7 +2,7 @@
 
 import io
 import warnings
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -24,30 +24,24 @@ WORTH_RECODING = 0.95
 
 @dataclass(frozen=True)
 class Secret:
-    """The file to hide, decoded and coded when first asked.
+    """The file to hide, decoded and coded when first asked."""
 
-    Attributes:
-        path: its name; what of it can be kept goes with the content, and all of it into messages.
-        content: the file's own bytes.
-    """
+    source: Source
 
-    path: Path
-    content: bytes = field(repr=False)
+    @property
+    def path(self) -> Path:
+        """Its name: what of it can be kept goes with the content, and all of it into messages."""
+        return self.source.path
 
-    @classmethod
-    def read(cls, given: Source | str | Path) -> "Secret":
-        """Of a file, or of what was read already.
-
-        Raises:
-            StegoError: when it can't be read.
-        """
-        source = Source.of(given)
-        return cls(source.path, source.content)
+    @property
+    def content(self) -> bytes:
+        """The file's own bytes."""
+        return self.source.content
 
     @cached_property
     def is_picture(self) -> bool:
         """By its first bytes; the rest may be damaged."""
-        return files.is_picture(self.path, self.content)
+        return files.is_picture(self.source)
 
     @cached_property
     def picture(self) -> Picture:
@@ -56,14 +50,14 @@ class Secret:
         Raises:
             StegoError: when it is none, or damaged.
         """
-        return files.read(self.path, content=self.content)
+        return files.read(self.source)
 
     @cached_property
     def seen(self) -> Picture:
         """As a viewer shows it: through its profile, over white."""
         picture = self.picture
         if picture.icc is not None:
-            picture = files.read(self.path, srgb=True, content=self.content)
+            picture = files.read(self.source, srgb=True)
         return Picture(files.over_white(picture), grey=picture.grey)
 
     @cached_property
@@ -155,7 +149,7 @@ class Encoder:
         self._check_pixels(carrier)
         # No name: every byte is dear here.
         head = container.pack(container.SMALL, container.extension_to_keep(path))
-        picture = files.read(path, srgb=True, content=own)
+        picture = files.read(self.secret.source, srgb=True)
         try:
             coded, samples = lossy.fit_picture(samples_of(picture), budget - len(head))
         except lossy.TooSmall:
