@@ -13,7 +13,7 @@ from stegocli.errors import StegoError
 from stegocli.methods import Exact, Flow
 from stegocli.methods.base import Found
 from stegocli.payload import codings, embedding, header
-from stegocli.payload.embedding import Extent
+from stegocli.payload.embedding import PayloadDescriptor
 from stegocli.payload.header import Header
 
 FORGED = [
@@ -42,9 +42,9 @@ def content(name: str, own: bytes = b"content") -> bytes:
 def stego_of(path: Path, packed: bytes, rgb: np.ndarray | None = None) -> Path:
     """A stego with any content, forged or not."""
     rgb = natural(60, 80) if rgb is None else rgb
-    plan = embedding.plan(embedding.room(rgb.size, False), 8 * len(packed))
+    plan = embedding.plan(embedding.capacity(rgb.size, False), 8 * len(packed))
     rgb = embedding.embed_open(rgb, packed, plan)
-    Image.fromarray(header.embed(rgb, Header(2, Extent(len(packed), plan).pack()))).save(path)
+    Image.fromarray(header.embed(rgb, Header(2, PayloadDescriptor(len(packed), plan).pack()))).save(path)
     return path
 
 
