@@ -10,7 +10,7 @@ QUIET_THREADS = {"OMP_WAIT_POLICY": "PASSIVE"}
 
 
 def _open_standard_streams() -> None:
-    """Where a shell closed stdin, stdout or stderr, the next file that is opened would take its place and be overwritten."""
+    """Where a shell closed stdin, stdout or stderr, the next file that is opened would take its place."""
     for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
         try:
             os.fstat(number)
@@ -18,7 +18,7 @@ def _open_standard_streams() -> None:
             while os.open(os.devnull, os.O_RDWR) < number:
                 pass
         if getattr(sys, name) is None:
-            setattr(sys, name, open(number, mode, closefd=False, encoding="utf-8"))
+            setattr(sys, name, open(number, mode, closefd=False, encoding="utf-8"))  # noqa: SIM115
 
 
 def _stopped(number: int, frame: FrameType | None) -> None:

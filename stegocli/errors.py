@@ -12,7 +12,6 @@ _ARGUMENTS = {
     "exact": "Exact()",
     "fit": "Exact(fit=True)",
     "flow": "Flow()",
-    "survive": "Robust()",
     "force": "force=True",
     "resume": "resume=True",
     "shrink": "shrink=True",

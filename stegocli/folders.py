@@ -18,7 +18,6 @@ from . import api
 from . import threads as cores
 from .api import Hidden, Revealed
 from .errors import StegoError
-from .flow import weights
 from .methods import Method
 from .methods.base import ModelLike
 from .picture import files, outputs
@@ -177,6 +176,8 @@ def hide(
     work = pairs(Path(covers), Path(secrets), note)
     model = getattr(method, "model", None)
     if isinstance(model, (str, Path)):
+        from .flow import weights
+
         weights.find(model)  # told once, not for each pair
     folder = _into(output)
     # A pipe gives its content once, and it goes into every cover.

@@ -9,11 +9,11 @@ from conftest import natural
 from PIL import Image, ImageCms
 
 import stegocli
-from stegocli.methods import Auto, Flow
 from stegocli import api
 from stegocli.errors import StegoError
 from stegocli.flow import model as flow_model
 from stegocli.flow import tiles, weights
+from stegocli.methods import Auto, Flow
 from stegocli.payload import header
 from stegocli.picture import files, metrics
 
@@ -118,25 +118,6 @@ def test_extreme_pictures_do_not_fail(tmp_path, model, name):
         assert min(hidden.cover.psnr, hidden.secret.psnr) > (10 if name == "noise" else 25)
 
 
-@pytest.mark.parametrize("name", EXTREMES)
-def test_there_is_a_floor_under_every_pair(tmp_path, model, name):
-    plain = save(tmp_path / "p.png", natural(96, 96, 2))
-    extreme = save(tmp_path / "e.png", EXTREMES[name])
-    for cover, secret in ((extreme, plain), (plain, extreme)):
-        hidden = api.hide(cover, secret, tmp_path / "a.png", Auto(model), force=True)
-        told = any("--flow keeps the network" in note for note in hidden.notes)
-        assert told == (not hidden.method.startswith("weights"))
-        if name == "noise" and secret == extreme:
-            # A cover holds half of what such a secret has, whatever the method: better than the network, and told.
-            assert told and hidden.secret.psnr > 20
-            continue
-        assert min(hidden.cover.worst_block, hidden.secret.worst_block) >= api.LEAST_BLOCK
-        assert min(hidden.cover.psnr, hidden.secret.psnr) >= api.LEAST_PSNR
-        done = api.reveal(tmp_path / "a.png", tmp_path / "r.png", model, force=True)
-        shown = files.over_white(files.read(secret)), files.read(done.path).rgb
-        assert metrics.psnr(*shown) == hidden.secret.psnr
-
-
 # -- refusals: a sentence, and nothing written ------------------------------------------------------------------
 
 
@@ -185,7 +166,7 @@ def test_shipped_weights_are_found_whatever_is_given(tmp_path, pair, model):
     hidden = api.hide(*pair, tmp_path / "stego.png", Flow(full))
     for given in (None, model, full):
         done = api.reveal(tmp_path / "stego.png", tmp_path / "r.png", given, force=True)
-        assert done.method == hidden.method == "weights full"
+        assert done.summary == hidden.summary == "weights full"
     with pytest.raises(StegoError, match=r"other weights.*load_model\('full'\)"):
         model.reveal(files.read(tmp_path / "stego.png").rgb)
 
@@ -268,7 +249,6 @@ def test_a_model_hides_arrays_and_pillow_pictures(model):
 def test_a_secret_far_beyond_its_cover_is_refused(tmp_path, model):
     """Ten times the pixels are legal; what holds nothing is refused by hide, and as forged by reveal."""
     rgb = natural(40, 50)
-    assert flow_model.most_pixels(2000) == 16_000_000 and flow_model.most_pixels(10**6) == 10**8
     cover, large = save(tmp_path / "c.png", rgb), tmp_path / "l.png"
     Image.new("L", (4001, 4000)).save(large)
     with pytest.raises(StegoError, match=r"l\.png has 4001x4000 pixels.*16 million"):

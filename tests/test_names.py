@@ -106,7 +106,7 @@ def test_a_picture_that_comes_back_otherwise_is_called_otherwise(tmp_path, pair)
     api.hide(pair[0], tmp_path / "Holiday.JPG", tmp_path / "s.png", Exact(fit=True))
     (tmp_path / "out").mkdir()
     done = api.reveal(tmp_path / "s.png", tmp_path / "out")
-    assert done.method == codings.APPROXIMATE and done.name == "Holiday.JPG"
+    assert done.summary == codings.APPROXIMATE and done.name == "Holiday.JPG"
     assert done.path.name == "Holiday.png" and Image.open(done.path).format == "PNG"
 
 
@@ -168,16 +168,16 @@ def test_other_formats_are_called_what_they_are(tmp_path):
     deep = picture(tmp_path / "d.png", (natural(40, 50)[..., 0].astype(np.uint16) * 257))
     palette = tmp_path / "p.gif"
     Image.fromarray(rgb).quantize(64).save(palette)
-    assert revealed_as(tmp_path, "a.jpg", jpeg, "1.png").method == codings.SAME_PIXELS
-    assert revealed_as(tmp_path, "a.jfif", jpeg, "2.png").method == codings.SAME_PIXELS
-    assert revealed_as(tmp_path, "a.jfif", jpeg, "2.jfif").method == codings.SAME_FILE
-    assert revealed_as(tmp_path, "noext", jpeg, "3.tif").method == codings.SAME_PIXELS
-    assert revealed_as(tmp_path, "a.png", picture(tmp_path / "b.png", rgb), "4.bmp").method == codings.SAME_PIXELS
+    assert revealed_as(tmp_path, "a.jpg", jpeg, "1.png").summary == codings.SAME_PIXELS
+    assert revealed_as(tmp_path, "a.jfif", jpeg, "2.png").summary == codings.SAME_PIXELS
+    assert revealed_as(tmp_path, "a.jfif", jpeg, "2.jfif").summary == codings.SAME_FILE
+    assert revealed_as(tmp_path, "noext", jpeg, "3.tif").summary == codings.SAME_PIXELS
+    assert revealed_as(tmp_path, "a.png", picture(tmp_path / "b.png", rgb), "4.bmp").summary == codings.SAME_PIXELS
     done = revealed_as(tmp_path, "t.jpg", turned, "5.png")
-    assert done.method == api.AS_SEEN and done.size == (40, 50)
-    assert revealed_as(tmp_path, "d.png", deep, "6.tif").method == api.AS_SEEN
-    assert revealed_as(tmp_path, "d.png", deep, "6.png").method == codings.SAME_FILE
-    assert revealed_as(tmp_path, "p.gif", palette.read_bytes(), "7.png").method == api.AS_SEEN
+    assert done.summary == api.AS_SEEN and done.size == (40, 50)
+    assert revealed_as(tmp_path, "d.png", deep, "6.tif").summary == api.AS_SEEN
+    assert revealed_as(tmp_path, "d.png", deep, "6.png").summary == codings.SAME_FILE
+    assert revealed_as(tmp_path, "p.gif", palette.read_bytes(), "7.png").summary == api.AS_SEEN
     with pytest.raises(StegoError, match=r"holds a \.txt"):
         revealed_as(tmp_path, "a.txt", b"text", "8.png")
 

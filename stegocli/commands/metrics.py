@@ -46,6 +46,7 @@ def metrics(
     if weights is not None and (data is None or survive is not None):
         raise typer.BadParameter("no network is used here: leave it out", param_hint="--weights")
     from ..measure import evaluate
+    from ..methods import Auto
 
     show: Callable[..., None]
     result: Any
@@ -59,7 +60,7 @@ def metrics(
     elif data is not None and plot is not None:
         show, result = evaluate.show_compared, evaluate.compare(data, plot, weights, on_pair)
     elif data is not None:
-        show, result = evaluate.show_folder, evaluate.folder(data, weights, on_pair)
+        show, result = evaluate.show_folder, evaluate.folder(data, Auto(weights), on_pair)
     elif len(pictures) == 2:
         show, result = evaluate.show_two, evaluate.two(*pictures)
     else:

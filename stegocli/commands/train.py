@@ -19,9 +19,13 @@ def train(
             help="Folder of pictures, searched recursively.",
         ),
     ] = None,
-    epochs: Annotated[int, typer.Option(min=1, metavar="N", rich_help_panel=RUN, help="Passes over the pictures.")] = 50,
+    epochs: Annotated[
+        int, typer.Option(min=1, metavar="N", rich_help_panel=RUN, help="Passes over the pictures.")
+    ] = 50,
     batch_size: Annotated[int, typer.Option(min=1, metavar="N", rich_help_panel=RUN, help="Pairs in a step.")] = 2,
-    amp: Annotated[bool, typer.Option("--amp/--no-amp", metavar=FLAG, rich_help_panel=RUN, help="Mixed precision.")] = True,
+    amp: Annotated[
+        bool, typer.Option("--amp/--no-amp", metavar=FLAG, rich_help_panel=RUN, help="Mixed precision.")
+    ] = True,
     crop: Annotated[
         int, typer.Option(min=16, metavar="PIXELS", rich_help_panel=DATA, help="Side of the random crops.")
     ] = 224,

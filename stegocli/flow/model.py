@@ -11,18 +11,13 @@ from PIL import Image
 from ..errors import StegoError
 from ..payload import header
 from ..payload.header import Header
-from ..picture import files, layout
+from ..picture import claims, files, layout
 from . import tiles
 from .network import StegoNetwork
 from .precision import Precision
 
 METHOD = 1
 PictureLike = TypeVar("PictureLike", np.ndarray, Image.Image)
-
-
-def most_pixels(cover: int) -> int:
-    """Of a secret, in a cover of so many pixels: more would hold nothing, and a forged header must fill no memory."""
-    return min(files.MOST_PIXELS, max(16_000_000, 100 * cover))
 
 
 @dataclass(frozen=True)
@@ -53,8 +48,7 @@ class Origin:
             ValueError: when it says what can't be.
         """
         weights_id, width, height, flags = cls._FORM.unpack(packed)
-        if not 0 < width * height <= most_pixels(cover):
-            raise ValueError(f"a secret of {width}x{height}")
+        claims.check_revealed(width, height, cover)
         return cls(weights_id, width, height, bool(flags & 1))
 
 
@@ -95,12 +89,11 @@ class Model:
             The stego, of the cover's kind and size; any lossless file format keeps what is in it.
 
         Raises:
-            ValueError: for arrays of another shape or type, and a secret of more than `most_pixels`.
+            ValueError: for arrays of another shape or type, and a secret that `claims.check_revealed` refuses.
         """
         cover_rgb, secret_rgb = _array(cover), _array(secret)
         height, width = secret_rgb.shape[:2]
-        if width * height > most_pixels(cover_rgb.size // 3):
-            raise ValueError(f"a secret of {width}x{height}: too many pixels for this cover")
+        claims.check_revealed(width, height, cover_rgb.size // 3)
         plan = layout.plan(cover_rgb.shape[1::-1], (width, height), self.network.config.stride)
         frame = layout.lay(secret_rgb, plan)
         if frame.dtype != np.uint8:

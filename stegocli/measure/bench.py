@@ -16,6 +16,7 @@ from rich.table import Table
 from .. import api
 from ..flow import precision, tiles, weights
 from ..flow.model import Model
+from ..methods import Flow
 from ..picture import files
 from ..training import data, graph
 from ..training.feed import Feed, pictures_for

@@ -1,21 +1,15 @@
 """The choice among the methods, and the floor under the network: the best that a pair can have without a flag."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import floor
-from typing import TYPE_CHECKING
 
 from ..errors import StegoError, option
 from ..payload import estimate
 from ..picture import files, metrics
-from .base import Cover, Hiding, Lossless, Method, Password, Progress, Secret, unseen
+from .base import Cover, Hiding, Lossless, Method, ModelLike, Password, Progress, Secret, unseen
 from .exact import COVER_PSNR, Exact, budget
 from .flow import Flow
 from .robust import Robust
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from ..flow.model import Model
 
 # Under these a change or a blemish shows, and the secret goes as bytes: mean of either picture in dB, and blocks of
 # 16x16 pixels. A single block shows at x1 where it is far off; others do where there are several.
@@ -42,7 +36,7 @@ class Auto(Lossless):
         advise: also say what another way would have done better; it takes a share of a second.
     """
 
-    model: "Model | str | Path | None" = None
+    model: ModelLike = None
     password: Password = None
     cover_psnr: float | None = None
     advise: bool = False
@@ -151,7 +145,8 @@ def _as_bytes(cover: Cover, secret: Secret, expected: float, progress: Progress)
     """The secret whole, which the cover bears as well as it bears the network."""
     hiding = Exact(cover_psnr=min(COVER_PSNR, expected - 2 * UNSURE)).hide(cover, secret, progress)
     because = "bytes give the secret back whole and are at least as kind to the cover"
-    note = f"Hidden as bytes: they give the secret back whole, and the cover at {metrics.psnr(cover.rgb, hiding.rgb):.1f} dB"
+    kept = metrics.psnr(cover.rgb, hiding.rgb)
+    note = f"Hidden as bytes: they give the secret back whole, and the cover keeps {kept:.1f} dB"
     return hiding.telling(f"{note}; {option('flow')} keeps the network.", chosen_because=because)
 
 

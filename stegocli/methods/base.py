@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import numpy as np
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ..flow.model import Model
 
 # Python callers may give a loaded model, the name of a shipped set, a path, or nothing for the default set.
-ModelLike = "Model | str | Path | None"
+ModelLike: TypeAlias = "Model | str | Path | None"
 # A password, or a function that asks for it: called once the cover is known to do.
 Password = str | Callable[[], str] | None
 # Called with what is being done and the share of it that is done, 0 to 1.
@@ -82,10 +82,12 @@ class Secret:
     @cached_property
     def seen(self) -> Picture:
         """As a viewer shows it: through its profile, over white."""
-        picture = self.picture
-        if picture.icc is not None:
-            picture = files.read(self.source, srgb=True)
-        return Picture(files.over_white(picture), grey=picture.grey)
+        return files.seen(self.picture)
+
+    def notes(self) -> list[str]:
+        """What does not come back when only how it looks is coded: one sentence or none."""
+        lost = files.lost_as_pixels(self.picture)
+        return [f"{self.path}: {'; '.join(lost)}."] if lost else []
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,8 +6,22 @@ from ..errors import StegoError, option
 from ..payload import codings, embedding, header
 from ..payload.embedding import Extent
 from ..payload.header import Header
-from ..picture import metrics
-from .base import Choice, Cover, Found, Hiding, Locked, Lossless, Outcome, Password, Progress, Secret, Stego, asked, unseen
+from ..picture import files, metrics
+from .base import (
+    Choice,
+    Cover,
+    Found,
+    Hiding,
+    Locked,
+    Lossless,
+    Outcome,
+    Password,
+    Progress,
+    Secret,
+    Stego,
+    asked,
+    unseen,
+)
 
 METHOD = 2
 COVER_PSNR = 40.0
@@ -45,7 +59,11 @@ class Exact(Lossless):
         holds = budget(cover.rgb.size, private, self.cover_psnr)
         progress("coding", 0.0)
         own = secret.content
-        packed = codings.fitted(secret.path, holds, own) if self.fit else codings.exact(secret.path, own)
+        pixels = cover.rgb.size // 3
+        if self.fit:
+            packed = codings.fitted(secret.path, holds, own, pixels)
+        else:
+            packed = codings.exact(secret.path, own, pixels)
         while True:
             if len(packed.content) > holds:
                 raise StegoError(
@@ -67,7 +85,7 @@ class Exact(Lossless):
             # Black and white leave only one way to go, so such covers change more than others.
             holds = int(holds * 10 ** ((reached - self.cover_psnr) / 40) * 0.98)
             if self.fit:
-                packed = codings.fitted(secret.path, holds, own)
+                packed = codings.fitted(secret.path, holds, own, pixels)
         progress("checking", 0.0)
         if _content(Stego(cover.path, rgb), password) != packed.content:
             raise StegoError(f"{secret.path} does not come back from {cover.path}: please report this.")
@@ -75,14 +93,16 @@ class Exact(Lossless):
         told = Choice(method=self.name, summary=summary + (", encrypted" if private else ""))
         if packed.picture is None:
             return Hiding(rgb, told)
-        return Hiding(rgb, told, secret.picture.rgb, packed.picture.rgb)
+        if packed.fidelity == codings.APPROXIMATE:
+            told.notes.extend(secret.notes())
+        return Hiding(rgb, told, secret.seen.rgb, files.seen(packed.picture).rgb)
 
     def reveal(self, stego: Stego, password: str | None = None, progress: Progress = unseen) -> Found | Locked | None:
         content = _content(stego, password)
         if content is None:
             return None if stego.header is not None else Locked()
         progress("decoding", 0.0)
-        extension, secret = codings.unpack(content)
+        extension, secret = codings.unpack(content, stego.rgb.size // 3)
         told = Outcome(method=self.name, summary=codings.fidelity(content, secret))
         return Found(secret, extension, told, name=codings.name(content))
 

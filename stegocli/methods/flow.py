@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import StegoError, option
-from ..picture import layout
+from ..picture import claims, layout
 from ..picture.files import Picture
-from .base import Choice, Cover, Found, Hiding, Lossless, Outcome, Progress, Secret, Stego, unseen
+from .base import Choice, Cover, Found, Hiding, Lossless, ModelLike, Outcome, Progress, Secret, Stego, unseen
 
 if TYPE_CHECKING:
     from ..flow.model import Model, Origin
@@ -26,22 +26,17 @@ class Flow(Lossless):
         model: a loaded model, the name of a shipped set, a weights file, or None for the default set.
     """
 
-    model: "Model | str | Path | None" = None
+    model: ModelLike = None
     name = "flow"
 
     def hide(self, cover: Cover, secret: Secret, progress: Progress = unseen) -> Hiding:
-        from ..flow.model import most_pixels
-
         if not secret.is_picture:
-            raise StegoError(f"{secret.path} is no picture, and the network hides nothing else: leave {option('flow')} out.")
+            raise StegoError(
+                f"{secret.path} is no picture, and the network hides nothing else: leave {option('flow')} out."
+            )
         model = _loaded(self.model)
         picture = secret.seen
-        (width, height), most = picture.size, most_pixels(cover.rgb.size // 3)
-        if width * height > most:
-            raise StegoError(
-                f"{secret.path} has {width}x{height} pixels, and at most {most / 1e6:g} million can be hidden in "
-                f"{cover.path}: shrink it, or use a larger cover."
-            )
+        claims.check_secret(secret.path, picture.size, cover.rgb.size // 3, cover.path)
         rgb = model.hide(cover.rgb, picture.rgb, picture.grey, lambda share: progress("hiding", share))
         decoded = model.reveal(rgb, lambda share: progress("checking", share))
         kept = layout.plan(cover.picture.size, picture.size, model.network.config.stride).kept
@@ -62,13 +57,13 @@ class Flow(Lossless):
         return Found(Picture(rgb, grey=origin.grey), ".png", told)
 
 
-def _loaded(model: "Model | str | Path | None") -> "Model":
+def _loaded(model: ModelLike) -> "Model":
     from ..flow import weights
 
     return weights.shared_model(model) if model is None or isinstance(model, (str, Path)) else model
 
 
-def _model_for(stego: Path, origin: "Origin", model: "Model | str | Path | None") -> "Model":
+def _model_for(stego: Path, origin: "Origin", model: ModelLike) -> "Model":
     """The given model or a shipped one: whichever the header names."""
     from ..flow import weights
 
@@ -86,6 +81,7 @@ def _model_for(stego: Path, origin: "Origin", model: "Model | str | Path | None"
 
 def _notes(cover: Cover, secret: Secret, kept: float) -> Iterable[str]:
     picture = secret.picture
+    yield from secret.notes()
     if picture.alpha is not None and picture.alpha.min() < 255:
         yield f"{secret.path} has transparent parts: they are hidden as white."
     if kept < WHOLE:

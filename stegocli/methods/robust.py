@@ -98,7 +98,9 @@ class Robust:
         check = _comes_back(packed.content, password)
         if packed.picture is None:
             return Hiding(done.stego, told, comes_back=check)
-        return Hiding(done.stego, told, secret.seen.rgb, packed.picture.rgb, check)
+        if packed.fidelity == codings.APPROXIMATE:
+            told.notes.extend(secret.notes())
+        return Hiding(done.stego, told, secret.seen.rgb, files.seen(packed.picture).rgb, check)
 
     def _embedded(
         self, cover: Cover, secret: Secret, password: str | None, progress: Progress
@@ -107,7 +109,7 @@ class Robust:
         capacity = embedding.capacity(cover.rgb, self.quality, self.cover_psnr, password is not None)
         while capacity >= LEAST_BYTES:
             progress("coding", 0.0)
-            packed = codings.squeezed(secret.path, capacity, secret.content)
+            packed = codings.squeezed(secret.path, capacity, secret.content, cover.rgb.size // 3)
             try:
                 return packed, self._sturdiest(cover.rgb, packed, password, progress)
             except Unsuitable:
@@ -141,7 +143,7 @@ class Robust:
                 "corrected: ask for a copy that was compressed less and not resized."
             ) from None
         progress("decoding", 0.0)
-        extension, found = codings.unpack(content)
+        extension, found = codings.unpack(content, stego.rgb.size // 3)
         told = Outcome(method=self.name, summary=codings.fidelity(content, found))
         return Found(found, extension, told, name=codings.name(content))
 

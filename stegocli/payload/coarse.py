@@ -15,7 +15,7 @@ from collections.abc import Callable
 import numpy as np
 from PIL import Image
 
-from ..picture import metrics
+from ..picture import claims, metrics
 
 AVIF, JXL, WEBP = 1, 2, 3
 _GREY = 0x80
@@ -80,22 +80,31 @@ def _encoded(samples: np.ndarray, codec: int, quality: int, careful: bool) -> by
     return file.getvalue()
 
 
-def _decoded(stream: bytes, codec: int, size: tuple[int, int], most: int) -> np.ndarray:
+def _decoded(stream: bytes, codec: int, size: tuple[int, int]) -> np.ndarray:
+    """At the given size, which the stream may not exceed: a picture is coded at its own size or a smaller one."""
     known = {AVIF: "AVIF", JXL: "JXL", WEBP: "WEBP"}
     kind = codec & ~_GREY
     if kind not in known:
         raise ValueError(f"codec {codec}")
     if kind == JXL:
+        # The plug-in decodes as soon as it opens.
+        _check_size(claims.jxl_size(stream), size)
         import pillow_jxl  # noqa: F401
+    if kind == WEBP:
+        _check_size(claims.webp_size(stream), size)
     with Image.open(io.BytesIO(_inflated(stream) if kind == AVIF else stream), formats=[known[kind]]) as picture:
-        if picture.size[0] * picture.size[1] > most:
-            raise ValueError(f"a picture of {picture.size}")
+        _check_size(picture.size, size)
         picture.load()
         if codec & _GREY:
             picture = picture.convert("L")
         elif picture.mode not in ("RGB", "RGBA"):
             picture = picture.convert("RGB")
         return np.asarray(picture if picture.size == size else picture.resize(size, Image.Resampling.BICUBIC))
+
+
+def _check_size(coded: tuple[int, int], size: tuple[int, int]) -> None:
+    if coded[0] > size[0] or coded[1] > size[1]:
+        raise ValueError(f"a picture of {coded[0]}x{coded[1]} for one of {size[0]}x{size[1]}")
 
 
 def _finest(code: Callable[[int], bytes], budget: int, low: int, high: int) -> tuple[int, bytes] | None:
@@ -146,7 +155,7 @@ def fit_picture(samples: np.ndarray, budget: int) -> tuple[bytes, np.ndarray]:
         return lambda quality: _encoded(small, codec, quality, careful)
 
     def seen(stream: bytes, codec: int) -> np.ndarray:
-        return _decoded(stream, codec | grey, (width, height), height * width)
+        return _decoded(stream, codec | grey, (width, height))
 
     drafts = []
     for scale in _SCALES if scarce else _SCALES[:1]:
@@ -180,20 +189,19 @@ def words(content: bytes) -> str:
     return {AVIF: "AVIF", JXL: "JPEG XL", WEBP: "WebP"}[content[_HEAD.size - 1] & ~_GREY]
 
 
-def open_picture(content: bytes, most: int = 2 * 89_478_485) -> np.ndarray:
+def open_picture(content: bytes, carrier: int | None = None) -> np.ndarray:
     """The samples in `fit_picture`'s content: uint8, (height, width), or with 3 or 4 channels.
 
     Args:
         content: the bytes.
-        most: pixels; what claims to have more is refused.
+        carrier: pixels of the picture that it was embedded in, which bound what is decoded (`claims`).
 
     Raises:
         ValueError: for content that `fit_picture` did not write.
     """
     try:
         width, height, codec = _HEAD.unpack_from(content)
-        if not 0 < width * height <= most:
-            raise ValueError(f"a picture of {width}x{height}")
-        return _decoded(content[_HEAD.size :], codec, (width, height), most)
+        claims.check_revealed(width, height, carrier)
+        return _decoded(content[_HEAD.size :], codec, (width, height))
     except (OSError, struct.error, zlib.error, SyntaxError) as error:
         raise ValueError(f"the picture can't be decoded: {error}") from None

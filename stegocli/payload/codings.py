@@ -33,7 +33,7 @@ import numpy as np
 from PIL import Image, TiffImagePlugin
 
 from ..errors import StegoError
-from ..picture import files, metrics, png
+from ..picture import claims, files, metrics, png
 from ..picture.files import Picture
 from ..picture.inputs import Source
 from . import coarse
@@ -101,49 +101,18 @@ def jxl(samples: np.ndarray, effort: int) -> bytes:
     return _jxl(samples, lossless=True, effort=effort)
 
 
-def _jxl_size(content: bytes) -> tuple[int, int]:
-    """(width, height) that a bare JPEG XL stream says (ISO/IEC 18181-1, SizeHeader)."""
-    if content[:2] != b"\xff\x0a":
-        raise ValueError("no JPEG XL stream")
-    bits = int.from_bytes(content[2:14], "little")
-
-    def take(count: int) -> int:
-        nonlocal bits
-        value, bits = bits & ((1 << count) - 1), bits >> count
-        return value
-
-    small = take(1)
-
-    def side() -> int:
-        return 8 * (1 + take(5)) if small else 1 + take((9, 13, 18, 30)[take(2)])
-
-    height = side()
-    ratio = take(3)
-    if not ratio:
-        return side(), height
-    across, down = ((1, 1), (12, 10), (4, 3), (3, 2), (16, 9), (5, 4), (2, 1))[ratio - 1]
-    return height * across // down, height
-
-
-def _webp_size(content: bytes) -> tuple[int, int]:
-    """(width, height) that a lossless WebP file without extras says (RFC 9649)."""
-    if content[:4] != b"RIFF" or content[8:16] != b"WEBPVP8L" or content[20:21] != b"\x2f":
-        raise ValueError("no lossless WebP")
-    bits = int.from_bytes(content[21:25], "little")
-    return 1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF)
-
-
-def _decode(content: bytes, codec: str) -> np.ndarray:
+def _decode(content: bytes, codec: str, carrier: int | None) -> np.ndarray:
     """Samples, uint8, (height, width) or (height, width, 3 or 4), by the given decoder and no other.
 
     Raises:
-        ValueError: for another format, other samples, or more pixels than is safe; the decoders raise much else.
+        ValueError: for another format, other samples, or more pixels than `claims.check_revealed` allows; the
+            decoders raise much else.
     """
-    _need_jxl()
     # The JPEG XL plug-in decodes as soon as it opens: the size is looked at before.
-    width, height = _jxl_size(content) if codec == "JXL" else _webp_size(content)
-    if width * height > files.MOST_PIXELS:
-        raise ValueError(f"a picture of {width}x{height}")
+    width, height = claims.jxl_size(content) if codec == "JXL" else claims.lossless_webp_size(content)
+    claims.check_revealed(width, height, carrier)
+    if codec == "JXL":
+        _need_jxl()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         picture = Image.open(io.BytesIO(content), formats=(codec,))
@@ -152,9 +121,9 @@ def _decode(content: bytes, codec: str) -> np.ndarray:
         return np.asarray(picture)
 
 
-def _decode_stream(content: bytes) -> np.ndarray:
+def _decode_stream(content: bytes, carrier: int | None) -> np.ndarray:
     """Of kinds 6 to 8, which tell the codec by the stream's start."""
-    return _decode(content, "WEBP" if content[:4] == b"RIFF" else "JXL")
+    return _decode(content, "WEBP" if content[:4] == b"RIFF" else "JXL", carrier)
 
 
 def _effort(samples: np.ndarray) -> int:
@@ -319,7 +288,7 @@ def _tiff_frame(opened: TiffImagePlugin.TiffImageFile, samples: np.ndarray) -> _
     return _Frame(None, _profile(icc), SAME_PIXELS) if plain and not (icc and bands == 1) else None
 
 
-def _stored(own: bytes, suffix: str, rebuild: bool = True) -> tuple[np.ndarray, _Frame] | None:
+def _stored(own: bytes, suffix: str, carrier: int | None, rebuild: bool = True) -> tuple[np.ndarray, _Frame] | None:
     """The samples of a picture file and the rest of it, when they are all that the file says.
 
     Without `rebuild`, which takes its time, a PNG counts as one whose compression can't be repeated.
@@ -336,16 +305,17 @@ def _stored(own: bytes, suffix: str, rebuild: bool = True) -> tuple[np.ndarray, 
             frame = _around(own, samples)
         # These two may come back as a picture, to be written in the format that the suffix names.
         if upright and opened.format == "PNG" and suffix == ".png":
+            rebuild = rebuild and claims.may_rebuild(samples.shape[0] * samples.shape[1], carrier)
             frame = _png_frame(own, samples, rebuild)
         elif upright and not frame and isinstance(opened, TiffImagePlugin.TiffImageFile) and suffix[:4] == ".tif":
             frame = _tiff_frame(opened, samples)
     return (samples, frame) if frame else None
 
 
-def _recoded(own: bytes, path: Path) -> list[Payload]:
+def _recoded(own: bytes, path: Path, carrier: int | None) -> list[Payload]:
     """The file by way of its samples, once for each codec; only what was seen to come back."""
     try:
-        stored = _stored(own, path.suffix.lower())
+        stored = _stored(own, path.suffix.lower(), carrier)
     except Exception:  # no picture, or a damaged one: its bytes are hidden as they are
         return []
     if stored is None:
@@ -358,15 +328,15 @@ def _recoded(own: bytes, path: Path) -> list[Payload]:
     for codec, stream in streams.items():
         kind = codec if frame.kind is None else frame.kind
         content = _content(kind, _named(path), frame.head, stream)
-        if _comes_back(content, own, samples, frame.fidelity):
+        if _comes_back(content, own, samples, frame.fidelity, carrier):
             words = ("JPEG XL" if codec == JXL else "WebP") + " without loss"
             found.append(Payload(content, None, words, frame.fidelity))
     return found
 
 
-def _comes_back(content: bytes, own: bytes, samples: np.ndarray, promised: str) -> bool:
+def _comes_back(content: bytes, own: bytes, samples: np.ndarray, promised: str, carrier: int | None) -> bool:
     try:
-        back = unpack(content)[1]
+        back = unpack(content, carrier)[1]
     except ValueError:
         return False
     if isinstance(back, bytes):
@@ -374,7 +344,7 @@ def _comes_back(content: bytes, own: bytes, samples: np.ndarray, promised: str) 
     return promised == SAME_PIXELS and np.array_equal(_samples(back), samples)
 
 
-def exact(path: str | Path, content: bytes | None = None) -> Payload:
+def exact(path: str | Path, content: bytes | None = None, carrier: int | None = None) -> Payload:
     """The file in the fewest bytes: its own, or, for a picture, JPEG XL or WebP without loss.
 
     The receiver gets the same file, but for PNG and TIFF pictures whose compression can't be repeated: those come
@@ -384,6 +354,7 @@ def exact(path: str | Path, content: bytes | None = None) -> Payload:
     Args:
         path: of the file.
         content: its bytes, where they are at hand; for `fitted` and `squeezed` too.
+        carrier: pixels of the cover, so that no more is coded than `reveal` decodes; for those too.
 
     Raises:
         StegoError: when the file can't be read.
@@ -391,7 +362,7 @@ def exact(path: str | Path, content: bytes | None = None) -> Payload:
     path = Path(path)
     own = Source.read(path).content if content is None else content
     best = Payload(_file(_named(path), own), None, f"the file itself, {len(own):,} bytes", SAME_FILE)
-    for candidate in _recoded(own, path):
+    for candidate in _recoded(own, path, carrier):
         worth = WORTH_RECODING if best.fidelity == SAME_FILE and candidate.fidelity != SAME_FILE else 1
         if len(candidate.content) < worth * len(best.content):
             best = candidate
@@ -405,7 +376,7 @@ def exact(path: str | Path, content: bytes | None = None) -> Payload:
 # -- into a budget ----------------------------------------------------------------------------------------------
 
 
-def fitted(path: str | Path, budget: int, content: bytes | None = None) -> Payload:
+def fitted(path: str | Path, budget: int, content: bytes | None = None, carrier: int | None = None) -> Payload:
     """A picture coded as finely as a budget in bytes allows.
 
     Raises:
@@ -413,10 +384,12 @@ def fitted(path: str | Path, budget: int, content: bytes | None = None) -> Paylo
     """
     path = Path(path)
     own = Source.read(path).content if content is None else content
-    whole = exact(path, own)
+    whole = exact(path, own, carrier)
     if len(whole.content) <= budget:
         return whole
     picture = whole.picture or files.read(path, content=own)  # which says why there is none
+    claims.check_secret(path, picture.size, carrier)
+    picture = files.as_said(picture)[0]
     name, samples, profile = _named(path), _samples(picture), _profile(picture.icc)
 
     def near(step: int) -> bytes:
@@ -433,7 +406,7 @@ def fitted(path: str | Path, budget: int, content: bytes | None = None) -> Paylo
         fitting = _first_that_fits(code, settings, budget)
         if fitting:
             content = fitting[0]
-            seen = unpack(content)[1]
+            seen = unpack(content, carrier)[1]
             assert isinstance(seen, Picture)
             payload = Payload(content, seen, words(fitting[1]), APPROXIMATE)
             found.append((metrics.psnr(seen.rgb, picture.rgb), payload))
@@ -442,7 +415,7 @@ def fitted(path: str | Path, budget: int, content: bytes | None = None) -> Paylo
     return max(found, key=lambda f: f[0])[1]
 
 
-def squeezed(path: str | Path, budget: int, content: bytes | None = None) -> Payload:
+def squeezed(path: str | Path, budget: int, content: bytes | None = None, carrier: int | None = None) -> Payload:
     """The file's own bytes where they fit a small budget; a picture as well as AVIF, JPEG XL or WebP can in it.
 
     Raises:
@@ -458,7 +431,8 @@ def squeezed(path: str | Path, budget: int, content: bytes | None = None) -> Pay
         return Payload(whole, picture, f"the file itself, {len(own):,} bytes", SAME_FILE)
     if not files.is_picture(path, own):
         raise StegoError(f"{path} needs {len(whole):,} bytes and {budget:,} survive in this cover: use a larger cover.")
-    picture = files.read(path, srgb=True, content=own)
+    picture = files.as_srgb(files.read(path, content=own))
+    claims.check_secret(path, picture.size, carrier)
     # No name: every byte is dear here.
     head = _content(COARSE, _extension(path))
     try:
@@ -519,7 +493,7 @@ def is_whole(own: bytes, picture: Picture) -> bool:
 def plain(own: bytes, suffix: str) -> tuple[np.ndarray, int] | None:
     """The samples that `exact` would code for a file's own bytes, and about how many bytes come beside them."""
     try:
-        stored = _stored(own, suffix, rebuild=False)
+        stored = _stored(own, suffix, None, rebuild=False)
     except Exception:  # no picture, or a damaged one
         stored = None
     return (stored[0], len(stored[1].head)) if stored else None
@@ -538,15 +512,19 @@ def rounding(step: int) -> np.ndarray:
 # -- and back ---------------------------------------------------------------------------------------------------
 
 
-def unpack(content: bytes) -> tuple[str, Picture | bytes]:
+def unpack(content: bytes, carrier: int | None = None) -> tuple[str, Picture | bytes]:
     """(extension, the picture or the file's bytes).
+
+    Args:
+        content: as embedded.
+        carrier: pixels of the picture that it was embedded in, which bound what is decoded (`claims`).
 
     Raises:
         ValueError: for a kind of a later version, or content that no `hide` wrote, whatever it is.
         StegoError: when JPEG XL is not installed.
     """
     try:
-        return _unpack(content)
+        return _unpack(content, carrier)
     except (ValueError, StegoError):
         raise
     except Exception as error:  # the decoders raise what they like on forged streams
@@ -569,7 +547,7 @@ def fidelity(content: bytes, secret: Picture | bytes) -> str:
     return SAME_PIXELS if content[0] in (JXL, WEBP, PNG_PIXELS, PNG_REBUILT) else APPROXIMATE
 
 
-def _unpack(content: bytes) -> tuple[str, Picture | bytes]:
+def _unpack(content: bytes, carrier: int | None) -> tuple[str, Picture | bytes]:
     kind, rest = content[0], content[2 + content[1] :]
     field = content[2 : 2 + content[1]].decode()
     if not (_EXTENSION.fullmatch(field) or _is_plain(field)):
@@ -583,19 +561,20 @@ def _unpack(content: bytes) -> tuple[str, Picture | bytes]:
         return extension, _unpacked(rest)
     if kind in (JXL, WEBP, NEAR_LOSSLESS, LOSSY):
         profile, rest = _take_part(rest)
-        return extension, _picture(_unpack_samples(kind, rest), profile or None)
+        return extension, _picture(_unpack_samples(kind, rest, carrier), profile or None)
     if kind == COARSE:
-        return extension, _picture(coarse.open_picture(rest, files.MOST_PIXELS), None)
+        return extension, _picture(coarse.open_picture(rest, carrier), None)
     if kind == AROUND:
         before, after_and_stream = _take_part(rest[1:])
         after, stream = _take_part(after_and_stream)
-        return extension, before + _bare(_decode_stream(stream), rest[0]) + after
+        return extension, before + _bare(_decode_stream(stream, carrier), rest[0]) + after
     if kind not in (PNG_PIXELS, PNG_REBUILT):
         raise ValueError(f"content of kind {kind}")
     remarks, rest = _take_part(rest)
     recipe, stream = _take_part(rest) if kind == PNG_REBUILT else (b"", rest)
-    samples = _decode_stream(stream)
-    own = png.rebuild(samples, recipe, remarks) if kind == PNG_REBUILT else None
+    samples = _decode_stream(stream, carrier)
+    repeats = kind == PNG_REBUILT and claims.may_rebuild(samples.shape[0] * samples.shape[1], carrier)
+    own = png.rebuild(samples, recipe, remarks) if repeats else None
     if own is not None:
         return extension, own
     # The profile of a grey file does not describe the RGB samples that it becomes; in the remarks it stays.
@@ -603,7 +582,7 @@ def _unpack(content: bytes) -> tuple[str, Picture | bytes]:
     return extension, replace(_picture(samples, icc), remarks=remarks)
 
 
-def _unpack_samples(kind: int, stream: bytes) -> np.ndarray:
+def _unpack_samples(kind: int, stream: bytes, carrier: int | None) -> np.ndarray:
     if kind != NEAR_LOSSLESS:
-        return _decode(stream, "WEBP" if kind == WEBP else "JXL")
-    return _multiplied(_decode(stream[1:], "JXL"), stream[0])
+        return _decode(stream, "WEBP" if kind == WEBP else "JXL", carrier)
+    return _multiplied(_decode(stream[1:], "JXL", carrier), stream[0])

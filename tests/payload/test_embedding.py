@@ -16,9 +16,9 @@ import pytest
 from conftest import natural
 from PIL import Image
 
-from stegocli.methods import Exact
 from stegocli import api
 from stegocli.errors import StegoError
+from stegocli.methods import Exact
 from stegocli.payload import embedding, header, keys, trellis
 from stegocli.payload.header import Header
 from stegocli.picture import files, metrics
@@ -134,7 +134,7 @@ def test_files_come_back_bit_for_bit(tmp_path, pair, extension, password):
     hidden = api.hide(*pair, stego, Exact(password))
     done = api.reveal(stego, out, password=password)
     assert np.array_equal(files.read(out).rgb, files.read(pair[1]).rgb)
-    assert hidden.secret.psnr == metrics.EXACT_PSNR and done.method == "same file"
+    assert hidden.secret.psnr == metrics.EXACT_PSNR and done.summary == "same file"
     assert hidden.cover.psnr == metrics.psnr(files.read(pair[0]).rgb, files.read(stego).rgb) >= api.COVER_PSNR
 
 
