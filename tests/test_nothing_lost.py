@@ -15,7 +15,7 @@ from picture.test_inputs import fifo, fifos
 from PIL import Image
 from test_names import content, stego_of
 
-from stegocli import api, folders
+from stegocli import api, errors, folders
 from stegocli.errors import StegoError, printable
 from stegocli.folders import Failed
 from stegocli.methods import Exact, Robust
@@ -286,6 +286,11 @@ def test_a_killed_worker_costs_its_own_pair_alone():
     calls[1:1] = [folders._Call(Path("killed"), partial(os._exit, 9))]
     done = list(folders._each([*calls, Failed(Path("early"), "")], 2))
     assert [d if isinstance(d, str) else str(d.path) for d in done] == ["0", "killed", "1", "early"]
+
+
+def test_workers_speak_as_their_parent_does(monkeypatch):
+    monkeypatch.setattr(errors, "_at_command_line", True)
+    assert list(folders._each([folders._Call(Path("a"), partial(errors.option, "cover_psnr"))], 2)) == ["--cover-psnr"]
 
 
 # -- signals ------------------------------------------------------------------------------------------------------
