@@ -15,6 +15,7 @@ from collections.abc import Callable
 import numpy as np
 from PIL import Image
 
+from ..errors import StegoError
 from ..picture import claims, metrics
 
 AVIF, JXL, WEBP = 1, 2, 3
@@ -48,6 +49,27 @@ class TooSmall(ValueError):
     """The picture does not fit at any size."""
 
 
+def need_jxl() -> None:
+    """Register JPEG XL with Pillow, which has it only through a plug-in.
+
+    Raises:
+        StegoError: when that is not installed.
+    """
+    try:
+        import pillow_jxl  # noqa: F401
+    except ImportError:
+        raise StegoError("JPEG XL is missing: install it with `pip install pillow-jxl-plugin`.") from None
+
+
+def has_jxl() -> bool:
+    """Whether that would work; what can be coded otherwise is, without it."""
+    try:
+        need_jxl()
+    except StegoError:
+        return False
+    return True
+
+
 def _deflated(stream: bytes) -> bytes:
     split = stream.find(b"mdat", 0, 4096) + 4
     packer = zlib.compressobj(9, zlib.DEFLATED, -15, zdict=_BOXES)
@@ -72,8 +94,7 @@ def _encoded(samples: np.ndarray, codec: int, quality: int, careful: bool) -> by
         picture.save(file, "AVIF", quality=quality, speed=speed, subsampling="4:4:4", advanced={"tune": "psnr"})
         return _deflated(file.getvalue())
     if codec == JXL:
-        import pillow_jxl  # noqa: F401
-
+        need_jxl()
         picture.save(file, "JXL", quality=quality, effort=7)
     else:
         picture.save(file, "WEBP", quality=quality, method=6 if careful else 4)
@@ -89,7 +110,7 @@ def _decoded(stream: bytes, codec: int, size: tuple[int, int]) -> np.ndarray:
     if kind == JXL:
         # The plug-in decodes as soon as it opens.
         _check_size(claims.jxl_size(stream), size)
-        import pillow_jxl  # noqa: F401
+        need_jxl()
     if kind == WEBP:
         _check_size(claims.webp_size(stream), size)
     with Image.open(io.BytesIO(_inflated(stream) if kind == AVIF else stream), formats=[known[kind]]) as picture:
@@ -163,7 +184,8 @@ def fit_picture(samples: np.ndarray, budget: int) -> tuple[bytes, np.ndarray]:
             break
         small = at(scale)
         found = []
-        for codec in (AVIF, JXL, WEBP) if 8 * room > _PLENTY * small.shape[0] * small.shape[1] else (AVIF,):
+        plenty = 8 * room > _PLENTY * small.shape[0] * small.shape[1]
+        for codec in (AVIF, *((JXL,) if has_jxl() else ()), WEBP) if plenty else (AVIF,):
             draft = _finest(coder(small, codec, False), room, 1, 99)
             if draft:
                 found.append((metrics.psnr(seen(draft[1], codec), samples), codec, draft, small))

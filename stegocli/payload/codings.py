@@ -81,16 +81,8 @@ class Payload:
     fidelity: str
 
 
-def _need_jxl() -> None:
-    """Register JPEG XL with Pillow, which has it only through a plug-in."""
-    try:
-        import pillow_jxl  # noqa: F401
-    except ImportError:
-        raise StegoError("JPEG XL is missing: install it with `pip install pillow-jxl-plugin`.") from None
-
-
 def _jxl(array: np.ndarray, **options: Any) -> bytes:
-    _need_jxl()
+    coarse.need_jxl()
     content = io.BytesIO()
     Image.fromarray(array).save(content, "JXL", **options)
     return content.getvalue()
@@ -112,7 +104,7 @@ def _decode(content: bytes, codec: str, carrier: int | None) -> np.ndarray:
     width, height = claims.jxl_size(content) if codec == "JXL" else claims.lossless_webp_size(content)
     claims.check_revealed(width, height, carrier)
     if codec == "JXL":
-        _need_jxl()
+        coarse.need_jxl()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         picture = Image.open(io.BytesIO(content), formats=(codec,))
@@ -321,7 +313,7 @@ def _recoded(own: bytes, path: Path, carrier: int | None) -> list[Payload]:
     if stored is None:
         return []
     samples, frame = stored
-    streams = {JXL: jxl(samples, _effort(samples))}
+    streams = {JXL: jxl(samples, _effort(samples))} if coarse.has_jxl() else {}
     if max(samples.shape[:2]) <= files.WEBP_SIDE:
         streams[WEBP] = _webp(samples)
     found = []
