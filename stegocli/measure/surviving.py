@@ -13,6 +13,7 @@ from rich.table import Table
 
 from .. import api
 from ..errors import StegoError
+from ..methods import Robust
 from ..picture import charts, files, metrics
 from .evaluate import pairs
 
@@ -48,7 +49,7 @@ def folder(
     with tempfile.TemporaryDirectory() as scratch:
         for cover, secret in pairs(directory):
             stego = Path(scratch) / "stego.png"
-            hidden = api.hide(cover, secret, stego, survive=survive, force=True)
+            hidden = api.hide(cover, secret, stego, Robust(survive), force=True)
             wanted = files.seen(files.read(secret)).rgb
             rows.append(
                 {

@@ -16,6 +16,7 @@ from ..errors import StegoError
 from . import claims, colour, metadata, outputs, png, samples
 from .inputs import Source, reason
 from .metadata import NONE, Metadata
+from .outputs import Outputs
 
 READABLE = {
     ".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".ppm", ".pgm", ".jp2", ".avif",
@@ -333,15 +334,30 @@ def encode(picture: Picture, suffix: str, path: str | Path | None = None) -> byt
         raise StegoError(f"{path} can't hold this picture as {kind} ({reason(error)}): use .png.") from None
 
 
-def write(path: str | Path, picture: Picture, check: Callable[[np.ndarray], bool] | None = None) -> None:
-    """Store a picture, without loss but for JPEG; grey pictures as grey.
+def write(path: str | Path, picture: Picture) -> None:
+    """Store a picture, without loss but for JPEG; grey pictures as grey. Errors as for `add`."""
+    with Outputs() as run:
+        add(run, path, picture)
+
+
+def add(
+    run: Outputs,
+    path: str | Path,
+    picture: Picture,
+    check: Callable[[np.ndarray], bool] | None = None,
+    *,
+    force: bool = True,
+    private: bool = False,
+) -> None:
+    """Store a picture as `write` does, among the outputs of a run.
 
     Args:
+        force, private: as for `Outputs.add`.
         check: whether the samples (uint8, (height, width, 3)) read back from the disk are what they should be; asked
             before the file takes its place.
 
     Raises:
-        StegoError: as `encode` and `outputs.write_beside`, and when the check says no; everything is as it was then.
+        StegoError: as `encode` and `Outputs.add`, and when the check says no; everything is as it was then.
     """
     path = Path(path)
 
@@ -349,7 +365,8 @@ def write(path: str | Path, picture: Picture, check: Callable[[np.ndarray], bool
         if check is not None and not check(read(path, content=written, as_stored=True).rgb):
             raise StegoError(f"{path} did not read back as it was written: use .png.")
 
-    outputs.write_beside(path, encode(picture, path.suffix, path), read_back if check else None)
+    content = encode(picture, path.suffix, path)
+    run.add(path, content, read_back if check else None, force=force, private=private)
 
 
 def resize(rgb: np.ndarray, size: tuple[int, int]) -> np.ndarray:

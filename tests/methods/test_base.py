@@ -1,4 +1,4 @@
-"""A secret is read once, and decoded again only where a profile changes what is seen."""
+"""A secret is read and decoded once, whatever is asked of it."""
 
 import numpy as np
 import pytest
@@ -7,6 +7,7 @@ from PIL import Image, ImageCms
 
 from stegocli.methods.base import Secret
 from stegocli.picture import files
+from stegocli.picture.inputs import Source
 
 RGB = natural(20, 30)
 PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
@@ -30,7 +31,7 @@ def test_what_is_seen_of_a_secret(tmp_path, monkeypatch, name, picture, options)
     expected = files.as_srgb(files.read(path))
     decode, contents = files._decode, []
     monkeypatch.setattr(files, "_decode", lambda path, *rest: contents.append(rest[0]) or decode(path, *rest))
-    secret = Secret(path)
+    secret = Secret(Source.read(path))
     for _ in range(2):
         assert np.array_equal(secret.seen.rgb, files.over_white(expected)) and secret.seen.grey == expected.grey
         assert secret.picture.rgb.shape == RGB.shape and secret.seen.alpha is secret.seen.icc is None

@@ -7,7 +7,6 @@ import pytest
 from conftest import natural
 from PIL import Image
 
-from stegocli import api
 from stegocli.methods.exact import budget
 from stegocli.payload import codings, embedding, estimate
 from stegocli.picture import files, metrics
@@ -61,34 +60,6 @@ def test_the_nearness_that_fits(tmp_path):
         assert psnr - 2.3 < foretold < psnr + 0.1
         assert estimate.fitted_psnr(picture, int(share * whole), psnr + 3) is None
     assert estimate.fitted_psnr(picture, whole // 20, 40) is None
-
-
-def advice(tmp_path, cover: np.ndarray, secret: np.ndarray, model) -> tuple[list[str], api.Hidden]:
-    paths = tmp_path / "c.png", tmp_path / "s.png"
-    for path, rgb in zip(paths, (cover, secret), strict=True):
-        Image.fromarray(rgb).save(path)
-    done = api.hide(*paths, tmp_path / "o.png", model, force=True)
-    assert done.method.startswith("weights")
-    assert not api.hide(*paths, tmp_path / "o.png", model, flow=True, force=True).notes, "who chose is not advised"
-    return [n for n in done.notes if n.startswith("--")], done
-
-
-def test_hide_tells_where_bytes_would_be_as_kind(tmp_path, model):
-    notes, _ = advice(tmp_path, natural(120, 140, 1), natural(60, 70, 2), model)
-    assert len(notes) == 1 and notes[0].startswith("--exact would bring it back whole at ")
-    foretold = float(notes[0].split(" at ")[1].split()[0])
-    really = api.hide(tmp_path / "c.png", tmp_path / "s.png", tmp_path / "e.png", exact=True)
-    assert foretold == pytest.approx(really.cover.psnr, abs=0.7)
-
-
-def test_hide_tells_where_fitting_would_be_nearer(tmp_path, model, monkeypatch):
-    monkeypatch.setattr(estimate, "exact_length", lambda *a: None)
-    monkeypatch.setattr(estimate, "fitted_psnr", lambda picture, limit, least: least + 1)
-    notes, done = advice(tmp_path, natural(120, 140, 1), natural(60, 70, 2), model)
-    assert notes[0].startswith(f"--fit --cover-psnr {math.floor(10 * done.cover.psnr) / 10:g} would bring it back")
-    assert f"at about {done.secret.psnr + api.WORTH_FITTING + 1:.1f} dB" in notes[0]
-    monkeypatch.setattr(estimate, "fitted_psnr", lambda *a: None)
-    assert advice(tmp_path, natural(120, 140, 1), natural(60, 70, 2), model)[0] == []
 
 
 def test_the_limit_of_the_advice_is_what_exact_holds():

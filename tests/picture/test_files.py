@@ -201,25 +201,6 @@ def test_encode_gives_the_bytes_of_a_file(suffix):
     assert np.array_equal(files.read("-", content=files.encode(Picture(RGB), suffix)).rgb, RGB)
 
 
-def test_a_check_that_fails_leaves_the_old_file(tmp_path):
-    path = tmp_path / "a.png"
-    files.write(path, Picture(RGB))
-    before = path.read_bytes()
-    seen = []
-
-    def check(rgb):
-        seen.append(rgb)
-        assert path.read_bytes() == before, "the old file is in place until the new one is known to be good"
-        raise StegoError("no")
-
-    with pytest.raises(StegoError, match="no"):
-        files.write(path, Picture(255 - RGB), check)
-    assert np.array_equal(seen[0], 255 - RGB)
-    assert path.read_bytes() == before and list(tmp_path.iterdir()) == [path]
-    files.write(path, Picture(255 - RGB), lambda rgb: not seen.append(rgb))
-    assert np.array_equal(seen[1], files.read(path).rgb)
-
-
 def test_transparent_parts_lie_over_white():
     alpha = np.full(RGB.shape[:2], 255, np.uint8)
     alpha[0, 0] = 0
