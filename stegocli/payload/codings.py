@@ -76,6 +76,7 @@ class Encoder:
 
     def __init__(self, secret: Secret):
         self.secret = secret
+        self._best: tuple[int | None, Payload] | None = None
 
     @cached_property
     def _file(self) -> Payload:
@@ -90,13 +91,15 @@ class Encoder:
         except StegoError:  # damaged: bytes like any other
             return None
 
-    @cached_property
-    def _shortest(self) -> Payload:
+    def _shortest(self, carrier: int | None) -> Payload:
+        if self._best is not None and self._best[0] == carrier:
+            return self._best[1]
         best = self._file
-        for candidate in lossless.recoded(self.secret.content, container.name_to_keep(self.secret.path)):
+        for candidate in lossless.recoded(self.secret.content, container.name_to_keep(self.secret.path), carrier):
             worth = WORTH_RECODING if best.fidelity == SAME_FILE and candidate.fidelity != SAME_FILE else 1
             if len(candidate.content) < worth * len(best.content):
                 best = replace(candidate, picture=self._picture)
+        self._best = carrier, best
         return best
 
     def _is_revealed(self, carrier: int | None) -> bool:
@@ -115,7 +118,7 @@ class Encoder:
         back with the same pixels, profile and remarks. Whatever else a file holds (16 bits a sample, palettes,
         animations, tags of a camera) goes as the file's own bytes.
         """
-        return self._shortest if self._is_revealed(carrier) else self._file
+        return self._shortest(carrier) if self._is_revealed(carrier) else self._file
 
     def within(self, budget: int, carrier: int | None = None) -> Payload:
         """`exact` where that is within a budget in bytes, else a picture coded as finely as the budget allows.

@@ -275,7 +275,8 @@ def fit_picture(samples: np.ndarray, budget: int) -> tuple[bytes, np.ndarray]:
             break
         small = at(scale)
         found = []
-        for codec in (AVIF, JXL, WEBP) if 8 * room > _PLENTY * small.shape[0] * small.shape[1] else (AVIF,):
+        plenty = 8 * room > _PLENTY * small.shape[0] * small.shape[1]
+        for codec in (AVIF, *((JXL,) if streams.has_jxl() else ()), WEBP) if plenty else (AVIF,):
             draft = _finest(coder(small, codec, False), room, 1, 99)
             if draft:
                 found.append((metrics.psnr(seen(draft[1], codec), samples), codec, draft, small))
