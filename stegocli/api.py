@@ -9,7 +9,19 @@ import numpy as np
 
 from . import methods
 from .errors import StegoError
-from .methods.base import COVER_PSNR, Cover, Found, Hiding, ModelLike, Options, Progress, Secret, Stego, unseen
+from .methods.base import (
+    COVER_PSNR,
+    SMALLEST_SIDE,
+    Cover,
+    Found,
+    Hiding,
+    ModelLike,
+    Options,
+    Progress,
+    Secret,
+    Stego,
+    unseen,
+)
 from .methods.exact import budget
 from .payload import codings, estimate
 from .picture import files, metrics
@@ -18,7 +30,6 @@ from .picture.metrics import Comparison, Score
 from .robust.channels import CHANNELS
 from .robust.embedding import QUALITIES
 
-SMALLEST_SIDE = 16
 # Lowest JPEG quality that a stego survives that is itself a JPEG.
 SURVIVED = 75
 # Under these a change or a blemish shows, and the secret goes as bytes: mean of either picture, and its worst block.

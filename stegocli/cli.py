@@ -381,7 +381,7 @@ def train(
     from .training.display import TrainingDisplay
     from .training.hardware import limit_memory
     from .training.loop import train as run
-    from .training.settings import Settings
+    from .training.settings import ARCHITECTURE, Settings
 
     if resume and force:
         raise typer.BadParameter("give one of --resume and --force")
@@ -389,7 +389,7 @@ def train(
         raise typer.BadParameter(f"choose one of {', '.join(WAVELETS)}", param_hint="--wavelet")
     sources = {name: context.get_parameter_source(name) for name in context.params}
     given = {name for name, source in sources.items() if source and source.name == "COMMANDLINE"}
-    if init and not given & {"num_blocks", "hidden_channels", "levels", "wavelet"}:
+    if init and not resume and not given & ARCHITECTURE:
         flow = shared_model(init).network.config
     else:
         flow = FlowConfig(wavelet=wavelet, levels=levels, num_blocks=num_blocks, hidden_channels=hidden_channels)

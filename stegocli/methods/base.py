@@ -15,6 +15,8 @@ from ..picture import files
 from ..picture.files import Picture
 
 COVER_PSNR = 40.0
+# Of a cover, whatever the method.
+SMALLEST_SIDE = 16
 # Python callers may give a loaded model, the name of a shipped set, a path, or nothing.
 ModelLike = Model | str | Path | None
 # Called with what is being done and the share of it that is done, 0 to 1.
