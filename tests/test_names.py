@@ -11,8 +11,8 @@ from PIL import Image
 from stegocli import api, folders
 from stegocli.errors import StegoError
 from stegocli.methods import Exact, Flow
-from stegocli.methods.base import Found
-from stegocli.payload import codings, embedding, header
+from stegocli.methods.base import Found, Outcome
+from stegocli.payload import codings, container, embedding, header
 from stegocli.payload.embedding import PayloadDescriptor
 from stegocli.payload.header import Header
 
@@ -36,7 +36,7 @@ PLAIN = [
 
 def content(name: str, own: bytes = b"content") -> bytes:
     field = name.encode("utf-8", "surrogateescape")
-    return bytes([codings.FILE, len(field)]) + field + own
+    return bytes([container.FILE, len(field)]) + field + own
 
 
 def stego_of(path: Path, packed: bytes, rgb: np.ndarray | None = None) -> Path:
@@ -189,9 +189,9 @@ def test_remarks_that_only_a_png_takes_are_missed(tmp_path):
     packed = codings.exact(tmp_path / "a.png").content
     found = codings.unpack(packed)
     assert isinstance(found[1], bytes)
-    remarked = Found(files_picture(found[1]), ".png", codings.SAME_PIXELS)
+    remarked = Found(files_picture(found[1]), ".png", Outcome(method="exact", summary=codings.SAME_PIXELS))
     for target, notes in (("1.png", 0), ("2.tif", 1)):
-        assert len(api._deliver(tmp_path / "s.png", tmp_path / target, remarked, False).notes) == notes
+        assert len(api._deliver(tmp_path / "s.png", tmp_path / target, remarked, False, False).notes) == notes
 
 
 def files_picture(own: bytes):
