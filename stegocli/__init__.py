@@ -12,7 +12,7 @@ import importlib
 from typing import Any
 
 __version__ = "0.1.0"
-__all__ = ["StegoError", "__version__", "hide", "info", "load_model", "reveal"]
+__all__ = ["Auto", "Exact", "Flow", "Robust", "StegoError", "__version__", "hide", "info", "load_model", "reveal"]
 
 _HOMES = {
     "hide": ".api",

@@ -69,7 +69,7 @@ def info(
         contents, locked = _contents(stego, password, progress)
     except (InvalidContent, LaterVersion) as error:
         raise StegoError(
-            f"{source.path} was made by a later stego, or forged ({error}): upgrade, or ask its maker for the very file."
+            f"{source.path} was made by a later stego, or forged ({error}): upgrade, or ask its maker for the file."
         ) from None
     capacities = [] if contents else _capacities(Cover(source.path, read), progress)
     return Info(source.path, read.size, contents, locked, capacities)
