@@ -38,7 +38,7 @@ _HONEST, _HONEST_OF_A_PART = 0.97, 0.93
 # A cost over what was allowed by more than this is refused.
 _OVERDRAFT = 1.12
 _TRIES = 6
-_ROUNDS, _ROUNDS_LARGE = 6, 2
+_ROUNDS, _ROUNDS_LARGE = 4, 2
 # Candidate LLR slopes, in eighths per unit distance from the decision threshold. The encoder stores the best.
 _LLR_SCALES = (16, 24, 32, 40, 48, 56, 64, 80)
 # Of the chains, so many that leave least are decoded in earnest; and one of a large picture.

@@ -12,10 +12,6 @@ from .simulate import Chain
 
 # Coefficients that err by more than this many steps are moved, and by no more than so many in all.
 _FAILING, _REACH = 0.5, 0.4
-# After the first round only so many chains, those that spoil most, are simulated.
-_HARDEST = 6
-# A round that mends less than this share of what still fails is the last.
-_WORTHWHILE = 0.02
 
 
 @dataclass
@@ -47,34 +43,26 @@ class Target:
 
 
 def applied(cover: np.ndarray, target: Target, quality: int, rounds: int, progress: Callable[[float], None]) -> np.ndarray:
-    """The stego whose coefficients survive as many of the chains as can be; `target.aim` becomes what it took.
+    """The stego whose coefficients survive the hardest chains as well as can be; `target.aim` becomes what it took.
 
     Args:
         cover: uint8 (height, width, 3).
         target: changed.
         quality: design quality.
-        rounds: at most.
+        rounds: each simulates the hardest chains once.
         progress: told the share that is done.
     """
     stego = target.applied(target.applied(cover, dithered=True))
-    tried = simulate.chains(quality, cover.shape[0] * cover.shape[1])
+    tried = simulate.hardest(quality)
     limit, reach = _FAILING * target.steps, _REACH * target.steps
-    before = len(target.points)
     for turn in range(rounds):
         highest, lowest = np.zeros_like(target.points), np.zeros_like(target.points)
-        spoilt = []
         for i, errors in enumerate(simulate.side_by_side(partial(target.errors, stego), tried)):
             np.maximum(highest, errors, out=highest)
             np.minimum(lowest, errors, out=lowest)
-            spoilt.append(int((np.abs(errors) > limit).sum()))
             progress((turn + (i + 1) / len(tried)) / rounds)
         failing = np.maximum(highest, -lowest) > limit
-        count = int(failing.sum())
-        if count > (1 - _WORTHWHILE) * before and turn > 1:
-            break
-        before = count
         shift = np.where(failing, -(highest + lowest) / 2, 0)
         target.aim = target.points + np.clip(target.aim - target.points + shift, -reach, reach)
         stego = target.applied(target.applied(stego))
-        tried = [tried[i] for i in np.argsort(spoilt, kind="stable")[::-1][:_HARDEST]]
     return stego

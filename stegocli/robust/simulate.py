@@ -58,13 +58,21 @@ def chains(quality: int, pixels: int = 0) -> list[Chain]:
     else:
         tried = {*range(quality, quality + 5), *range(quality, 96, 5), 95}
     once: list[Chain] = [(), *((Jpeg(q),) for q in sorted(tried) if q <= 95), (Jpeg(quality, 0),)]
-    once += [(Jpeg(q, fast=True),) for q in (quality, quality + 2) if q <= 95]
+    once += [(Jpeg(q, fast=True),) for q in (quality, min(95, quality + 2))]
     # A stego that is a JPEG itself, recompressed.
     once.append((Jpeg(97, 0), Jpeg(min(95, quality + 3))))
     # The hardest of several in a row, as found with some hundred of them.
     two, three = lowest(quality, 2), lowest(quality, 3)
     often: list[Chain] = [(Jpeg(min(two + 3, 100)), Jpeg(two)), (Jpeg(three),) * 3]
-    return [*once, *often] if pixels > LARGE else [*once, *often, (Jpeg(two), Jpeg(two + 1))]
+    return [*once, *often] if pixels > LARGE else [*once, *often, (Jpeg(two), Jpeg(min(two + 1, 100)))]
+
+
+def hardest(quality: int) -> list[Chain]:
+    """The few of `chains` whose errors, avoided, are most of what all of them do."""
+    two, three = lowest(quality, 2), lowest(quality, 3)
+    near = min(95, quality + 2)
+    once: list[Chain] = [(Jpeg(q, fast=fast),) for q in (quality, near) for fast in (False, True)]
+    return [*once, (Jpeg(97, 0), Jpeg(min(95, quality + 3))), (Jpeg(two), Jpeg(min(two + 1, 100))), (Jpeg(three),) * 3]
 
 
 def recompress(rgb: np.ndarray, chain: Chain) -> np.ndarray:

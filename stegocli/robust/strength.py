@@ -21,6 +21,9 @@ _MARGIN, _CLIPS = 4, 2.0
 FLAT = 0.9
 # The busiest blocks are no better than busy ones: strong contrast clips too.
 _BUSIEST = 0.02
+# Mean squared error that no cell is designed to exceed, so that its PSNR stays above 30 dB; where more is allowed of
+# the whole picture, in shares of that.
+_CELL_MSE, _CELL_SHARE = 255**2 / 10**3.15, 3.5
 # A strength index is an eighth of an octave of squared step.
 OCTAVE = 8
 STRONGEST = 18 * OCTAVE
@@ -149,10 +152,12 @@ class Designer:
         levels = np.clip(np.rint(np.log2(1 + lambda_ * self._cell_flatness)), 0, LEVELS - 1).astype(np.uint8)
         table = bit_table(self.quality, strength)
         at = table.reshape(CELL * CELL, LEVELS, -1).sum(2, dtype=np.int64)
-        empty = np.flatnonzero(at.sum(0) == 0)[0]
-        levels = np.where(self._cell_flatness > FLAT, empty, np.minimum(levels, empty)).astype(np.uint8)
         costs = lattice.mean_cost(table) * np.square(steps(self.quality))
         power = costs.mean((0, 2, 3))
+        # The busiest cells get no more than what leaves them above the floor.
+        floor = np.flatnonzero(power <= max(_CELL_MSE, _CELL_SHARE * self.mse))[0]
+        empty = np.flatnonzero(at.sum(0) == 0)[0]
+        levels = np.where(self._cell_flatness > FLAT, empty, np.clip(levels, floor, empty)).astype(np.uint8)
         noise = power[levels]
         share = noise * self._cell_flatness / C2
         cost = max(noise.mean() / self.mse, (share / (1 + share)).mean() / self.loss)
