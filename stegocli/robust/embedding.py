@@ -43,6 +43,8 @@ _ROUNDS, _ROUNDS_LARGE = 4, 2
 _LLR_SCALES = (16, 24, 32, 40, 48, 56, 64, 80)
 # Of the chains, so many that leave least are decoded in earnest; and one of a large picture.
 _DECODED = 4
+# The trellis goes through so often to keep cells above their floor, changes beyond it made dearer by a little more.
+_FLOOR_TRIES, _DEARER = 5, 1.3
 Progress = Callable[[str, float], None]
 __all__ = ["COVER_PSNR", "QUALITIES", "Embedded", "Embedder", "Unsuitable", "chains", "lowest", "recompress"]
 
@@ -316,12 +318,31 @@ class Embedder:
             whole = sync.write(now[positions] / steps, content, whitening)
             parts.append((positions[written], steps[written], whole[written]))
         at = frame.carriers
-        costs = self._designer.weights(frame.design.lambda_).reshape(-1)[at.positions // 64] * np.square(at.steps)
-        parts.append((at.positions, at.steps, lattice.write(now[at.positions] / at.steps, stream, at.bits, costs)))
+        parts.append((at.positions, at.steps, self._content_points(frame, now[at.positions] / at.steps, stream)))
         positions, steps, whole = (np.concatenate(part) for part in zip(*parts, strict=True))
         steps = steps.astype(np.float32)
         points = (whole * steps).astype(np.float32)
         return Target(positions, steps, points, points.copy())
+
+    def _content_points(self, frame: _Frame, values: np.ndarray, stream: np.ndarray) -> np.ndarray:
+        """The nearest grid values, int32 in steps, that carry the stream and leave every cell above its floor.
+
+        The trellis puts most of the change where it is cheapest: where that is too much for a cell, changes of it
+        are made dearer and the trellis goes through once more.
+        """
+        at = frame.carriers
+        block = at.positions // blocks.SIDE**2
+        cells = strength.cell_of_block(self.shape)
+        weights = self._designer.weights(frame.design.lambda_).reshape(-1)
+        for _ in range(_FLOOR_TRIES):
+            points = lattice.write(values, stream, at.bits, weights[block] * np.square(at.steps))
+            squares = np.square((points - values) * at.steps)
+            mse = np.bincount(cells[block], squares, cells[-1] + 1) / strength.CELL_PIXELS
+            excess = mse / self._designer.most_mse
+            if excess.max() <= 1:
+                break
+            weights = weights * np.where(excess > 1, _DEARER * excess, 1)[cells]
+        return points
 
     def _embedded(self, content: bytes, frame: _Frame) -> tuple[Embedded | None, float]:
         """A stego that the simulated chains leave readable; or None; and the code's rate that they bear."""

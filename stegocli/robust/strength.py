@@ -14,6 +14,7 @@ from . import blocks, lattice
 from .rangecoder import LEVELS
 
 CELL = 2  # blocks
+CELL_PIXELS = (CELL * blocks.SIDE) ** 2
 C2 = (0.03 * 255) ** 2
 # Where samples come so near to black or white changes are clipped: such blocks count as flat by this much a share.
 _MARGIN, _CLIPS = 4, 2.0
@@ -23,7 +24,7 @@ FLAT = 0.9
 _BUSIEST = 0.02
 # Mean squared error that no cell is designed to exceed, so that its PSNR stays above 30 dB; where more is allowed of
 # the whole picture, in shares of that.
-_CELL_MSE, _CELL_SHARE = 255**2 / 10**3.15, 3.5
+_CELL_MSE, _CELL_SHARE = 255**2 / 10**3.1, 3.9
 # A strength index is an eighth of an octave of squared step.
 OCTAVE = 8
 STRONGEST = 18 * OCTAVE
@@ -104,6 +105,12 @@ def cells(shape: tuple[int, int]) -> tuple[int, int]:
     return -(-shape[0] // CELL), -(-shape[1] // CELL)
 
 
+def cell_of_block(shape: tuple[int, int]) -> np.ndarray:
+    """The flat index of each block's cell, (down * across,)."""
+    down, across = cells(shape)
+    return of_blocks(np.arange(down * across).reshape(down, across), shape).reshape(-1)
+
+
 def of_blocks(levels: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     """Each block's level, from its cell's."""
     return np.repeat(np.repeat(levels, CELL, 0), CELL, 1)[: shape[0], : shape[1]]
@@ -135,10 +142,14 @@ class Designer:
         rgb: uint8 (height, width, 3).
         quality: design quality.
         mse, loss: squared error and structural loss that count as 1.
+
+    Attributes:
+        most_mse: mean squared error that no cell should exceed.
     """
 
     def __init__(self, rgb: np.ndarray, quality: int, mse: float, loss: float):
         self.quality, self.mse, self.loss = quality, mse, loss
+        self.most_mse = max(_CELL_MSE, _CELL_SHARE * mse)
         self.shape = blocks.grid(rgb.shape)
         self.block_flatness = np.clip(np.maximum(flatness(rgb), _CLIPS * clipped(rgb)), _BUSIEST, 1)
         self._cell_flatness = _cells(self.block_flatness)
@@ -155,7 +166,7 @@ class Designer:
         costs = lattice.mean_cost(table) * np.square(steps(self.quality))
         power = costs.mean((0, 2, 3))
         # The busiest cells get no more than what leaves them above the floor.
-        floor = np.flatnonzero(power <= max(_CELL_MSE, _CELL_SHARE * self.mse))[0]
+        floor = np.flatnonzero(power <= self.most_mse)[0]
         empty = np.flatnonzero(at.sum(0) == 0)[0]
         levels = np.where(self._cell_flatness > FLAT, empty, np.clip(levels, floor, empty)).astype(np.uint8)
         noise = power[levels]
