@@ -7,9 +7,22 @@ import sys
 QUIET_THREADS = {"OMP_WAIT_POLICY": "PASSIVE"}
 
 
+def _open_standard_streams() -> None:
+    """Where a shell closed stdin, stdout or stderr, the next file that is opened would take its place and be overwritten."""
+    for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+        try:
+            os.fstat(number)
+        except OSError:
+            while os.open(os.devnull, os.O_RDWR) < number:
+                pass
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(number, mode, closefd=False, encoding="utf-8"))
+
+
 def main() -> None:
     """Run the command line."""
     try:
+        _open_standard_streams()
         for name, value in QUIET_THREADS.items():
             os.environ.setdefault(name, value)
         from .cli import run

@@ -8,9 +8,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-import torch
-
-from . import api
+from . import api, threads
 from .api import Hidden, Revealed
 from .errors import StegoError
 from .flow import weights
@@ -108,9 +106,9 @@ def _each(
         for call in calls:
             yield _tried(action, call, model, options)
         return
-    threads = max(1, (os.cpu_count() or 1) // jobs)
+    share = max(1, (os.cpu_count() or 1) // jobs)
     # A forked child would inherit the threads' locks but not the threads.
-    with ProcessPoolExecutor(jobs, get_context("spawn"), torch.set_num_threads, (threads,)) as pool:
+    with ProcessPoolExecutor(jobs, get_context("spawn"), threads.limit, (share,)) as pool:
         yield from pool.map(_tried, *zip(*((action, call, model, options) for call in calls), strict=True))
 
 

@@ -6,6 +6,7 @@ import pytest
 from conftest import natural
 from PIL import Image
 
+from stegocli.methods import Auto, Flow
 from stegocli import folders
 from stegocli.errors import StegoError
 from stegocli.flow import weights
@@ -26,7 +27,7 @@ def test_weights_are_loaded_once(here, monkeypatch):
     loads, load = [], weights.load_model
     monkeypatch.setattr(weights, "load_model", lambda source: loads.append(source) or load(source))
     own = here / "own.safetensors"
-    hidden = list(folders.hide(here / "covers", here / "secrets", here / "stegos", own, flow=True))
+    hidden = list(folders.hide(here / "covers", here / "secrets", here / "stegos", Flow(own)))
     assert [done.method for done in hidden] == ["weights own"] * 2
     revealed = list(folders.reveal(here / "stegos", here / "out", own))
     assert [done.method for done in revealed] == ["weights own"] * 2 and loads == [own]
@@ -37,5 +38,5 @@ def test_weights_are_loaded_once(here, monkeypatch):
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_weights_that_are_not_there(here, jobs):
     with pytest.raises(StegoError, match=r"typo\.safetensors does not exist"):
-        folders.hide(here / "covers", here / "secrets", here / "stegos", "typo.safetensors", jobs)
+        folders.hide(here / "covers", here / "secrets", here / "stegos", Auto("typo.safetensors"), jobs)
     assert not (here / "stegos").exists()

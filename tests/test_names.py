@@ -8,6 +8,7 @@ import pytest
 from conftest import natural
 from PIL import Image
 
+from stegocli.methods import Exact, Flow
 from stegocli import api, folders
 from stegocli.errors import StegoError
 from stegocli.methods.base import Found
@@ -73,7 +74,7 @@ def test_an_odd_name_is_not_kept(tmp_path, name):
 @pytest.mark.parametrize("password", [None, "word"])
 def test_a_name_comes_back(tmp_path, pair, name, password):
     (tmp_path / name).write_bytes(b"content")
-    api.hide(pair[0], tmp_path / name, tmp_path / "s.png", password=password)
+    api.hide(pair[0], tmp_path / name, tmp_path / "s.png", Exact(password))
     assert name.encode() not in (tmp_path / "s.png").read_bytes()
     (tmp_path / "out").mkdir()
     done = api.reveal(tmp_path / "s.png", tmp_path / "out", password=password)
@@ -102,7 +103,7 @@ def test_content_of_earlier_versions_has_no_name(tmp_path):
 def test_a_picture_that_comes_back_otherwise_is_called_otherwise(tmp_path, pair):
     noisy = np.random.default_rng(0).integers(0, 256, (200, 300, 3), dtype=np.uint8)
     Image.fromarray(noisy).save(tmp_path / "Holiday.JPG", "JPEG", quality=95)
-    api.hide(pair[0], tmp_path / "Holiday.JPG", tmp_path / "s.png", fit=True)
+    api.hide(pair[0], tmp_path / "Holiday.JPG", tmp_path / "s.png", Exact(fit=True))
     (tmp_path / "out").mkdir()
     done = api.reveal(tmp_path / "s.png", tmp_path / "out")
     assert done.method == codings.APPROXIMATE and done.name == "Holiday.JPG"
@@ -110,7 +111,7 @@ def test_a_picture_that_comes_back_otherwise_is_called_otherwise(tmp_path, pair)
 
 
 def test_the_network_has_no_room_for_a_name(tmp_path, pair, model):
-    api.hide(*pair, tmp_path / "s.png", model, flow=True)
+    api.hide(*pair, tmp_path / "s.png", Flow(model))
     (tmp_path / "out").mkdir()
     done = api.reveal(tmp_path / "s.png", tmp_path / "out", model)
     assert done.name is None and done.path.name == "s-revealed.png"

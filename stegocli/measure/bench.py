@@ -160,7 +160,7 @@ def _whole(model: Model, megapixels: float) -> dict[str, Any]:
         files.write(cover_path, files.Picture(cover))
         files.write(secret_path, files.Picture(secret))
         began = time.perf_counter()
-        api.hide(cover_path, secret_path, stego_path, model, flow=True)
+        api.hide(cover_path, secret_path, stego_path, Flow(model))
         between = time.perf_counter()
         api.reveal(stego_path, revealed_path, model)
         ended = time.perf_counter()

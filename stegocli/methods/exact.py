@@ -1,13 +1,16 @@
 """Hide any file as bytes: whole, under a password if wanted, or a picture as finely as the cover allows."""
 
-from ..errors import StegoError
+from dataclasses import dataclass
+
+from ..errors import StegoError, option
 from ..payload import codings, embedding, header
 from ..payload.embedding import Extent
 from ..payload.header import Header
 from ..picture import metrics
-from .base import COVER_PSNR, Cover, Found, Hiding, Options, Secret, Stego
+from .base import Choice, Cover, Found, Hiding, Locked, Lossless, Outcome, Password, Progress, Secret, Stego, asked, unseen
 
 METHOD = 2
+COVER_PSNR = 40.0
 # The command line takes no less.
 LEAST_COVER_PSNR = 20.0
 
@@ -21,55 +24,75 @@ def budget(samples: int, private: bool, cover_psnr: float) -> int:
     return max(0, plan.bits // 8 - embedding.overhead(private))
 
 
-class Exact:
-    """Embedded bytes as a method."""
+@dataclass(frozen=True)
+class Exact(Lossless):
+    """Embedded bytes as a method.
 
-    def hide(self, cover: Cover, secret: Secret, options: Options) -> Hiding:
-        private = options.password is not None
-        wanted = COVER_PSNR if options.cover_psnr is None else options.cover_psnr
-        holds = budget(cover.rgb.size, private, wanted)
-        options.progress("coding", 0.0)
+    Attributes:
+        password: encrypt with it; or a function that asks for it.
+        cover_psnr: how far the cover may change, in dB.
+        fit: code a picture as finely as `cover_psnr` allows instead of failing when it is too large.
+    """
+
+    password: Password = None
+    cover_psnr: float = COVER_PSNR
+    fit: bool = False
+    name = "exact"
+
+    def hide(self, cover: Cover, secret: Secret, progress: Progress = unseen) -> Hiding:
+        password = asked(self.password)
+        private = password is not None
+        holds = budget(cover.rgb.size, private, self.cover_psnr)
+        progress("coding", 0.0)
         own = secret.content
-        packed = codings.fitted(secret.path, holds, own) if options.fit else codings.exact(secret.path, own)
+        packed = codings.fitted(secret.path, holds, own) if self.fit else codings.exact(secret.path, own)
         while True:
             if len(packed.content) > holds:
                 raise StegoError(
                     f"{secret.path} needs {len(packed.content):,} bytes and {cover.path} holds {holds:,} at a cover "
-                    f"PSNR of {wanted:g} dB: {_remedy(options.fit, wanted)}."
+                    f"PSNR of {self.cover_psnr:g} dB: {self._remedy()}."
                 )
             bits = 8 * (len(packed.content) + embedding.overhead(private))
             plan = embedding.plan(embedding.room(cover.rgb.size, private), bits)
             assert plan is not None  # the budget's own plan holds it
-            options.progress("embedding", 0.0)
-            if options.password is not None:
-                rgb = embedding.embed_private(cover.rgb, packed.content, plan, options.password)
+            progress("embedding", 0.0)
+            if password is not None:
+                rgb = embedding.embed_private(cover.rgb, packed.content, plan, password)
             else:
                 rgb = embedding.embed_open(cover.rgb, packed.content, plan)
                 rgb = header.embed(rgb, Header(METHOD, Extent(len(packed.content), plan).pack()))
             reached = metrics.psnr(cover.rgb, rgb)
-            if reached >= wanted - 0.05:
+            if reached >= self.cover_psnr - 0.05:
                 break
             # Black and white leave only one way to go, so such covers change more than others.
-            holds = int(holds * 10 ** ((reached - wanted) / 40) * 0.98)
-            if options.fit:
+            holds = int(holds * 10 ** ((reached - self.cover_psnr) / 40) * 0.98)
+            if self.fit:
                 packed = codings.fitted(secret.path, holds, own)
-        options.progress("checking", 0.0)
-        stego = Stego(cover.path, rgb)
-        if _content(stego, options.password) != packed.content:
+        progress("checking", 0.0)
+        if _content(Stego(cover.path, rgb), password) != packed.content:
             raise StegoError(f"{secret.path} does not come back from {cover.path}: please report this.")
-        words = f"{packed.coding}; {packed.fidelity}; {len(packed.content):,} of {holds:,} bytes"
-        words += ", encrypted" if private else ""
+        summary = f"{packed.coding}; {packed.fidelity}; {len(packed.content):,} of {holds:,} bytes"
+        told = Choice(method=self.name, summary=summary + (", encrypted" if private else ""))
         if packed.picture is None:
-            return Hiding(rgb, words)
-        return Hiding(rgb, words, secret.picture.rgb, packed.picture.rgb)
+            return Hiding(rgb, told)
+        return Hiding(rgb, told, secret.picture.rgb, packed.picture.rgb)
 
-    def reveal(self, stego: Stego, options: Options) -> Found | None:
-        content = _content(stego, options.password)
+    def reveal(self, stego: Stego, password: str | None = None, progress: Progress = unseen) -> Found | Locked | None:
+        content = _content(stego, password)
         if content is None:
-            return None
-        options.progress("decoding", 0.0)
+            return None if stego.header is not None else Locked()
+        progress("decoding", 0.0)
         extension, secret = codings.unpack(content)
-        return Found(secret, extension, codings.fidelity(content, secret), name=codings.name(content))
+        told = Outcome(method=self.name, summary=codings.fidelity(content, secret))
+        return Found(secret, extension, told, name=codings.name(content))
+
+    def _remedy(self) -> str:
+        ways = ["use a larger cover"]
+        if self.cover_psnr > LEAST_COVER_PSNR:
+            ways.append(f"a lower {option('cover_psnr')}")
+        if not self.fit:
+            ways.append(f"{option('fit')}, for a picture")
+        return ", or ".join(ways)
 
 
 def _content(stego: Stego, password: str | None) -> bytes | None:
@@ -86,12 +109,3 @@ def _content(stego: Stego, password: str | None) -> bytes | None:
         return embedding.extract_private(stego.rgb, password)
     except embedding.Rejected:
         return None
-
-
-def _remedy(fit: bool, cover_psnr: float) -> str:
-    ways = ["use a larger cover"]
-    if cover_psnr > LEAST_COVER_PSNR:
-        ways.append("a lower --cover-psnr")
-    if not fit:
-        ways.append("--fit, for a picture")
-    return ", or ".join(ways)

@@ -35,6 +35,7 @@ from PIL import Image, TiffImagePlugin
 from ..errors import StegoError
 from ..picture import files, metrics, png
 from ..picture.files import Picture
+from ..picture.inputs import Source
 from . import coarse
 
 FILE, JXL, WEBP, NEAR_LOSSLESS, LOSSY, COARSE = range(6)
@@ -388,7 +389,7 @@ def exact(path: str | Path, content: bytes | None = None) -> Payload:
         StegoError: when the file can't be read.
     """
     path = Path(path)
-    own = files.own_bytes(path) if content is None else content
+    own = Source.read(path).content if content is None else content
     best = Payload(_file(_named(path), own), None, f"the file itself, {len(own):,} bytes", SAME_FILE)
     for candidate in _recoded(own, path):
         worth = WORTH_RECODING if best.fidelity == SAME_FILE and candidate.fidelity != SAME_FILE else 1
@@ -411,7 +412,7 @@ def fitted(path: str | Path, budget: int, content: bytes | None = None) -> Paylo
         StegoError: when the secret is no picture or does not fit at any quality.
     """
     path = Path(path)
-    own = files.own_bytes(path) if content is None else content
+    own = Source.read(path).content if content is None else content
     whole = exact(path, own)
     if len(whole.content) <= budget:
         return whole
@@ -448,7 +449,7 @@ def squeezed(path: str | Path, budget: int, content: bytes | None = None) -> Pay
         StegoError: when it does not fit.
     """
     path = Path(path)
-    own = files.own_bytes(path) if content is None else content
+    own = Source.read(path).content if content is None else content
     whole = _file(_named(path), own)
     if len(whole) > budget:
         whole = _file(_extension(path), own)

@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
-import torch
+
+from .. import threads
 
 # Ungerboeck's 32-state code for amplitude modulation ("Channel coding with multilevel/phase signals", 1982),
 # parity-check polynomials, lowest power of D in the lowest bit. Part of the format, as is LENGTH.
@@ -293,8 +294,8 @@ def write(cover: np.ndarray, bits: np.ndarray, plan: Plan) -> np.ndarray:
         labels = nearest_codewords(costs)
         rows[:, part] = np.take_along_axis(values, labels[:, None].astype(np.intp), 1)[:, 0]
 
-    with ThreadPoolExecutor(torch.get_num_threads()) as threads:
-        list(threads.map(embed, _chunks(rows.shape[1], _SEQUENCES)))
+    with ThreadPoolExecutor(threads.count()) as pool:
+        list(pool.map(embed, _chunks(rows.shape[1], _SEQUENCES)))
     return np.concatenate([rows.reshape(-1)[: plan.used], cover[plan.used :]])
 
 

@@ -1,13 +1,10 @@
-"""Picture files to arrays and back: formats, alpha, colour profiles, orientation, writes that never half happen."""
+"""Picture files to arrays and back: formats, alpha, colour profiles, orientation."""
 
-import contextlib
 import importlib.util
 import io
 import os
-import stat
-import tempfile
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +13,8 @@ import numpy as np
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
 from ..errors import StegoError
-from . import png
+from . import outputs, png
+from .inputs import Source, reason, short
 
 READABLE = {
     ".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".ppm", ".pgm", ".jp2", ".avif",
@@ -67,28 +65,6 @@ class Picture:
         return self.rgb.shape[1], self.rgb.shape[0]
 
 
-def _short(path: Path) -> str:
-    """A name to show: 300 characters of it help nobody."""
-    return str(path) if len(str(path)) <= 120 else f"{str(path)[:50]}...{str(path)[-20:]}"
-
-
-def reason(error: Exception) -> str:
-    """What an error says, in one line and without the number and file name of the system's."""
-    return " ".join(str(getattr(error, "strerror", None) or error or type(error).__name__).split())
-
-
-def own_bytes(path: Path) -> bytes:
-    """All that a file holds, whatever it is.
-
-    Raises:
-        StegoError: when it can't be read.
-    """
-    try:
-        return path.read_bytes()
-    except (OSError, ValueError) as error:
-        raise StegoError(f"{path} can't be read ({reason(error)}): check name and permissions.") from None
-
-
 def _decode(path: Path, content: bytes | None) -> Image.Image:
     """The first frame as a viewer turns it, or in one sentence why not."""
     try:
@@ -106,7 +82,7 @@ def _decode(path: Path, content: bytes | None) -> Image.Image:
         raise StegoError(f"{path} is not a picture that can be read: use PNG, JPEG, WebP, BMP or TIFF.") from None
     except Exception as error:  # Pillow's decoders raise OSError, SyntaxError, struct.error and more on damage.
         if (isinstance(error, OSError) and error.errno) or "\0" in str(path):
-            raise StegoError(f"{_short(path)} can't be read ({reason(error)}): check the name.") from None
+            raise StegoError(f"{short(path)} can't be read ({reason(error)}): check the name.") from None
         raise StegoError(f"{path} is damaged ({reason(error)}): use an intact copy.") from None
     try:
         return ImageOps.exif_transpose(picture)
@@ -138,22 +114,25 @@ def _through_profile(picture: Image.Image, icc: bytes) -> Image.Image:
     return converted or picture.convert("RGB")
 
 
-def read(path: str | Path, srgb: bool = False, content: bytes | None = None) -> Picture:
+def read(path: Source | str | Path, srgb: bool = False, content: bytes | None = None) -> Picture:
     """Read a picture as a viewer shows it: EXIF orientation applied, 8 bits a sample, RGB.
 
     Args:
-        path: PNG, JPEG, WebP, BMP, TIFF, GIF, PPM, JPEG 2000 or AVIF; grey, palette, CMYK, 16-bit too.
+        path: PNG, JPEG, WebP, BMP, TIFF, GIF, PPM, JPEG 2000 or AVIF; grey, palette, CMYK, 16-bit too. A path is
+            opened once.
         srgb: convert through the ICC profile to sRGB instead of keeping the profile.
         content: the file's bytes when they are at hand; the path then only names them in errors.
 
     Raises:
         StegoError: when the file is missing, damaged, or no picture.
     """
-    path = Path(path)
+    source = Source(Path(path), content) if content is not None and not isinstance(path, Source) else Source.of(path)
+    path = source.path
     with warnings.catch_warnings():
         # Pillow warns of odd EXIF, of palettes, from 89 megapixels on; its error at twice that stays.
         warnings.simplefilter("ignore")
-        picture = _decode(path, content)
+        picture = _decode(path, source.content)
+        del source  # a large file is not kept beside its samples
         try:
             return _as_seen(picture, srgb)
         except (OSError, ValueError) as error:  # a colour space that Pillow can't convert
@@ -196,13 +175,20 @@ def is_readable(path: Path, smallest: int) -> bool:
         return False
 
 
-def is_picture(path: str | Path, content: bytes | None = None) -> bool:
+def is_picture(path: Source | str | Path, content: bytes | None = None) -> bool:
     """Whether a file is a picture by what its first bytes say, in one of `FORMATS`; its name counts for nothing.
+
+    A path is opened and left unread behind its first bytes, so that no pipe is asked what it is: read it to know.
 
     So a JPEG named .jfif, .dat or nothing is one, and text named .png is none. HEIC and raw files, which Pillow can't
     read, and TGA, which has no mark to know it by, are not: as secrets they are hidden as the bytes they are.
     True does not promise that the rest is intact.
     """
+    content = path.content if isinstance(path, Source) else content
+    if isinstance(path, Source):
+        path = path.path
+    elif content is None and not os.path.isfile(path):
+        return False
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -222,19 +208,21 @@ def over_white(picture: Picture) -> np.ndarray:
     return (picture.rgb * alpha + 255 * (1 - alpha)).round().astype(np.uint8)
 
 
-def check_output(path: str | Path, inputs: tuple[Path, ...] = (), force: bool = True, may_lose: bool = False) -> Path:
+def check_output(
+    path: str | Path, inputs: Sequence[Path | Source] = (), force: bool = True, may_lose: bool = False
+) -> Path:
     """Refuse, before any work is done, a name that a picture can't be written to without loss.
 
     Args:
         may_lose: take JPEG too.
 
     Raises:
-        StegoError: for a lossy or unknown format, or as `check_place`.
+        StegoError: for a lossy or unknown format, or as `outputs.check_place`.
     """
     path = Path(path)
     if not (may_lose and path.suffix.lower() in LOSSY):
         _lossless(path)
-    check_place(path, inputs, force)
+    outputs.check_place(path, inputs, force)
     return path
 
 
@@ -248,71 +236,6 @@ def _lossless(path: Path) -> str:
             ".png, .tif, .webp or .bmp."
         )
     return suffix
-
-
-def check_place(path: Path, inputs: tuple[Path, ...] = (), force: bool = True) -> None:
-    """Refuse a place where no file can be written; a link stands for the file that it points to.
-
-    Args:
-        inputs: files that must not be lost.
-        force: whether a file that is there may be replaced.
-
-    Raises:
-        StegoError: for a folder, a missing folder, a device or pipe, one of the `inputs`, a name that the system
-            does not take, and without `force` for a file that exists.
-    """
-    try:
-        with contextlib.suppress(FileNotFoundError):
-            os.stat(path)  # Path.exists hides, from Python 3.12 on, that a name is too long
-        if path.is_dir():
-            raise StegoError(f"{path} is a folder: name a file.")
-        if not path.resolve().parent.is_dir():
-            raise StegoError(f"{path.parent} does not exist: create the folder first.")
-        if not path.exists():
-            return
-        if not stat.S_ISREG(path.stat().st_mode):
-            raise StegoError(f"{path} is a device or a pipe, not a file: name a file.")
-        for given in inputs:
-            if given.exists() and path.samefile(given):
-                raise StegoError(f"{path} is also an input and would be lost: choose another output name.")
-    except (OSError, ValueError, RuntimeError) as error:  # too long, a NUL inside, a link to itself
-        raise StegoError(f"{_short(path)} is no name for a file ({reason(error)}): choose another.") from None
-    if not force:
-        raise StegoError(f"{path} already exists: add --force to replace it, or choose another output name.")
-
-
-def write_beside(path: Path, content: bytes, check: Callable[[bytes], None] | None = None) -> None:
-    """Write a whole file beside its place, then move it there: readers see the old file or the new one.
-
-    A link stays, and the file that it points to is replaced.
-
-    Args:
-        check: gets what the disk holds before it is moved; what it raises leaves the old file in place.
-
-    Raises:
-        StegoError: as `check_place`, when the folder can't be written, and when the disk is full.
-    """
-    check_place(path)
-    temporary = None
-    try:
-        place = path.resolve()
-        # A short name: one made of the file's own could be too long.
-        with tempfile.NamedTemporaryFile(dir=place.parent, prefix=".", delete=False) as file:
-            temporary = Path(file.name)
-            file.write(content)
-        umask = os.umask(0)
-        os.umask(umask)
-        os.chmod(temporary, 0o666 & ~umask)
-        if check is not None:
-            check(temporary.read_bytes())
-        os.replace(temporary, place)
-        temporary = None
-    except (OSError, RuntimeError) as error:
-        hint = "check the folder and the free space"
-        raise StegoError(f"{_short(path)} can't be written ({reason(error)}): {hint}.") from None
-    finally:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
 
 
 def check_holds(path: str | Path, picture: Picture) -> None:
@@ -369,7 +292,7 @@ def write(path: str | Path, picture: Picture, check: Callable[[np.ndarray], bool
             before the file takes its place.
 
     Raises:
-        StegoError: as `encode` and `write_beside`, and when the check says no; everything is as it was then.
+        StegoError: as `encode` and `outputs.write_beside`, and when the check says no; everything is as it was then.
     """
     path = Path(path)
 
@@ -377,7 +300,7 @@ def write(path: str | Path, picture: Picture, check: Callable[[np.ndarray], bool
         if check is not None and not check(read(path, content=written).rgb):
             raise StegoError(f"{path} did not read back as it was written: use .png.")
 
-    write_beside(path, encode(picture, path.suffix, path), read_back if check else None)
+    outputs.write_beside(path, encode(picture, path.suffix, path), read_back if check else None)
 
 
 def resize(rgb: np.ndarray, size: tuple[int, int]) -> np.ndarray:

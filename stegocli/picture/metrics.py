@@ -1,11 +1,13 @@
 """PSNR, SSIM and bit figures of 8-bit pictures, and the targets that they are held against."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
+from functools import partial
 
 import numpy as np
-import torch
-from torch import Tensor
+
+from .. import threads
 
 EXACT_PSNR = 99.0
 _PIXELS = 1 << 16
@@ -46,19 +48,25 @@ def psnr(a: np.ndarray, b: np.ndarray) -> float:
     return psnr_of(mse(a, b))
 
 
-def worst_block(a: np.ndarray, b: np.ndarray, side: int = 16) -> float:
-    """PSNR in dB of the worst block of side x side pixels of two uint8 pictures: the mean hides what the eye finds.
+def block_psnrs(a: np.ndarray, b: np.ndarray, side: int = 16) -> np.ndarray:
+    """PSNR in dB of each block of side x side pixels of two uint8 pictures, (rows, columns) of blocks; 99 for equal.
 
-    Rows and columns that fill no block are left out, unless the pictures are smaller than one; 99 when all are equal.
+    Rows and columns that fill no block are left out, unless the pictures are smaller than one.
     """
     height, width = (n // side * side for n in a.shape[:2])
     if not height or not width:
-        return psnr(a, b)
-    worst = 0
-    for top in range(0, height, side):
+        return np.array([[psnr(a, b)]])
+    errors = np.empty((height // side, width // side))
+    for row, top in enumerate(range(0, height, side)):
         squares = _squares(a[top : top + side, :width], b[top : top + side, :width]).sum(0).reshape(width // side, -1)
-        worst = max(worst, int(squares.sum(1).max()))
-    return psnr_of(worst / (side * side * a.shape[2]))
+        errors[row] = squares.sum(1)
+    errors /= side * side * a.shape[2]
+    return np.where(errors == 0, EXACT_PSNR, 10 * np.log10(255**2 / np.where(errors == 0, 1, errors)))
+
+
+def worst_block(a: np.ndarray, b: np.ndarray, side: int = 16) -> float:
+    """PSNR in dB of the lowest block of two uint8 pictures, see `block_psnrs`: the mean hides what the eye finds."""
+    return float(block_psnrs(a, b, side).min())
 
 
 def ssim(a: np.ndarray, b: np.ndarray) -> float:
@@ -68,37 +76,37 @@ def ssim(a: np.ndarray, b: np.ndarray) -> float:
     `structural_similarity` gives. A picture smaller than the window is judged with the largest odd one it holds.
     """
     window = min(7, *(side - (side % 2 == 0) for side in a.shape[:2]))
-    sums = [_similarity(a, b, part, window) for part in _strips(a.shape[0] - window + 1, a.shape[1])]
-    return float(sum(sums) / ((a.shape[0] - window + 1) * (a.shape[1] - window + 1) * a.shape[2]))
+    height, width = (side - window + 1 for side in a.shape[:2])
+    with ThreadPoolExecutor(threads.count()) as pool:
+        total = sum(pool.map(partial(_similarity, a, b, window=window), _strips(height, a.shape[1])))
+    return total / (height * width * a.shape[2])
+
+
+def _window_sums(x: np.ndarray, window: int) -> np.ndarray:
+    """Sums over all windows of (channels, height, width): whole numbers below 2**24, and so exact in float32."""
+    height, width = (side - window + 1 for side in x.shape[1:])
+    rows = x[:, :height].copy()
+    for i in range(1, window):
+        rows += x[:, i : i + height]
+    out = rows[..., :width].copy()
+    for i in range(1, window):
+        out += rows[..., i : i + width]
+    return out
 
 
 def _similarity(a: np.ndarray, b: np.ndarray, rows: slice, window: int) -> float:
     """The sum of the similarities of all windows that begin in some rows, over all channels."""
     count = window * window
     c1, c2 = (0.01 * 255 * count) ** 2, (0.03 * 255) ** 2 * count * max(count - 1, 1)
-
-    def windows(x: Tensor) -> Tensor:
-        """Sums over all windows: whole numbers below 2**24, and so exact in float32."""
-        height, width = x.shape[1] - window + 1, x.shape[2] - window + 1
-        rows = x[:, :height].clone()
-        for i in range(1, window):
-            rows += x[:, i : i + height]
-        out = rows[..., :width].clone()
-        for i in range(1, window):
-            out += rows[..., i : i + width]
-        return out
-
-    x, y = (
-        torch.from_numpy(np.array(p[rows.start : rows.stop + window - 1].transpose(2, 0, 1), np.float32, order="C"))
-        for p in (a, b)
-    )
+    x, y = (np.array(p[rows.start : rows.stop + window - 1].transpose(2, 0, 1), np.float32, order="C") for p in (a, b))
     # Of products of sums float64 keeps all digits, and so the variance its own.
-    sum_x, sum_y, xx, yy, xy = (windows(t).double() for t in (x, y, x * x, y * y, x * y))
-    product, squares = sum_x * sum_y, sum_x.square().add_(sum_y.square())
-    covariance = xy.mul_(count).sub_(product)
-    variances = xx.add_(yy).mul_(count).sub_(squares)
-    similarity = product.mul_(2).add_(c1).mul_(covariance.mul_(2).add_(c2))
-    return similarity.div_(squares.add_(c1).mul_(variances.add_(c2))).sum().item()
+    sum_x, sum_y, squares, products = (_window_sums(z, window).astype(np.float64) for z in (x, y, x * x + y * y, x * y))
+    product, energy = sum_x * sum_y, sum_x * sum_x + sum_y * sum_y
+    covariance = products * count - product
+    variances = squares * count - energy
+    similarity = (2 * product + c1) * (2 * covariance + c2)
+    similarity /= (energy + c1) * (variances + c2)
+    return float(similarity.sum())
 
 
 def bit_accuracy(a: np.ndarray, b: np.ndarray) -> float:

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from ..errors import StegoError
-from ..picture import files
+from ..picture import outputs
 
 CHECKPOINT = "last.pt"
 BEST = "best.safetensors"
@@ -52,7 +52,7 @@ def write(out: Path, progress: Progress, **parts: dict[str, Any]) -> None:
     """Replace the checkpoint in the folder `out`; `parts` are what `read` gives back."""
     content = io.BytesIO()
     torch.save({**parts, "progress": asdict(progress)}, content)
-    files.write_beside(out / CHECKPOINT, content.getvalue())
+    outputs.write_beside(out / CHECKPOINT, content.getvalue())
 
 
 def read(out: Path) -> dict[str, Any]:

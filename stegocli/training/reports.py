@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from .. import __version__
-from ..picture import charts, files, look
+from ..picture import charts, files, look, outputs
 from .checkpoint import Progress
 from .feed import Feed
 from .step import Learner
@@ -54,7 +54,7 @@ def write(learner: Learner, feed: Feed, progress: Progress, shown: list[Four]) -
     writer = csv.DictWriter(table, history[0].keys())
     writer.writeheader()
     writer.writerows(history)
-    files.write_beside(out / "metrics.csv", table.getvalue().encode())
-    files.write_beside(out / "metrics.json", json.dumps(summary(learner, feed, progress), indent=1).encode())
+    outputs.write_beside(out / "metrics.csv", table.getvalue().encode())
+    outputs.write_beside(out / "metrics.json", json.dumps(summary(learner, feed, progress), indent=1).encode())
     files.write(out / "curves.png", files.Picture(charts.training_curves(history)))
     files.write(out / "grid.png", files.Picture(look.picture_grid(shown)))

@@ -16,6 +16,7 @@ import pytest
 from conftest import natural
 from PIL import Image
 
+from stegocli.methods import Exact
 from stegocli import api
 from stegocli.errors import StegoError
 from stegocli.payload import embedding, header, keys, trellis
@@ -130,7 +131,7 @@ def test_equal_numbers_of_a_key_stream_keep_their_order(monkeypatch):
 @pytest.mark.parametrize("password", PASSWORDS)
 def test_files_come_back_bit_for_bit(tmp_path, pair, extension, password):
     stego, out = tmp_path / f"s{extension}", tmp_path / "r.png"
-    hidden = api.hide(*pair, stego, exact=True, password=password)
+    hidden = api.hide(*pair, stego, Exact(password))
     done = api.reveal(stego, out, password=password)
     assert np.array_equal(files.read(out).rgb, files.read(pair[1]).rgb)
     assert hidden.secret.psnr == metrics.EXACT_PSNR and done.method == "same file"
@@ -152,7 +153,7 @@ def test_any_file_by_nature(tmp_path, pair):
 def test_a_jpeg_secret_is_the_same_file_or_a_picture(tmp_path, pair):
     secret = tmp_path / "a.jpg"
     Image.fromarray(natural(50, 70)).save(secret)
-    api.hide(pair[0], secret, tmp_path / "s.png", exact=True)
+    api.hide(pair[0], secret, tmp_path / "s.png", Exact())
     assert api.reveal(tmp_path / "s.png").path.read_bytes() == secret.read_bytes()
     api.reveal(tmp_path / "s.png", tmp_path / "r.png")
     assert np.array_equal(files.read(tmp_path / "r.png").rgb, files.read(secret).rgb)
@@ -163,9 +164,9 @@ def test_too_large_tells_both_sizes_and_fit_helps(tmp_path):
     Image.fromarray(natural(64, 64)).save(cover)
     Image.fromarray(natural(300, 300)).save(secret)
     with pytest.raises(StegoError, match=r"needs [\d,]+ bytes and .* holds [\d,]+ at a cover PSNR of 44 dB.*--fit"):
-        api.hide(cover, secret, tmp_path / "o.png", exact=True, cover_psnr=44)
+        api.hide(cover, secret, tmp_path / "o.png", Exact(cover_psnr=44))
     assert not (tmp_path / "o.png").exists()
-    hidden = api.hide(cover, secret, tmp_path / "o.png", fit=True, cover_psnr=44)
+    hidden = api.hide(cover, secret, tmp_path / "o.png", Exact(fit=True, cover_psnr=44))
     api.reveal(tmp_path / "o.png", tmp_path / "r.png")
     assert hidden.cover.psnr > 43.9
     assert hidden.secret.psnr == metrics.psnr(files.read(secret).rgb, files.read(tmp_path / "r.png").rgb) > 25
@@ -184,7 +185,7 @@ def test_a_black_cover_keeps_its_word_or_refuses(tmp_path):
 
 
 def test_wrong_password_and_altered_picture_say_the_same(tmp_path, pair):
-    api.hide(*pair, tmp_path / "s.png", password="right")
+    api.hide(*pair, tmp_path / "s.png", Exact("right"))
     altered = files.read(tmp_path / "s.png").rgb.copy()
     altered[5, 5, 1] ^= 2
     Image.fromarray(altered).save(tmp_path / "t.png")
@@ -260,7 +261,7 @@ def test_key_derivation_is_argon2id_as_documented(monkeypatch):
 
 def test_an_empty_password_is_refused(tmp_path, pair):
     with pytest.raises(StegoError, match="empty"):
-        api.hide(*pair, tmp_path / "o.png", password="")
+        api.hide(*pair, tmp_path / "o.png", Exact(""))
 
 
 # -- command line -----------------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ import pytest
 from conftest import natural
 from PIL import Image
 
+from stegocli.methods import Auto, Exact, Flow
 from stegocli import api
 from stegocli.methods.exact import budget
 from stegocli.payload import codings, embedding, estimate
@@ -67,9 +68,9 @@ def advice(tmp_path, cover: np.ndarray, secret: np.ndarray, model) -> tuple[list
     paths = tmp_path / "c.png", tmp_path / "s.png"
     for path, rgb in zip(paths, (cover, secret), strict=True):
         Image.fromarray(rgb).save(path)
-    done = api.hide(*paths, tmp_path / "o.png", model, force=True)
+    done = api.hide(*paths, tmp_path / "o.png", Auto(model), force=True)
     assert done.method.startswith("weights")
-    assert not api.hide(*paths, tmp_path / "o.png", model, flow=True, force=True).notes, "who chose is not advised"
+    assert not api.hide(*paths, tmp_path / "o.png", Flow(model), force=True).notes, "who chose is not advised"
     return [n for n in done.notes if n.startswith("--")], done
 
 
@@ -77,7 +78,7 @@ def test_hide_tells_where_bytes_would_be_as_kind(tmp_path, model):
     notes, _ = advice(tmp_path, natural(120, 140, 1), natural(60, 70, 2), model)
     assert len(notes) == 1 and notes[0].startswith("--exact would bring it back whole at ")
     foretold = float(notes[0].split(" at ")[1].split()[0])
-    really = api.hide(tmp_path / "c.png", tmp_path / "s.png", tmp_path / "e.png", exact=True)
+    really = api.hide(tmp_path / "c.png", tmp_path / "s.png", tmp_path / "e.png", Exact())
     assert foretold == pytest.approx(really.cover.psnr, abs=0.7)
 
 

@@ -7,6 +7,7 @@ import pytest
 from conftest import natural
 from PIL import Image
 
+from stegocli.methods import Exact, Robust
 from stegocli import StegoError, api
 from stegocli.picture import files, metrics
 from stegocli.robust.channels import CHANNELS
@@ -30,7 +31,7 @@ def recompressed(path, target, quality, **options):
 
 
 def test_a_picture_survives_a_messenger(folder, tmp_path):
-    hidden = api.hide(folder / "cover.png", folder / "secret.png", tmp_path / "s.png", survive=75)
+    hidden = api.hide(folder / "cover.png", folder / "secret.png", tmp_path / "s.png", Robust(75))
     assert hidden.cover.psnr > 36 and hidden.secret.psnr > 24 and "quality 75" in hidden.method
     sent = [
         recompressed(tmp_path / "s.png", tmp_path / f"{i}.jpg", quality, **options)
@@ -47,7 +48,7 @@ def test_a_picture_survives_a_messenger(folder, tmp_path):
 
 
 def test_a_note_is_made_to_survive_several_recompressions(folder, tmp_path):
-    hidden = api.hide(folder / "cover.png", folder / "note.txt", tmp_path / "s.png", survive=75)
+    hidden = api.hide(folder / "cover.png", folder / "note.txt", tmp_path / "s.png", Robust(75))
     assert "down to quality 33" in hidden.method and hidden.cover.psnr > 42
     received = tmp_path / "s.png"
     for turn, quality in enumerate((85, 75, 80, 90)):
@@ -56,7 +57,7 @@ def test_a_note_is_made_to_survive_several_recompressions(folder, tmp_path):
 
 
 def test_a_jpeg_output_survives_by_itself_and_under_a_password(folder, tmp_path):
-    hidden = api.hide(folder / "cover.png", folder / "note.txt", tmp_path / "s.jpg", password="nine")
+    hidden = api.hide(folder / "cover.png", folder / "note.txt", tmp_path / "s.jpg", Exact("nine"))
     assert "survives JPEG" in hidden.method and Image.open(tmp_path / "s.jpg").format == "JPEG"
     assert hidden.cover.psnr == metrics.psnr(files.read(folder / "cover.png").rgb, files.read(tmp_path / "s.jpg").rgb)
     received = recompressed(tmp_path / "s.jpg", tmp_path / "t.jpg", 75)
@@ -68,7 +69,7 @@ def test_a_jpeg_output_survives_by_itself_and_under_a_password(folder, tmp_path)
 
 
 def test_too_much_damage_is_told_and_nothing_written(folder, tmp_path):
-    api.hide(folder / "cover.png", folder / "secret.png", tmp_path / "s.png", survive=90)
+    api.hide(folder / "cover.png", folder / "secret.png", tmp_path / "s.png", Robust(90))
     whole = Image.open(tmp_path / "s.png")
     rng = np.random.default_rng(0)
     damages = [
@@ -88,7 +89,7 @@ def test_too_much_damage_is_told_and_nothing_written(folder, tmp_path):
 
 def test_channels_shrink_the_cover_first(tmp_path, folder, monkeypatch):
     monkeypatch.setitem(CHANNELS, "pigeon", type(CHANNELS["x"])("pigeon", 300, 70, None, "this test", "now"))
-    hidden = api.hide(folder / "cover.png", folder / "note.txt", tmp_path / "s.png", survive="pigeon")
+    hidden = api.hide(folder / "cover.png", folder / "note.txt", tmp_path / "s.png", Robust("pigeon"))
     assert max(hidden.size) == 300 and any("shrunk to 300x255" in note for note in hidden.notes)
     received = recompressed(tmp_path / "s.png", tmp_path / "t.jpg", 70)
     assert api.reveal(received, tmp_path / "n.txt").path.read_text() == "Meet me at nine.\n"
@@ -97,14 +98,14 @@ def test_channels_shrink_the_cover_first(tmp_path, folder, monkeypatch):
 @pytest.mark.parametrize("survive", ["fax", 20, "99"])
 def test_unknown_channels_and_qualities_are_refused(folder, tmp_path, survive):
     with pytest.raises(StegoError, match="--survive"):
-        api.hide(folder / "cover.png", folder / "note.txt", tmp_path / "s.png", survive=survive)
+        api.hide(folder / "cover.png", folder / "note.txt", tmp_path / "s.png", Robust(survive))
 
 
 @pytest.mark.parametrize("level", [0, 255, 128])
 def test_flat_covers_carry_or_are_refused(folder, tmp_path, level):
     Image.fromarray(np.full((272, 320, 3), level, np.uint8)).save(tmp_path / "flat.png")
     try:
-        api.hide(tmp_path / "flat.png", folder / "note.txt", tmp_path / "s.png", survive=75)
+        api.hide(tmp_path / "flat.png", folder / "note.txt", tmp_path / "s.png", Robust(75))
     except StegoError as error:
         assert "flat.png" in str(error) and not (tmp_path / "s.png").exists()
     else:

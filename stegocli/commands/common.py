@@ -1,0 +1,201 @@
+"""What the commands share: options, the console, the progress bar, passwords, stdin and stdout."""
+
+import json
+import os
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ..errors import StegoError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+# Scripts can't answer a prompt.
+PASSWORD_VARIABLE = "STEGO_PASSWORD"
+# Stands for stdin among the inputs and for stdout as the output.
+STREAM = Path("-")
+
+# Panels of `--help`.
+WHAT, PRIVACY, SURVIVING, OUTPUT, NETWORK = "What comes back", "Privacy", "Surviving", "Output", "Network"
+
+# A flag's type says nothing; an empty one keeps it out of `--help`.
+FLAG = ""
+WeightsOption = Annotated[
+    str | None,
+    typer.Option(
+        "--weights", metavar="NAME|FILE", rich_help_panel=NETWORK, show_default="default",
+        help="Weights: a shipped set (default, full) or a .safetensors file.",
+    ),
+]  # fmt: skip
+AmpOption = Annotated[
+    bool | None,
+    typer.Option(
+        "--amp/--no-amp", metavar=FLAG, rich_help_panel=NETWORK, show_default="where the device gains from it",
+        help="Half precision for the network's subnets.",
+    ),
+]  # fmt: skip
+JsonOption = Annotated[
+    bool, typer.Option("--json", metavar=FLAG, help="Print JSON instead of tables.", rich_help_panel=OUTPUT)
+]
+QuietOption = Annotated[
+    bool, typer.Option("--quiet", "-q", metavar=FLAG, help="Print nothing but errors.", rich_help_panel=OUTPUT)
+]
+ForceOption = Annotated[
+    bool, typer.Option("--force", "-f", metavar=FLAG, help="Replace files that exist.", rich_help_panel=OUTPUT)
+]
+JobsOption = Annotated[
+    int, typer.Option(min=1, metavar="N", rich_help_panel=OUTPUT, help="For folders: processes that share the work.")
+]
+
+
+def console(quiet: bool = False, stderr: bool = False) -> "Console":
+    """Where results are printed: names and notes are shown as they are, without markup."""
+    from rich.console import Console
+
+    return Console(highlight=False, markup=False, quiet=quiet, stderr=stderr)
+
+
+class Meter:
+    """A progress bar for what takes longer than a second, seen at a terminal only."""
+
+    def __init__(self, console: "Console"):
+        self.console = console
+        self.began = time.monotonic()
+        self.bar: Any = None
+
+    def __call__(self, stage: str, share: float) -> None:
+        if not self.console.is_terminal or self.console.quiet:
+            return
+        if self.bar is None:
+            if time.monotonic() - self.began < 1:
+                return
+            from rich.progress import Progress, TimeElapsedColumn
+
+            columns = (*Progress.get_default_columns()[:3], TimeElapsedColumn())
+            self.bar = Progress(*columns, console=self.console, transient=True)
+            self.task = self.bar.add_task(stage, total=1.0)
+            self.bar.start()
+        self.bar.update(self.task, description=stage, completed=share)
+
+    def __enter__(self) -> "Meter":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self.bar is not None:
+            self.bar.stop()
+            self.bar = None
+
+
+def given(context: typer.Context, name: str) -> bool:
+    """Whether the user gave this option, and not its default or an environment variable."""
+    source = context.get_parameter_source(name)
+    return source is not None and source.name == "COMMANDLINE"
+
+
+def password(file: Path | None, prompt: str, twice: bool = False) -> str | None:
+    """From a file's only line, the environment or a prompt: never from an argument, which `ps` would show.
+
+    None where there is neither, nor a terminal to ask at.
+    """
+    if file is not None:
+        try:
+            lines = file.read_text("utf-8-sig").splitlines()
+        except (OSError, ValueError):  # UnicodeDecodeError and a NUL in the name are ValueErrors
+            raise StegoError(f"{file} can't be read: give --password-file a text file in UTF-8.") from None
+        if len(lines) > 1:
+            raise StegoError(f"{file} has {len(lines)} lines: put the password alone on one line.")
+        return "".join(lines)
+    if PASSWORD_VARIABLE in os.environ:
+        word = os.environ[PASSWORD_VARIABLE]
+        try:
+            word.encode()
+        except UnicodeEncodeError:
+            raise StegoError(f"{PASSWORD_VARIABLE} is not UTF-8: set it in UTF-8 or use --password-file.") from None
+        return word
+    if not sys.stdin.isatty():
+        return None
+    answer: str = typer.prompt(prompt, hide_input=True, confirmation_prompt=twice, default="", show_default=False)
+    return answer
+
+
+def new_password(file: Path | None) -> str:
+    """A password to hide with, asked for twice.
+
+    Raises:
+        StegoError: when there is no terminal to ask at.
+    """
+    word = password(file, "Password", twice=True)
+    if word is None:
+        raise StegoError(f"No terminal to ask at: set {PASSWORD_VARIABLE} or use --password-file.")
+    return word
+
+
+@contextmanager
+def streams(inputs: list[Path], output: Path | None, name: str) -> Iterator[tuple[list[Path], Path | None]]:
+    """Stand-ins on the disk for `-`: stdin's content before, and afterwards what goes to stdout."""
+    if inputs.count(STREAM) > 1:
+        raise StegoError("Only one input can come from stdin: name a file for the other.")
+    if STREAM not in inputs and output != STREAM:
+        yield inputs, output
+        return
+    try:
+        folder = tempfile.TemporaryDirectory()
+    except OSError as error:
+        raise StegoError(f"No temporary folder can be made ({error.strerror}): set TMPDIR to one.") from None
+    with folder as scratch:
+        # With a dot in front: what came from nowhere takes no name along.
+        stdin, stdout = Path(scratch, ".stdin"), Path(scratch, "out")
+        stdout.mkdir()
+        if STREAM in inputs:
+            stdin.write_bytes(sys.stdin.buffer.read())
+        yield [stdin if p == STREAM else p for p in inputs], stdout / name if output == STREAM else output
+        if output == STREAM:
+            for written in stdout.iterdir():
+                with written.open("rb") as content:
+                    shutil.copyfileobj(content, sys.stdout.buffer)
+            sys.stdout.buffer.flush()
+
+
+def show_notes(notes: list[str], console: "Console") -> None:
+    """What the user should know, a line each."""
+    for note in notes:
+        console.print(f"note: {note}", style="yellow", soft_wrap=True)
+
+
+def as_json(result: Any) -> dict[str, Any]:
+    """A result's fields, paths as text."""
+    return {k: str(v) if isinstance(v, Path) else v for k, v in asdict(result).items()}
+
+
+def print_json(result: Any, output: Path | None) -> None:
+    """To stdout, or to stderr where stdout takes the output itself."""
+    print(json.dumps(as_json(result), indent=1), file=sys.stderr if output == STREAM else sys.stdout)
+
+
+def show_folder(results: Iterator[Any], in_json: bool, console: "Console", show: Callable[[Any], None]) -> None:
+    """One line a file as it is done; exit code 1 if any failed."""
+    from ..folders import Failed
+
+    rows, failed = [], 0
+    for done in results:
+        if isinstance(done, Failed):
+            failed += 1
+            print(f"stego: {done.reason}", file=sys.stderr)
+        elif not in_json:
+            show(done)
+        rows.append(as_json(done))
+    if in_json:
+        print(json.dumps(rows, indent=1))
+    elif not failed or len(rows) > failed:
+        console.print(f"{len(rows) - failed} of {len(rows)} done")
+    if failed:
+        raise typer.Exit(1)

@@ -1,0 +1,156 @@
+"""Hide any file so that it survives JPEG: the stego may be recompressed down to a design quality."""
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+
+from ..errors import StegoError, option
+from ..payload import codings
+from ..payload.codings import Payload
+from ..picture import files
+from ..robust import embedding
+from ..robust.channels import CHANNELS
+from ..robust.embedding import COVER_PSNR, QUALITIES, Embedded, NothingFound, PasswordNeeded, TooDamaged, Unsuitable
+from .base import Choice, Cover, Found, Hiding, Locked, Outcome, Password, Progress, Secret, Stego, asked, unseen
+
+# What a stego survives by default that is itself a JPEG.
+QUALITY = 75
+# The capacity was measured by a trial with other bits, and the embedding may fall short of it: then the picture is
+# coded anew for this share of what it took before.
+SHRINK = 0.9
+LEAST_BYTES = 64
+SEVERAL = ("two", 2), ("three", 3)
+
+
+@dataclass(frozen=True)
+class Robust:
+    """Bytes in the DCT blocks of the luma, as a method.
+
+    Attributes:
+        survive: the lowest JPEG quality that the stego survives, or a service's name (see `robust.channels`), to
+            whose longest side the cover is shrunk.
+        password: encrypt with it; or a function that asks for it.
+        cover_psnr: how far the cover may change, in dB.
+
+    Raises:
+        StegoError: for a quality that can't be, or an unknown service.
+    """
+
+    survive: int | str = QUALITY
+    password: Password = None
+    cover_psnr: float = COVER_PSNR
+    name = "robust"
+
+    def __post_init__(self) -> None:
+        if self.quality not in QUALITIES:
+            told = f"{option('survive')} {self.quality}"
+            raise StegoError(f"{told} can't be done: use {QUALITIES[0]} to {QUALITIES[-1]}.")
+
+    @cached_property
+    def _channel(self) -> tuple[int, int | None]:
+        """(design quality, longest side)."""
+        if isinstance(self.survive, int):
+            return self.survive, None
+        if self.survive.isdecimal():
+            return int(self.survive), None
+        channel = CHANNELS.get(self.survive.lower())
+        if channel is None:
+            known = ", ".join(CHANNELS)
+            raise StegoError(f"{option('survive')} {self.survive} is no quality and no service: use one of {known}.")
+        return channel.design_quality, channel.longest_side
+
+    @property
+    def quality(self) -> int:
+        """The design quality."""
+        return self._channel[0]
+
+    def to_file(self, suffix: str) -> "Robust":
+        return self
+
+    def prepare(self, cover: Cover) -> Cover:
+        picture, side, notes = cover.picture, self._channel[1], [*cover.notes]
+        if picture.alpha is not None:
+            if picture.alpha.min() < 255:
+                notes.append(f"{cover.path} has transparent parts, which JPEG lacks: they are white in the stego.")
+            picture = replace(picture, rgb=files.over_white(picture), alpha=None)
+        if side is not None and max(picture.size) > side:
+            width, height = (max(1, round(n * side / max(picture.size))) for n in picture.size)
+            picture = replace(picture, rgb=files.resize(picture.rgb, (width, height)))
+            notes.append(f"{cover.path} was shrunk to {width}x{height}, the most that {self.survive} leaves alone.")
+        return Cover(cover.path, picture, tuple(notes))
+
+    def hide(self, cover: Cover, secret: Secret, progress: Progress = unseen) -> Hiding:
+        password = asked(self.password)
+        try:
+            packed, done = self._embedded(cover, secret, password, progress)
+        except Unsuitable as error:
+            raise StegoError(
+                f"{cover.path} holds nothing that survives quality {self.quality} ({error}): use a larger or livelier "
+                f"cover, a higher {option('survive')} or a lower {option('cover_psnr')}."
+            ) from None
+        several = ", ".join(f"{n} in a row: {embedding.lowest(done.quality, times)}" for n, times in SEVERAL)
+        summary = f"survives JPEG down to quality {done.quality} ({several}); {packed.coding}; {packed.fidelity}; "
+        summary += f"{len(packed.content):,} bytes" + (", encrypted" if password is not None else "")
+        told = Choice(method=self.name, summary=summary)
+        check = _comes_back(packed.content, password)
+        if packed.picture is None:
+            return Hiding(done.stego, told, comes_back=check)
+        return Hiding(done.stego, told, secret.seen.rgb, packed.picture.rgb, check)
+
+    def _embedded(
+        self, cover: Cover, secret: Secret, password: str | None, progress: Progress
+    ) -> tuple[Payload, Embedded]:
+        progress("measuring", 0.0)
+        capacity = embedding.capacity(cover.rgb, self.quality, self.cover_psnr, password is not None)
+        while capacity >= LEAST_BYTES:
+            progress("coding", 0.0)
+            packed = codings.squeezed(secret.path, capacity, secret.content)
+            try:
+                return packed, self._sturdiest(cover.rgb, packed, password, progress)
+            except Unsuitable:
+                if packed.fidelity == codings.SAME_FILE:
+                    raise
+                capacity = int(SHRINK * len(packed.content))
+        raise Unsuitable("it is too small, too flat or too noisy")
+
+    def _sturdiest(self, rgb: np.ndarray, packed: Payload, password: str | None, progress: Progress) -> Embedded:
+        """A file that leaves most of the capacity is made to survive more than was asked for, which costs little."""
+        if packed.fidelity == codings.SAME_FILE:
+            spared = max(self.cover_psnr, embedding.SPARED_PSNR)
+            lower = embedding.sturdiest(rgb, len(packed.content), self.quality, spared)
+            if lower < self.quality:
+                with suppress(Unsuitable):
+                    return embedding.embed(rgb, packed.content, lower, password, progress, self.cover_psnr)
+        return embedding.embed(rgb, packed.content, self.quality, password, progress, self.cover_psnr)
+
+    def reveal(self, stego: Stego, password: str | None = None, progress: Progress = unseen) -> Found | Locked | None:
+        if stego.header is not None:
+            return None
+        try:
+            content = embedding.extract(stego.rgb, password)
+        except NothingFound:
+            return None
+        except PasswordNeeded:
+            return Locked()
+        except TooDamaged as error:
+            raise StegoError(
+                f"{stego.path} holds something that was made to survive, but {error.share:.0%} of it can't be "
+                "corrected: ask for a copy that was compressed less and not resized."
+            ) from None
+        progress("decoding", 0.0)
+        extension, found = codings.unpack(content)
+        told = Outcome(method=self.name, summary=codings.fidelity(content, found))
+        return Found(found, extension, told, name=codings.name(content))
+
+
+def _comes_back(content: bytes, password: str | None) -> Callable[[np.ndarray], bool]:
+    def check(received: np.ndarray) -> bool:
+        try:
+            return embedding.extract(received, password) == content
+        except (NothingFound, PasswordNeeded, TooDamaged):
+            return False
+
+    return check
