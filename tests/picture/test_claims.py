@@ -32,7 +32,7 @@ def test_the_size_in_a_stream(size, shape):
     assert claims.jxl_size(streams.jxl(samples, 1)) == size
     assert claims.jxl_size(streams.encode_jxl(samples, quality=60, effort=3)) == size
     assert claims.webp_size(encoded(size, "RGBA", "WEBP")) == claims.webp_size(encoded(size, "RGB", "WEBP")) == size
-    lossless = streams._webp(samples)
+    lossless = streams.webp(samples)
     assert claims.lossless_webp_size(lossless) == claims.webp_size(lossless) == size
 
 
