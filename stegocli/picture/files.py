@@ -84,6 +84,7 @@ def _decode(path: Path, content: bytes, carrier: int | None) -> Image.Image:
         opened = _open(content)
         if carrier is not None:
             claims.check_revealed(*opened.size, carrier)
+        samples.prepare(opened)
         opened.load()
         return opened
     except Image.DecompressionBombError:
@@ -136,7 +137,6 @@ def _converted(opened: Image.Image, content: bytes, as_stored: bool) -> Picture:
     alpha = samples.cut_out(opened, picture, content)
     if picture.mode in ("I", "F") or picture.mode.startswith("I;16"):
         picture = samples.narrowed(picture, opened, depth)
-    samples.check_samples(opened)
     grey = picture.mode in ("1", "L", "LA", "La")
     if alpha is None and (picture.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in picture.info):
         picture = picture.convert("RGBA")
@@ -230,6 +230,19 @@ def is_picture(path: Source | str | Path, content: bytes | None = None) -> bool:
         return True
     except Exception:  # whatever it is, it can't be opened as a picture
         return False
+
+
+def size_of(content: bytes) -> tuple[int, int] | None:
+    """(width, height) of a file's bytes as a viewer shows it; None where they are no picture."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with _open(content) as opened:
+                width, height = opened.size
+                turned = opened.getexif().get(0x0112, 1) in (5, 6, 7, 8)
+                return (height, width) if turned else (width, height)
+    except Exception:  # whatever it is, it can't be opened as a picture
+        return None
 
 
 def over_white(picture: Picture) -> np.ndarray:
