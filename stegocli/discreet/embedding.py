@@ -191,9 +191,9 @@ def hide(
     front = frame.new_front(size_class, _weights(work.cost, 8 * length))
     sealed = frame.seal(secret, front.nonce, content, length)
     try:
-        for channel, bits in enumerate(np.array_split(_bits(front.pack(secret)), channels)):
+        for channel, bits in enumerate(np.array_split(as_bits(front.pack(secret)), channels)):
             work.embed(channel, layout.front, bits)
-        for done, (channel, pixels, bits) in enumerate(_rounds(layout, _bits(sealed), front, channels)):
+        for done, (channel, pixels, bits) in enumerate(_rounds(layout, as_bits(sealed), front, channels)):
             progress(done / (len(_LATTICES) * channels))
             work.embed(channel, pixels, bits)
     except stc.Unreachable as error:
@@ -201,7 +201,8 @@ def hide(
     return _as_rgb(work.result)
 
 
-def _bits(content: bytes) -> np.ndarray:
+def as_bits(content: bytes) -> np.ndarray:
+    """uint8, 0 or 1, the highest bit of each byte first."""
     return np.unpackbits(np.frombuffer(content, np.uint8))
 
 

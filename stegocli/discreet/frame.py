@@ -81,23 +81,29 @@ def class_bytes(samples: int, size_class: int) -> int:
     return math.isqrt(12 * samples) >> size_class
 
 
-def capacity(samples: int, size: str) -> int:
+def _classes(samples: int, size: str, most: float) -> list[int]:
+    return [k for k in range(_largest_class(size), _CLASSES) if class_bytes(samples, k) + FRONT <= most]
+
+
+def capacity(samples: int, size: str, most: float = math.inf) -> int:
     """Bytes of content that a cover of so many samples may carry.
 
     Args:
         size: a name of `CAPS`.
+        most: bytes that the cover bears in all.
     """
-    return max(0, class_bytes(samples, _largest_class(size)) - OVERHEAD)
+    lengths = [class_bytes(samples, k) for k in _classes(samples, size, most)]
+    return max(0, max(lengths, default=0) - OVERHEAD)
 
 
 def _largest_class(size: str) -> int:
     return round(math.log2(6.0 / CAPS[size]))
 
 
-def fitting_class(samples: int, length: int, size: str) -> int | None:
-    """The smallest class that holds content of this length; None when the size named does not."""
-    classes = [k for k in range(_largest_class(size), _CLASSES) if class_bytes(samples, k) >= length + OVERHEAD]
-    return max(classes, default=None)
+def fitting_class(samples: int, length: int, size: str, most: float = math.inf) -> int | None:
+    """The smallest class that holds content of this length; None when none within `capacity` does."""
+    classes = _classes(samples, size, most)
+    return max((k for k in classes if class_bytes(samples, k) >= length + OVERHEAD), default=None)
 
 
 def known_class(size_class: int) -> bool:

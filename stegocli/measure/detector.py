@@ -1,4 +1,4 @@
-"""A detector trained on pairs of covers and stegos: a ridge-regularised linear discriminant, judged on other pictures."""
+"""A detector trained on pairs of covers and stegos: a ridge-regularised linear discriminant, judged on others."""
 
 from dataclasses import dataclass
 
