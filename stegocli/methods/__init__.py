@@ -2,13 +2,14 @@
 
 from .auto import Auto
 from .base import Method, ModelLike, Reader
+from .discreet import Discreet
 from .exact import Exact
 from .flow import Flow
 from .robust import Robust
 
-__all__ = ["Auto", "Exact", "Flow", "Method", "Reader", "Robust", "readers"]
+__all__ = ["Auto", "Discreet", "Exact", "Flow", "Method", "Reader", "Robust", "readers"]
 
 
 def readers(model: ModelLike = None) -> tuple[Reader, ...]:
     """All ways back, in the order in which a picture is searched; `model` as `Flow` takes it."""
-    return Flow(model), Exact(), Robust()
+    return Flow(model), Exact(), Robust(), Discreet()

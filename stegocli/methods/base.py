@@ -14,6 +14,7 @@ from ..payload.codings import Secret
 from ..payload.header import Header
 from ..picture import files
 from ..picture.files import Picture
+from ..picture.inputs import Source
 
 if TYPE_CHECKING:
     from ..flow.model import Model
@@ -46,11 +47,16 @@ def asked(password: Password) -> str | None:
 
 @dataclass(frozen=True)
 class Cover:
-    """The picture that everyone may see."""
+    """The picture that everyone may see.
+
+    Attributes:
+        source: its file, for a method that looks at it; `Method.prepare` drops what is not needed.
+    """
 
     path: Path
     picture: Picture
     notes: tuple[str, ...] = ()
+    source: Source | None = None
 
     @property
     def rgb(self) -> np.ndarray:
@@ -62,7 +68,7 @@ class Outcome:
     """What is told of a hide or a reveal.
 
     Attributes:
-        method: its name: flow, exact or robust.
+        method: its name: flow, exact, robust or discreet.
         summary: in words, for the user: how the secret was coded, or with which weights.
         notes: what the user should know, one sentence each.
     """
@@ -98,6 +104,7 @@ class Hiding:
             secret that is no picture.
         comes_back: whether a file's pixels still hold the secret, for a method that may be stored with loss; by
             default they must be `rgb` itself.
+        file: the stego's whole file, for a method that makes it itself; `rgb` is how it looks.
     """
 
     rgb: np.ndarray
@@ -105,6 +112,7 @@ class Hiding:
     reference: np.ndarray | None = None
     decoded: np.ndarray | None = None
     comes_back: Callable[[np.ndarray], bool] | None = None
+    file: bytes | None = None
 
     def telling(self, *notes: str, **changed: Any) -> "Hiding":
         """The same with more notes, or other words."""
@@ -117,11 +125,13 @@ class Stego:
 
     Attributes:
         alpha: its transparency, uint8, (height, width), which a password guards too.
+        content: its file's bytes, for what lies in a JPEG's coefficients.
     """
 
     path: Path
     rgb: np.ndarray
     alpha: np.ndarray | None = None
+    content: bytes = field(default=b"", repr=False)
 
     @cached_property
     def header(self) -> Header | None:
@@ -150,7 +160,7 @@ class Contents:
     """What a stego says of what it holds.
 
     Attributes:
-        method: flow, exact or robust.
+        method: flow, exact, robust or discreet.
         version: of the file's format; None where nothing tells.
         coding: how the secret is coded, in words.
         size: the secret picture's (width, height), or None.
@@ -231,4 +241,4 @@ class Lossless:
         return self
 
     def prepare(self, cover: Cover) -> Cover:
-        return cover
+        return replace(cover, source=None)

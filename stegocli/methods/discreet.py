@@ -14,7 +14,21 @@ from ..errors import StegoError, option
 from ..payload import codings
 from ..payload.container import APPROXIMATE
 from ..picture import files
-from .base import Choice, Contents, Cover, Found, Hiding, Locked, Outcome, Password, Progress, Secret, Stego, asked, unseen
+from .base import (
+    Choice,
+    Contents,
+    Cover,
+    Found,
+    Hiding,
+    Locked,
+    Outcome,
+    Password,
+    Progress,
+    Secret,
+    Stego,
+    asked,
+    unseen,
+)
 
 SIZES = tuple(frame.CAPS)
 ONCE = "Delete the cover and hide in it no more: two versions of one picture give everything away, and each more adds."
@@ -55,16 +69,19 @@ class Discreet:
         """
         content = cover.source.content if cover.source is not None else b""
         kind = _kind(content)
+        if cover.rgb.size // 3 < embedding.SMALLEST_PIXELS:
+            raise StegoError(f"{cover.path} is too small to hide anything in it unseen: use a larger cover.")
         if kind == "palette" or history.is_drawn(cover.rgb):
             raise StegoError(
-                f"{cover.path} is a drawing, a screenshot or has a palette, where every change shows: take a photograph."
+                f"{cover.path} is a drawing, a screenshot or has a palette, where a change shows: take a photograph."
             )
         if self.shrink:
             return _halved(cover)
         if self.to_jpeg and kind == "JPEG":
-            return cover
+            # Its file is kept but for the coefficients, so nothing of it is lost.
+            return replace(cover, notes=())
         remedy = f"halve it with {option('shrink')}" + ("" if self.to_jpeg else ", or name a .jpg")
-        if kind is not None and not (self.to_jpeg and kind == "JPEG"):
+        if kind is not None:
             raise StegoError(
                 f"{cover.path} is a {kind}, stored with loss, and stored anew every change would show: {remedy}."
             )
@@ -93,10 +110,10 @@ class Discreet:
         summary += f"{len(packed.content):,} of {carrier.capacity:,} bytes, encrypted"
         told = Choice(method=self.name, summary=summary, notes=[ONCE])
         if packed.picture is None:
-            return Hiding(rgb, told, file=file)
+            return Hiding(rgb, told, file=file or None)
         if packed.fidelity == APPROXIMATE:
             told.notes.extend(secret.notes())
-        return Hiding(rgb, told, secret.seen.rgb, files.seen(packed.picture).rgb, file=file)
+        return Hiding(rgb, told, secret.seen.rgb, files.seen(packed.picture).rgb, file=file or None)
 
     def capacity(self, cover: Cover, progress: Progress = unseen) -> int:
         """Bytes that fit into a cover that `prepare` gave; 0 where it can carry nothing."""
@@ -130,10 +147,10 @@ class _Pixels:
         self._cover, self._size = cover, size
         self.capacity = embedding.capacity(cover.rgb, size)
 
-    def hide(self, content: bytes, password: str, progress: Any) -> tuple[np.ndarray, bytes | None]:
+    def hide(self, content: bytes, password: str, progress: Any) -> tuple[np.ndarray, bytes]:
         alpha = self._cover.picture.alpha
         wet = None if alpha is None else alpha == 0
-        return embedding.hide(self._cover.rgb, content, password, self._size, wet, progress=progress), None
+        return embedding.hide(self._cover.rgb, content, password, self._size, wet, progress=progress), b""
 
 
 class _Coefficients:
@@ -153,7 +170,7 @@ class _Coefficients:
             ) from None
         self.capacity = coefficients.capacity(self._jpeg, size)
 
-    def hide(self, content: bytes, password: str, progress: Any) -> tuple[np.ndarray, bytes | None]:
+    def hide(self, content: bytes, password: str, progress: Any) -> tuple[np.ndarray, bytes]:
         file = coefficients.hide(self._jpeg, content, password, self._size, self._original)
         return files.read("stego.jpg", file, as_stored=True).rgb, file
 

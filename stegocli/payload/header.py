@@ -17,11 +17,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-<<<<<<< HEAD
-from .mixing import splitmix64
-=======
 from .errors import InvalidContent, LaterVersion
->>>>>>> main
+from .mixing import splitmix64
 
 MAGIC = b"Sg"
 # Of the newest format; every method reads the older ones too.
