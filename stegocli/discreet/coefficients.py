@@ -73,6 +73,13 @@ def compressed(rgb: np.ndarray, grey: bool, quality: int = QUALITY, **options: o
     return content.getvalue()
 
 
+def decompressed(jpeg: JpegFile) -> np.ndarray:
+    """The luma's samples, neither rounded nor clipped: float32, whole blocks."""
+    rows, columns = jpeg.luma.shape[:2]
+    blocks = _DCT.T @ (jpeg.luma * jpeg.quantiser) @ _DCT + 128
+    return cast(np.ndarray, blocks.transpose(0, 2, 1, 3).reshape(8 * rows, 8 * columns).astype(np.float32))
+
+
 class _Layout:
     """The keyed order of the coefficients: first the front's, then the content's; the salt's blocks have neither."""
 

@@ -32,7 +32,7 @@ def folder(tmp_path_factory):
     Image.fromarray(photograph(16, 16, 2)).save(here / "tiny.png")
     Image.new("RGB", (90, 90), "white").save(here / "white.png")
     (here / "note.txt").write_text("Meet me at nine.\n")
-    Image.fromarray(photograph(60, 80, 3)).save(here / "secret.png")
+    Image.fromarray(photograph(40, 48, 3)).save(here / "secret.png")
     return here
 
 
