@@ -62,7 +62,8 @@ def _rounding(rgb: np.ndarray, jpeg: JpegFile) -> np.ndarray:
     rows, columns = jpeg.luma.shape[:2]
     padded = np.pad(luma, ((0, 8 * rows - luma.shape[0]), (0, 8 * columns - luma.shape[1])), "edge")
     blocks = padded.reshape(rows, 8, columns, 8).transpose(0, 2, 1, 3)
-    return np.clip(_DCT @ blocks @ _DCT.T / jpeg.quantiser - jpeg.luma, -0.5, 0.5).astype(np.float32)
+    found: np.ndarray = np.clip(_DCT @ blocks @ _DCT.T / jpeg.quantiser - jpeg.luma, -0.5, 0.5).astype(np.float32)
+    return found
 
 
 def compressed(rgb: np.ndarray, grey: bool, quality: int = QUALITY, **options: object) -> bytes:
@@ -102,7 +103,8 @@ def capacity(jpeg: JpegFile, size: str) -> int:
 
 def busy(luma: np.ndarray) -> int:
     """How many AC coefficients aren't zero."""
-    return np.count_nonzero(luma) - np.count_nonzero(luma[..., 0, 0])
+    found: int = np.count_nonzero(luma) - np.count_nonzero(luma[..., 0, 0])
+    return found
 
 
 def _most(luma: np.ndarray, size: str) -> float:

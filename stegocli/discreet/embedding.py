@@ -110,11 +110,13 @@ class _Embedder:
         """Sum of the four neighbours' changes, int8."""
         wide = self.changes.shape[2]
         flat, centre = self.changes[channel].ravel(), self._bordered(pixels)
-        return flat[centre - wide] + flat[centre + wide] + flat[centre - 1] + flat[centre + 1]
+        found: np.ndarray = flat[centre - wide] + flat[centre + wide] + flat[centre - 1] + flat[centre + 1]
+        return found
 
     def _bordered(self, pixels: np.ndarray) -> np.ndarray:
         width = self.planes.shape[1]
-        return (pixels // width + 1) * (width + 2) + pixels % width + 1
+        found: np.ndarray = (pixels // width + 1) * (width + 2) + pixels % width + 1
+        return found
 
     def embed(self, channel: int, pixels: np.ndarray, message: np.ndarray) -> None:
         """One round; the costs follow the changes of the rounds before."""
@@ -133,7 +135,8 @@ class _Embedder:
     def result(self) -> np.ndarray:
         """The changed planes."""
         inner = self.changes[:, 1:-1, 1:-1].transpose(1, 2, 0)
-        return (self.planes + inner.view(np.uint8)).astype(np.uint8)
+        found: np.ndarray = (self.planes + inner.view(np.uint8)).astype(np.uint8)
+        return found
 
 
 def _priced(planes: np.ndarray, wet: np.ndarray | None, cost: costs.Cost) -> np.ndarray:

@@ -83,7 +83,8 @@ def best_table(frequencies: np.ndarray) -> Table:
 
 def _size(values: np.ndarray) -> np.ndarray:
     """Bits of a magnitude."""
-    return np.ceil(np.log2(np.abs(values).astype(np.float64) + 1)).astype(np.int64)
+    found: np.ndarray = np.ceil(np.log2(np.abs(values).astype(np.float64) + 1)).astype(np.int64)
+    return found
 
 
 @dataclass(frozen=True)
@@ -144,9 +145,9 @@ def tokens(blocks: np.ndarray, component: np.ndarray, tables: Sequence[tuple[int
         [dc_size, np.full(len(skipped), 0xF0), (run % 16) * 16 + size, np.zeros(len(ended), np.int64)]
     )
     nothing = np.zeros(len(skipped), np.int64), np.zeros(len(ended), np.int64)
-    number = np.concatenate([difference, nothing[0], value, nothing[1]])
+    magnitude = np.concatenate([difference, nothing[0], value, nothing[1]])
     bits = np.concatenate([dc_size, nothing[0], size, nothing[1]])
-    extra = np.where(number < 0, number + (1 << bits) - 1, number)
+    extra = np.where(magnitude < 0, magnitude + (1 << bits) - 1, magnitude)
     order = np.argsort(block * 256 + rank.astype(np.int64), kind="stable")
     which = np.array(tables)[component[block], (rank > 0).astype(np.int64)]
     return Tokens(block[order], which[order], symbol[order], extra[order], bits[order])

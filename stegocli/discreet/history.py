@@ -44,7 +44,8 @@ def _coefficients(luma: np.ndarray) -> np.ndarray:
     """Of all whole 8x8 blocks: (64, blocks)."""
     height, width = (n // 8 * 8 for n in luma.shape)
     blocks = luma[:height, :width].reshape(height // 8, 8, width // 8, 8).transpose(0, 2, 1, 3).reshape(-1, 64)
-    return (blocks @ np.kron(_DCT, _DCT).T.astype(np.float32)).T
+    found: np.ndarray = (blocks @ np.kron(_DCT, _DCT).T.astype(np.float32)).T
+    return found
 
 
 def _waves() -> tuple[np.ndarray, np.ndarray]:

@@ -61,7 +61,9 @@ class _Segments:
 
 
 def _split(content: bytes) -> _Segments:
-    head, tables, restart, position = [], {}, 0, 2
+    head: list[tuple[int, bytes]] = []
+    tables: dict[int, Table] = {}
+    restart, position = 0, 2
     frame: bytes | None = None
     if content[:2] != bytes([0xFF, _SOI]):
         raise Unsuitable("it is no JPEG")

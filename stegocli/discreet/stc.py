@@ -283,7 +283,8 @@ def embed(samples: np.ndarray, up: np.ndarray, down: np.ndarray, message: np.nda
         lowest = (samples.astype(np.uint8) & 1) ^ second
         first = _flips(lowest, np.where(second, np.inf, -np.log(other)), message[half:])
     direction = np.where(odd, 1, -1).astype(np.int8)
-    return direction * second - direction * first
+    found: np.ndarray = direction * second - direction * first
+    return found
 
 
 def extract(samples: np.ndarray, count: int) -> np.ndarray:

@@ -36,7 +36,8 @@ def _replaced(rgb: np.ndarray, length: int, rng: np.random.Generator) -> np.ndar
     flat = rgb.ravel().copy()
     where = rng.choice(flat.size, 8 * length, replace=False)
     flat[where] = (flat[where] & 0xFE) | rng.integers(0, 2, len(where), dtype=np.uint8)
-    return flat.reshape(rgb.shape)
+    found: np.ndarray = flat.reshape(rgb.shape)
+    return found
 
 
 def _exact(rgb: np.ndarray, length: int, rng: np.random.Generator) -> np.ndarray:

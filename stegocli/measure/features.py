@@ -100,7 +100,8 @@ def _residuals(channel: np.ndarray) -> dict[str, np.ndarray]:
 def _quantised(residual: np.ndarray, step: int) -> np.ndarray:
     """To whole steps, halves away from zero, clipped."""
     size = sum((np.abs(residual) >= -(-odd * step // 2)).view(np.int8) for odd in (1, 3, 5))
-    return np.where(residual < 0, -size, size).astype(np.int8)
+    found: np.ndarray = np.where(residual < 0, -size, size).astype(np.int8)
+    return found
 
 
 def _along(residual: np.ndarray, axis: int) -> np.ndarray:
@@ -121,7 +122,8 @@ def _through(channels: list[np.ndarray]) -> np.ndarray:
 
 def _shares(counts: np.ndarray, fold: np.ndarray | None) -> np.ndarray:
     folded = counts if fold is None else np.bincount(fold, weights=counts)
-    return folded / max(1, folded.sum())
+    found: np.ndarray = folded / max(1, folded.sum())
+    return found
 
 
 def _extremes(residuals: dict[str, np.ndarray], names: str) -> tuple[np.ndarray, np.ndarray]:
@@ -154,8 +156,8 @@ def rich(rgb: np.ndarray) -> np.ndarray:
         for names in _COLOURS:
             counts = sum((_through([c[name] for c in channels]) for name in names), start=np.zeros(1, np.int64))
             out.append(_shares(counts, _FOLD_COLOUR))
-        for names in _COLOUR_EXTREMES:
-            counts = _through([e[names][0] for e in ends]) + _through([-e[names][1] for e in ends])
+        for extremes in _COLOUR_EXTREMES:
+            counts = _through([e[extremes][0] for e in ends]) + _through([-e[extremes][1] for e in ends])
             out.append(_shares(counts, None))
     return np.concatenate(out).astype(np.float32)
 

@@ -12,23 +12,10 @@ from ..discreet.embedding import Unsuitable
 from ..discreet.jpegfile import JpegFile
 from ..errors import StegoError, option
 from ..payload import codings
+from ..payload.codings import Secret
 from ..payload.container import APPROXIMATE
 from ..picture import files
-from .base import (
-    Choice,
-    Contents,
-    Cover,
-    Found,
-    Hiding,
-    Locked,
-    Outcome,
-    Password,
-    Progress,
-    Secret,
-    Stego,
-    asked,
-    unseen,
-)
+from .base import Choice, Contents, Cover, Found, Hiding, Locked, Outcome, Password, Progress, Stego, asked, unseen
 
 SIZES = tuple(frame.CAPS)
 ONCE = "Delete the cover and hide in it no more: two versions of one picture give everything away, and each more adds."
