@@ -19,8 +19,9 @@ _FEWEST = 24
 # The mean of cos(2 pi c / step) over coefficients that aren't quantised to 0: near 1 on multiples, 0 or less elsewhere.
 # It must be so large, and so many standard deviations from 0.
 _ON_THE_GRID, _SURE = 0.25, 4.5
-# Frequencies that must lie on a grid, of those with enough coefficients, and their least number.
-_SHARE, _LEAST_FREQUENCIES = 0.5, 4
+# Frequencies that must lie on a grid: of those with enough coefficients this share, and so many. Of 100 photographs that
+# were never JPEGs none had more than one, at any of the 64 grids.
+_SHARE, _LEAST_FREQUENCIES = 0.1, 2
 # A picture is looked at in its middle, at most so many pixels a side.
 _MOST_SIDE = 768
 # Coefficients are counted in bins of an eighth, up to this size.
@@ -65,8 +66,8 @@ def _has_jpeg_grid(luma: np.ndarray) -> bool:
     number = np.maximum(counts @ _LARGE, 1)
     nearness = counts @ _COS / number
     found = (nearness > _ON_THE_GRID) & (nearness * np.sqrt(2 * number) > _SURE) & (number >= _FEWEST)
-    known = int((number >= _FEWEST).any(1).sum())
-    return known >= _LEAST_FREQUENCIES and bool(found.any(1).sum() >= _SHARE * known)
+    known = (number >= _FEWEST).any(1).sum()
+    return bool(found.any(1).sum() >= max(_LEAST_FREQUENCIES, _SHARE * known))
 
 
 def was_jpeg(rgb: np.ndarray) -> bool:

@@ -147,14 +147,14 @@ def _forward(cost: np.ndarray, syndrome: np.ndarray) -> tuple[np.ndarray, np.nda
             permuted = np.arange(_STATES) ^ _reaching(width, rows - row)[:, None]
         added = np.tile(cost[row], (1, repeat))
         for begin in range(0, width, len(taken)):
-            steps = range(begin, min(begin + len(taken), width))
-            for step in steps:
-                np.take(metric, permuted[step], 0, flipped, "clip")
-                layered += added[step]
-                np.less(flipped, metric, out=taken[step - begin])
-                np.minimum(metric, flipped, out=metric)
-            packed = np.packbits(taken[: len(steps)].reshape(len(steps), -1), axis=1)
-            decisions[row, begin : steps.stop] = packed
+            steps = slice(begin, min(begin + len(taken), width))
+            for index, price, flips in zip(permuted[steps], added[steps], taken, strict=False):
+                metric.take(index, 0, flipped, "clip")
+                np.add(layered, price, layered)
+                np.less(flipped, metric, flips)
+                np.minimum(metric, flipped, metric)
+            count = steps.stop - begin
+            decisions[row, steps] = np.packbits(taken[:count].reshape(count, -1), axis=1)
         _advance(metric, syndrome[row])
     return decisions, metric[0]
 
