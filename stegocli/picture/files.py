@@ -330,7 +330,7 @@ def encode(picture: Picture, suffix: str, path: str | Path | None = None) -> byt
     try:
         out.save(content, kind, **options)
         return png.describe(metadata.with_chunks(content.getvalue(), chunks), described)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RuntimeError) as error:
         raise StegoError(f"{path} can't hold this picture as {kind} ({reason(error)}): use .png.") from None
 
 
