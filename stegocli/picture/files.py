@@ -216,15 +216,13 @@ def is_picture(path: Source | str | Path, content: bytes | None = None) -> bool:
     read, and TGA, which has no mark to know it by, are not: as secrets they are hidden as the bytes they are.
     True does not promise that the rest is intact.
     """
-    if isinstance(path, Source):
-        content = path.content
-    elif content is None and not os.path.isfile(path):
+    if content is None and not isinstance(path, Source) and not os.path.isfile(path):
         return False
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            if content is not None:
-                _open(content).close()
+            if isinstance(path, Source) or content is not None:
+                _open(path.content if isinstance(path, Source) else content or b"").close()
             else:
                 Image.open(path, formats=FORMATS).close()
             return True
@@ -232,6 +230,19 @@ def is_picture(path: Source | str | Path, content: bytes | None = None) -> bool:
         return True
     except Exception:  # whatever it is, it can't be opened as a picture
         return False
+
+
+def size_of(content: bytes) -> tuple[int, int] | None:
+    """(width, height) of a file's bytes as a viewer shows it; None where they are no picture."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with _open(content) as opened:
+                width, height = opened.size
+                turned = opened.getexif().get(0x0112, 1) in (5, 6, 7, 8)
+                return (height, width) if turned else (width, height)
+    except Exception:  # whatever it is, it can't be opened as a picture
+        return None
 
 
 def over_white(picture: Picture) -> np.ndarray:
