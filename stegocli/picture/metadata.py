@@ -141,7 +141,7 @@ def bits(opened: Image.Image, content: bytes) -> int:
     if opened.format == "PNG":
         return content[24]
     if isinstance(opened, TiffImagePlugin.TiffImageFile):
-        return max(opened.tag_v2.get(258, (1,)))
+        return int(max(opened.tag_v2.get(258, (1,))))
     if opened.format == "AVIF":
         at = content.find(b"pixi", 0, 4096)
         return content[at + 9] if 0 <= at < len(content) - 9 else 8
