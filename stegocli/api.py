@@ -9,7 +9,20 @@ import numpy as np
 from . import methods
 from .errors import StegoError, option
 from .methods import Auto, Method
-from .methods.base import Choice, Cover, Found, Hiding, Locked, ModelLike, Outcome, Progress, Secret, Stego, unseen
+from .methods.base import (
+    SMALLEST_SIDE,
+    Choice,
+    Cover,
+    Found,
+    Hiding,
+    Locked,
+    ModelLike,
+    Outcome,
+    Progress,
+    Secret,
+    Stego,
+    unseen,
+)
 from .payload import codings
 from .payload.errors import InvalidContent, LaterVersion
 from .picture import files, metrics, outputs
@@ -18,7 +31,6 @@ from .picture.inputs import Source, check_read_once
 from .picture.metrics import Comparison, Score
 from .picture.outputs import Exists, Folder, Outputs
 
-SMALLEST_SIDE = 16
 # What becomes of a hidden file that another format can't hold: 16 bits a sample, palettes, a turn in its EXIF.
 AS_SEEN = "as seen, 8 bits"
 
@@ -107,7 +119,7 @@ def hide(
     source, file = Source.of(cover), Secret(Source.of(secret))
     if report is not None and not file.is_picture:
         raise StegoError(f"{file.path} is no picture, so there is no {option('report')} of it: leave that out.")
-    seen = method.prepare(_cover(source, file))
+    seen = method.prepare(_cover(source, file, output))
     del source  # a large file is not kept beside its samples
     if output.suffix.lower() not in files.LOSSY:
         files.check_holds(output, seen.picture)
@@ -135,7 +147,8 @@ def _weights_file(model: ModelLike) -> list[Path]:
     return [Path(model)] if isinstance(model, (str, Path)) and str(model).endswith(".safetensors") else []
 
 
-def _cover(source: Source, secret: Secret) -> Cover:
+def _cover(source: Source, secret: Secret, output: Path) -> Cover:
+    """The cover as the output can hold it, and what was done to it."""
     path = source.path
     try:
         picture = files.read(source)
@@ -150,7 +163,9 @@ def _cover(source: Source, secret: Secret) -> Cover:
             f"{path} is only {picture.size[0]}x{picture.size[1]}: "
             f"a cover needs {SMALLEST_SIDE}x{SMALLEST_SIDE} pixels or more."
         )
-    return Cover(path, picture)
+    picture, changes = files.kept_in(output, picture)
+    changes = (*picture.changes, *changes)
+    return Cover(path, picture, (f"{path}: {'; '.join(changes)}.",) if changes else ())
 
 
 def _write(run: Outputs, output: Path, hiding: Hiding, cover: Picture, force: bool) -> np.ndarray:
@@ -161,7 +176,7 @@ def _write(run: Outputs, output: Path, hiding: Hiding, cover: Picture, force: bo
         seen.append(written)
         return np.array_equal(written, hiding.rgb) if hiding.comes_back is None else hiding.comes_back(written)
 
-    files.add(run, output, Picture(hiding.rgb, cover.alpha, cover.icc), check, force=force)
+    files.add(run, output, replace(cover, rgb=hiding.rgb, grey=False), check, force=force)
     return seen[0]
 
 
@@ -220,16 +235,16 @@ def reveal(
         output = Path(output)
         if output.is_dir():
             output = Folder.at_start(output, [default_output(path).stem], inputs)[0]
-    picture = files.read(source)
+    picture = files.read(source, as_stored=True)
     seen = Stego(path, picture.rgb, picture.alpha)
     del source  # a large file is not kept beside its samples
     found, authenticated = _found(seen, model, password, progress)
     if not isinstance(output, Folder):
         target = output if output is not None else default_output(path, found.extension)
-        return _deliver(path, target, found, authenticated, force, inputs)
+        return _deliver(seen, target, found, authenticated, force, inputs)
     for target, replaced in output.candidates(found.name, found.extension, force):
         try:
-            return _deliver(path, target, found, authenticated, replaced, inputs)
+            return _deliver(seen, target, found, authenticated, replaced, inputs)
         except Exists as error:
             taken = error
     raise taken
@@ -272,7 +287,7 @@ def _found(
 
 
 def _deliver(
-    stego: Path, target: Path, found: Found, authenticated: bool, force: bool, inputs: Sequence[Path | Source] = ()
+    stego: Stego, target: Path, found: Found, authenticated: bool, force: bool, inputs: Sequence[Path | Source] = ()
 ) -> Revealed:
     """Write what was found: a file's own bytes under its extension, a picture in any lossless format.
 
@@ -284,25 +299,28 @@ def _deliver(
     if isinstance(secret, Picture):
         picture = secret
     else:
-        seen = _picture_in(target, secret)
+        seen = _picture_in(target, secret, stego.rgb.size // 3)
         if target.suffix.lower() == found.extension:
             outputs.write_beside(target, secret, force=force, private=authenticated)
             return replace(told, size=seen.size if seen else None)
         if seen is None:
             what = found.extension or "file without extension"
-            raise StegoError(f"{stego} holds a {what}: name the output so, not {target}.")
+            raise StegoError(f"{stego.path} holds a {what}: name the output so, not {target}.")
         picture, summary = seen, codings.SAME_PIXELS if codings.is_whole(secret, seen) else AS_SEEN
         told = replace(told, summary=summary)
+    picture, changes = files.kept_in(files.check_output(target), picture)
+    if picture.changes or changes:
+        told.notes.append(f"{target}: {'; '.join((*picture.changes, *changes))}.")
     with Outputs() as run:
-        files.add(run, files.check_output(target), picture, force=force, private=authenticated)
+        files.add(run, target, picture, force=force, private=authenticated)
     if picture.remarks and target.suffix.lower() != ".png":
         told.notes.append(f"{target} has the pixels, but not the text and camera data of the hidden PNG: use .png.")
     return replace(told, size=picture.size)
 
 
-def _picture_in(path: Path, content: bytes) -> Picture | None:
+def _picture_in(path: Path, content: bytes, carrier: int) -> Picture | None:
     """A file's bytes as a picture, if they are one that can be read."""
     try:
-        return files.read(path, content=content) if files.is_picture(path, content) else None
+        return files.read(path, content, carrier=carrier) if files.is_picture(path, content) else None
     except StegoError:
         return None

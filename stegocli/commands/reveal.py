@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 def reveal(
     context: typer.Context,
     stego: Annotated[
-        Path, typer.Argument(metavar="STEGO", help="A picture that `stego hide` wrote, a folder of them, or - for stdin.")
+        Path, typer.Argument(metavar="STEGO", help="A picture that `stego hide` wrote, a folder of them, or -.")
     ],
     output: Annotated[
         Path | None,

@@ -16,15 +16,14 @@ from ..picture import files
 from ..picture.files import Picture
 
 if TYPE_CHECKING:
-    pass
-
-if TYPE_CHECKING:
     from ..flow.model import Model
 
 # Python callers may give a loaded model, the name of a shipped set, a path, or nothing for the default set.
 ModelLike: TypeAlias = "Model | str | Path | None"
 # A password, or a function that asks for it: called once the cover is known to do.
 Password = str | Callable[[], str] | None
+# Of a cover, whatever the method.
+SMALLEST_SIDE = 16
 # Called with what is being done and the share of it that is done, 0 to 1.
 Progress = Callable[[str, float], None]
 

@@ -11,6 +11,7 @@ from ..payload.container import TooLarge
 from ..payload.embedding import PayloadDescriptor
 from ..payload.errors import AuthenticationError
 from ..payload.header import Header
+from ..picture import files
 from .base import (
     Choice,
     Cover,
@@ -79,7 +80,9 @@ class Exact(Lossless):
         told = Choice(method=self.name, summary=summary + (", encrypted" if private else ""))
         if packed.picture is None:
             return Hiding(rgb, told)
-        return Hiding(rgb, told, secret.picture.rgb, packed.picture.rgb)
+        if packed.fidelity == codings.APPROXIMATE:
+            told.notes.extend(secret.notes())
+        return Hiding(rgb, told, secret.seen.rgb, files.seen(packed.picture).rgb)
 
     def reveal(self, stego: Stego, password: str | None = None, progress: Progress = unseen) -> Found | Locked | None:
         content = _content(stego, password)

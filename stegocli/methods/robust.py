@@ -98,7 +98,9 @@ class Robust:
         check = _comes_back(packed.content, password)
         if packed.picture is None:
             return Hiding(done.stego, told, comes_back=check)
-        return Hiding(done.stego, told, secret.seen.rgb, packed.picture.rgb, check)
+        if packed.fidelity == codings.APPROXIMATE:
+            told.notes.extend(secret.notes())
+        return Hiding(done.stego, told, secret.seen.rgb, files.seen(packed.picture).rgb, check)
 
     def _embedded(
         self, cover: Cover, secret: Secret, password: str | None, progress: Progress

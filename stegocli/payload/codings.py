@@ -55,10 +55,12 @@ class Secret:
     @cached_property
     def seen(self) -> Picture:
         """As a viewer shows it: through its profile, over white."""
-        picture = self.picture
-        if picture.icc is not None:
-            picture = files.read(self.source, srgb=True)
-        return Picture(files.over_white(picture), grey=picture.grey)
+        return files.seen(self.picture)
+
+    def notes(self) -> list[str]:
+        """What does not come back when only how it looks is coded: one sentence or none."""
+        lost = files.lost_as_pixels(self.picture)
+        return [f"{self.path}: {'; '.join(lost)}."] if lost else []
 
     @cached_property
     def encoder(self) -> "Encoder":
@@ -74,6 +76,7 @@ class Encoder:
 
     def __init__(self, secret: Secret):
         self.secret = secret
+        self._best: tuple[int | None, Payload] | None = None
 
     @cached_property
     def _file(self) -> Payload:
@@ -88,13 +91,15 @@ class Encoder:
         except StegoError:  # damaged: bytes like any other
             return None
 
-    @cached_property
-    def _shortest(self) -> Payload:
+    def _shortest(self, carrier: int | None) -> Payload:
+        if self._best is not None and self._best[0] == carrier:
+            return self._best[1]
         best = self._file
-        for candidate in lossless.recoded(self.secret.content, container.name_to_keep(self.secret.path)):
+        for candidate in lossless.recoded(self.secret.content, container.name_to_keep(self.secret.path), carrier):
             worth = WORTH_RECODING if best.fidelity == SAME_FILE and candidate.fidelity != SAME_FILE else 1
             if len(candidate.content) < worth * len(best.content):
                 best = replace(candidate, picture=self._picture)
+        self._best = carrier, best
         return best
 
     def _is_revealed(self, carrier: int | None) -> bool:
@@ -113,7 +118,7 @@ class Encoder:
         back with the same pixels, profile and remarks. Whatever else a file holds (16 bits a sample, palettes,
         animations, tags of a camera) goes as the file's own bytes.
         """
-        return self._shortest if self._is_revealed(carrier) else self._file
+        return self._shortest(carrier) if self._is_revealed(carrier) else self._file
 
     def within(self, budget: int, carrier: int | None = None) -> Payload:
         """`exact` where that is within a budget in bytes, else a picture coded as finely as the budget allows.
@@ -149,7 +154,7 @@ class Encoder:
         self._check_pixels(carrier)
         # No name: every byte is dear here.
         head = container.pack(container.SMALL, container.extension_to_keep(path))
-        picture = files.read(self.secret.source, srgb=True)
+        picture = files.as_srgb(self.secret.picture)
         try:
             coded, samples = lossy.fit_picture(samples_of(picture), budget - len(head))
         except lossy.TooSmall:
@@ -160,13 +165,7 @@ class Encoder:
 
     def _check_pixels(self, carrier: int | None) -> None:
         """Refuse to hide what `unpack` would refuse to decode."""
-        if not self._is_revealed(carrier):
-            width, height = self.secret.picture.size
-            most = claims.most_revealed(carrier) / 1e6
-            raise StegoError(
-                f"{self.secret.path} has {width}x{height} pixels, and at most {most:.3g} million, "
-                f"{claims.LONGEST_SIDE} a side, can be hidden in this cover: shrink it, or use a larger cover."
-            )
+        claims.check_secret(self.secret.path, self.secret.picture.size, carrier)
 
 
 def is_whole(own: bytes, picture: Picture) -> bool:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from PIL import Image, TiffImagePlugin
 
-from ..picture import files, png
+from ..picture import claims, files, png
 from ..picture.files import Picture
 from .container import (
     AROUND,
@@ -35,7 +35,7 @@ from .container import (
     unframe,
 )  # fmt: skip
 from .errors import InvalidContent
-from .streams import decode, decode_either, jxl, picture_of, samples_of, webp
+from .streams import decode, decode_either, has_jxl, jxl, picture_of, samples_of, webp
 
 # Larger files are not packed: what a forged stego unpacks to must fill no memory.
 MOST_PACKED = 1 << 26
@@ -136,7 +136,7 @@ def _tiff(opened: TiffImagePlugin.TiffImageFile, samples: np.ndarray) -> Stored 
     return Stored(samples, None, pack_profile(icc), SAME_PIXELS) if plain and not (icc and bands == 1) else None
 
 
-def stored(own: bytes, rebuild: bool = True) -> Stored | None:
+def stored(own: bytes, rebuild: bool = True, carrier: int | None = None) -> Stored | None:
     """A picture file taken apart; None for any other file, or when that would lose something.
 
     Without `rebuild`, which takes its time, a PNG counts as one whose compression can't be repeated.
@@ -149,6 +149,7 @@ def stored(own: bytes, rebuild: bool = True) -> Stored | None:
                 return None
             upright = opened.getexif().get(0x0112, 1) == 1
             samples = np.asarray(opened)
+            rebuild = rebuild and claims.may_rebuild(opened.size[0] * opened.size[1], carrier)
             if opened.format == "PNG":
                 return _png(own, samples, rebuild) if upright else None
             if opened.format not in ("BMP", "TIFF", "PPM"):
@@ -166,12 +167,15 @@ def _effort(samples: np.ndarray) -> int:
     return 9 if samples.shape[0] * samples.shape[1] <= 1_000_000 else 7
 
 
-def recoded(own: bytes, name: str) -> list[Payload]:
-    """The file by way of its samples, once for each codec; only what was seen to come back."""
-    taken = stored(own)
+def recoded(own: bytes, name: str, carrier: int | None) -> list[Payload]:
+    """The file by way of its samples, once for each codec; only what was seen to come back.
+
+    A PNG is rebuilt where a stego of `carrier` pixels may ask for that.
+    """
+    taken = stored(own, carrier=carrier)
     if taken is None:
         return []
-    streams = {JXL: jxl(taken.samples, _effort(taken.samples))}
+    streams = {JXL: jxl(taken.samples, _effort(taken.samples))} if has_jxl() else {}
     if max(taken.samples.shape[:2]) <= files.WEBP_SIDE:
         streams[WEBP] = webp(taken.samples)
     found = []
@@ -222,7 +226,8 @@ def open_frame(frame: Frame, carrier: int | None) -> Picture | bytes:
     recipe, stream = take_part(rest) if kind == PNG_REBUILT else (b"", rest)
     samples = decode_either(stream, carrier)
     try:
-        own = png.rebuild(samples, recipe, remarks) if kind == PNG_REBUILT else None
+        rebuilt = kind == PNG_REBUILT and claims.may_rebuild(samples.shape[0] * samples.shape[1], carrier)
+        own = png.rebuild(samples, recipe, remarks) if rebuilt else None
         # The profile of a grey file does not describe the RGB samples that it becomes; in the remarks it stays.
         icc = png.profile(remarks)
     except ValueError as error:

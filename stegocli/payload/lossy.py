@@ -275,7 +275,8 @@ def fit_picture(samples: np.ndarray, budget: int) -> tuple[bytes, np.ndarray]:
             break
         small = at(scale)
         found = []
-        for codec in (AVIF, JXL, WEBP) if 8 * room > _PLENTY * small.shape[0] * small.shape[1] else (AVIF,):
+        plenty = 8 * room > _PLENTY * small.shape[0] * small.shape[1]
+        for codec in (AVIF, *((JXL,) if streams.has_jxl() else ()), WEBP) if plenty else (AVIF,):
             draft = _finest(coder(small, codec, False), room, 1, 99)
             if draft:
                 found.append((metrics.psnr(seen(draft[1], codec), samples), codec, draft, small))
@@ -320,6 +321,9 @@ def open_picture(content: bytes, carrier: int | None = None) -> np.ndarray:
         raise LaterVersion(f"codec {codec & ~_GREY}")
     try:
         claims.check_revealed(width, height, carrier)
+    except ValueError as error:
+        raise InvalidContent(str(error)) from None
+    try:
         return _decoded(content[_HEAD.size :], codec, (width, height))
     except (InvalidContent, StegoError):
         raise

@@ -25,6 +25,15 @@ def need_jxl() -> None:
         raise StegoError("JPEG XL is missing: install it with `pip install pillow-jxl-plugin`.") from None
 
 
+def has_jxl() -> bool:
+    """Whether `need_jxl` succeeds: what can be coded otherwise is, without it."""
+    try:
+        need_jxl()
+    except StegoError:
+        return False
+    return True
+
+
 def encode_jxl(samples: np.ndarray, **options: Any) -> bytes:
     """A JPEG XL stream by the plug-in's options; samples as for `jxl`."""
     need_jxl()

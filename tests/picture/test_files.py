@@ -87,10 +87,10 @@ def test_palette_transparency(tmp_path):
 def test_a_secret_comes_as_srgb(tmp_path):
     path = tmp_path / "a.png"
     Image.fromarray(RGB).save(path, icc_profile=PROFILE)
-    got = files.read(path, srgb=True)
+    got = files.as_srgb(files.read(path))
     assert got.icc is None and np.abs(got.rgb.astype(int) - RGB).max() <= 2
     Image.fromarray(RGB).save(path, icc_profile=b"nonsense")
-    assert np.array_equal(files.read(path, srgb=True).rgb, RGB)
+    assert np.array_equal(files.as_srgb(files.read(path)).rgb, RGB)
 
 
 def test_bad_files_get_a_sentence(tmp_path):
