@@ -12,7 +12,7 @@ from PIL import Image
 from stegocli import api, folders
 from stegocli.errors import StegoError
 from stegocli.methods import Exact, Flow
-from stegocli.methods.base import Found
+from stegocli.methods.base import Found, Outcome, Stego
 from stegocli.payload import codings, container, embedding, header
 from stegocli.payload.embedding import PayloadDescriptor
 from stegocli.payload.header import Header
@@ -221,9 +221,17 @@ def test_remarks_that_only_a_png_takes_are_missed(tmp_path):
     packed = encoder(tmp_path / "a.png").exact().content
     found = codings.unpack(packed)
     assert isinstance(found.secret, bytes)
-    remarked = Found(files_picture(found.secret), ".png", container.SAME_PIXELS)
+    told = Outcome(method="exact", summary=container.SAME_PIXELS)
+    remarked = Found(files_picture(found.secret), ".png", told)
     for target, notes in (("1.png", 0), ("2.tif", 1)):
-        assert len(api._deliver(tmp_path / "s.png", tmp_path / target, remarked, False).notes) == notes
+        assert (
+            len(
+                api._deliver(
+                    Stego(tmp_path / "s.png", natural(50, 40)), tmp_path / target, remarked, False, False
+                ).notes
+            )
+            == notes
+        )
 
 
 def files_picture(own: bytes):
