@@ -1,4 +1,4 @@
-"""Damaged and forged inputs, 1,000 of them: success or a `StegoError`, and never a file left over."""
+"""Damaged and forged inputs, 850 of them: success or a `StegoError`, and never a file left over."""
 
 import itertools
 import json
@@ -67,7 +67,7 @@ def test_hiding(bench, tmp_path, model):
     ways = [Auto(model), Exact(), Exact(), Exact(PASSWORD), Exact(fit=True, cover_psnr=20)]
     names = ["o.png", "o.tif", "o.webp", "o.bmp", "o.jpg", "o", "none/o.png", "o" * 252 + ".png", "o\0.png"]
     cover, secret = tmp_path / "cover.png", tmp_path / "secret.png"
-    for number in range(300):
+    for number in range(150):
         inputs = [good[int(i)] for i in rng.integers(0, len(good), 2)]
         which = int(rng.integers(0, 2))
         inputs[which] = forge.mutated(rng, inputs[which], good)
@@ -76,7 +76,7 @@ def test_hiding(bench, tmp_path, model):
         output = bench.folder / names[0 if rng.random() < 0.7 else int(rng.integers(0, len(names)))]
         way = ways[int(rng.integers(0, len(ways)))]
         bench.case(f"hide {number}", lambda o=output, w=way: hide(cover, secret, o, w))
-    assert bench.done > 20 and bench.refused > 50
+    assert bench.done > 10 and bench.refused > 25
 
 
 # Version, method and the 16 bytes of the methods, without the upper halves of a secret's width and height: a reveal of

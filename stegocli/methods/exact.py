@@ -7,7 +7,8 @@ import numpy as np
 
 from ..errors import StegoError, option
 from ..payload import codings, embedding, estimate, header
-from ..payload.container import TooLarge
+from ..payload.codings import Secret
+from ..payload.container import APPROXIMATE, TooLarge
 from ..payload.embedding import PayloadDescriptor
 from ..payload.errors import AuthenticationError
 from ..payload.header import Header
@@ -23,7 +24,6 @@ from .base import (
     Outcome,
     Password,
     Progress,
-    Secret,
     Stego,
     asked,
     unseen,
@@ -82,7 +82,7 @@ class Exact(Lossless):
         told = Choice(method=self.name, summary=summary + (", encrypted" if private else ""))
         if packed.picture is None:
             return Hiding(rgb, told)
-        if packed.fidelity == codings.APPROXIMATE:
+        if packed.fidelity == APPROXIMATE:
             told.notes.extend(secret.notes())
         return Hiding(rgb, told, secret.seen.rgb, files.seen(packed.picture).rgb)
 
