@@ -102,7 +102,7 @@ def contents() -> list[bytes]:
 
     own, profile = encoded("PNG", dpi=(72, 72)), container.pack_profile(b"profile")
     with mock.patch.object(png, "recipe", lambda *_: None):
-        pixels = lossless.recoded(own, "a.png")[0].content
+        pixels = lossless.recoded(own, "a.png", None)[0].content
     jxl, loss = streams.jxl(RGB, 3), streams.encode_jxl(RGB, quality=60, effort=3)
     small = container.pack(container.SMALL, ".png")
     head = struct.pack(">II", RGB.shape[1], RGB.shape[0])
