@@ -114,8 +114,8 @@ class Robust:
         if mean >= LEAST_PSNR and low.sum() < max(SEVERAL_BLOCKS, SHARE_OF_BLOCKS * low.size):
             return hiding
         note = (
-            f"The secret comes back at {mean:.1f} dB, with {low.mean():.0%} of it hard to make out: use a larger cover, "
-            f"a higher {option('survive')}, or a .png with {option('exact')}, which keeps all of it but survives no JPEG."
+            f"The secret comes back at {mean:.1f} dB, with {low.mean():.0%} of it hard to make out: use a larger "
+            f"cover, a higher {option('survive')}, or a .png with {option('exact')}, which survives no JPEG."
         )
         return hiding.telling(note, below_floor=True)
 

@@ -42,7 +42,9 @@ class Target:
         return simulate.received(stego, chain).reshape(-1)[self.positions] - self.points
 
 
-def applied(cover: np.ndarray, target: Target, quality: int, rounds: int, progress: Callable[[float], None]) -> np.ndarray:
+def applied(
+    cover: np.ndarray, target: Target, quality: int, rounds: int, progress: Callable[[float], None]
+) -> np.ndarray:
     """The stego whose coefficients survive the hardest chains as well as can be; `target.aim` becomes what it took.
 
     Args:
