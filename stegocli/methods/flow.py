@@ -10,7 +10,8 @@ import numpy as np
 
 from ..errors import StegoError
 from ..flow import weights
-from ..flow.model import Model, Progress
+from ..flow.model import Model
+from ..flow.strips import Progress
 from ..payload import header
 from ..payload.header import Header
 from ..picture import files, layout
