@@ -1,5 +1,56 @@
-"""The one exception that users see as a sentence."""
+"""The one exception that users see as a sentence, and how such sentences name an option.
+
+`printable` is for whatever else other people's words reach a terminal by.
+"""
+
+import unicodedata
+
+# What an argument is called on the command line, where that is not its own name with dashes.
+_OPTIONS = {"model": "--weights"}
+# And in Python, where a remedy is more than an argument's name.
+_ARGUMENTS = {
+    "exact": "Exact()",
+    "fit": "Exact(fit=True)",
+    "flow": "Flow()",
+    "force": "force=True",
+    "resume": "resume=True",
+    "shrink": "shrink=True",
+}
+_at_command_line = False
+
+# Control, format (bidi overrides among them), half of a pair, and ends of lines and paragraphs.
+_UNSEEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
+# Scripts of India and Persia, and emoji, are written with them.
+_JOINERS = "\u200c\u200d"
 
 
 class StegoError(Exception):
     """Something the user can mend: the message names the file and the remedy, in one sentence."""
+
+
+def speak_of_options(wanted: bool = True) -> None:
+    """From now on sentences name the command line's options (--cover-psnr), and not Python's arguments (cover_psnr)."""
+    global _at_command_line
+    _at_command_line = wanted
+
+
+def speaks_of_options() -> bool:
+    """Whether it does: what a process of a pool must be told."""
+    return _at_command_line
+
+
+def option(argument: str) -> str:
+    """What whoever reads a message calls an argument: ``--cover-psnr`` or ``cover_psnr``."""
+    if _at_command_line:
+        return _OPTIONS.get(argument, "--" + argument.replace("_", "-"))
+    return _ARGUMENTS.get(argument, argument)
+
+
+def printable(text: str) -> str:
+    """Text with everything escaped that would steer a terminal, begin a new line or turn the reading direction."""
+    if text.isprintable():
+        return text
+    return "".join(
+        c.encode("unicode_escape").decode() if unicodedata.category(c) in _UNSEEN and c not in _JOINERS else c
+        for c in text
+    )

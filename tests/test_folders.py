@@ -9,6 +9,7 @@ from PIL import Image
 from stegocli import folders
 from stegocli.errors import StegoError
 from stegocli.flow import weights
+from stegocli.methods import Auto, Flow
 
 
 @pytest.fixture
@@ -24,12 +25,12 @@ def here(tmp_path):
 
 def test_weights_are_loaded_once(here, monkeypatch):
     loads, load = [], weights.load_model
-    monkeypatch.setattr(weights, "load_model", lambda source: loads.append(source) or load(source))
+    monkeypatch.setattr(weights, "load_model", lambda source, amp: loads.append(source) or load(source, amp=amp))
     own = here / "own.safetensors"
-    hidden = list(folders.hide(here / "covers", here / "secrets", here / "stegos", own, flow=True))
-    assert [done.method for done in hidden] == ["weights own"] * 2
+    hidden = list(folders.hide(here / "covers", here / "secrets", here / "stegos", Flow(own)))
+    assert [done.summary for done in hidden] == ["weights own"] * 2
     revealed = list(folders.reveal(here / "stegos", here / "out", own))
-    assert [done.method for done in revealed] == ["weights own"] * 2 and loads == [own]
+    assert [done.summary for done in revealed] == ["weights own"] * 2 and loads == [own]
     assert not any(isinstance(done, folders.Failed) for done in folders.reveal(here / "stegos", here / "more"))
     assert len(loads) <= 2, "the shipped set that both stegos name"
 
@@ -37,5 +38,5 @@ def test_weights_are_loaded_once(here, monkeypatch):
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_weights_that_are_not_there(here, jobs):
     with pytest.raises(StegoError, match=r"typo\.safetensors does not exist"):
-        folders.hide(here / "covers", here / "secrets", here / "stegos", "typo.safetensors", jobs)
+        folders.hide(here / "covers", here / "secrets", here / "stegos", Auto("typo.safetensors"), jobs)
     assert not (here / "stegos").exists()

@@ -14,7 +14,7 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from ..errors import StegoError
-from ..picture import files
+from ..picture import outputs
 from . import precision
 from .couplings import FlowConfig
 from .model import Model
@@ -51,7 +51,7 @@ def save_weights(path: str | Path, network: StegoNetwork, card: dict[str, Any]) 
     """
     tensors = {name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()}
     metadata = {"config": json.dumps(network.config.as_json()), "card": json.dumps(card)}
-    files.write_beside(Path(path), save(tensors, metadata))
+    outputs.write_beside(Path(path), save(tensors, metadata))
 
 
 def shipped() -> list[str]:

@@ -16,6 +16,7 @@ from rich.table import Table
 from .. import api
 from ..flow import precision, tiles, weights
 from ..flow.model import Model
+from ..methods import Flow
 from ..picture import files
 from ..training import data, graph
 from ..training.events import EventLog
@@ -161,7 +162,7 @@ def _whole(model: Model, megapixels: float) -> dict[str, Any]:
         files.write(cover_path, files.Picture(cover))
         files.write(secret_path, files.Picture(secret))
         began = time.perf_counter()
-        api.hide(cover_path, secret_path, stego_path, model, flow=True)
+        api.hide(cover_path, secret_path, stego_path, Flow(model))
         between = time.perf_counter()
         api.reveal(stego_path, revealed_path, model)
         ended = time.perf_counter()

@@ -13,6 +13,7 @@ from rich.table import Table
 
 from .. import api
 from ..errors import StegoError
+from ..methods import Robust
 from ..picture import charts, files, metrics
 from .evaluate import pairs
 
@@ -43,13 +44,13 @@ def folder(
         StegoError: for fewer than two pictures, or one that can't be used.
     """
     if plot is not None:
-        plot = files.check_output(plot)
+        plot = files.check_output(plot, [path for pair in pairs(directory) for path in pair])
     rows: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory() as scratch:
         for cover, secret in pairs(directory):
             stego = Path(scratch) / "stego.png"
-            hidden = api.hide(cover, secret, stego, survive=survive, force=True)
-            wanted = files.over_white(files.read(secret, srgb=True))
+            hidden = api.hide(cover, secret, stego, Robust(survive), force=True)
+            wanted = files.seen(files.read(secret)).rgb
             rows.append(
                 {
                     "cover": cover.name,

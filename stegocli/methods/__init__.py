@@ -1,10 +1,14 @@
-"""The ways to hide, one file each behind one protocol. Imports `flow`, `robust`, `payload`, `picture` and `errors`."""
+"""The ways to hide, one file each behind one protocol; `Auto` chooses among them."""
 
-from .base import Method
+from .auto import Auto
+from .base import Method, ModelLike, Reader
 from .exact import Exact
 from .flow import Flow
-from .survive import Survive
+from .robust import Robust
 
-FLOW, EXACT, SURVIVE = Flow(), Exact(), Survive()
-# In the order in which a picture is searched.
-METHODS: tuple[Method, ...] = (FLOW, EXACT, SURVIVE)
+__all__ = ["Auto", "Exact", "Flow", "Method", "Reader", "Robust", "readers"]
+
+
+def readers(model: ModelLike = None) -> tuple[Reader, ...]:
+    """All ways back, in the order in which a picture is searched; `model` as `Flow` takes it."""
+    return Flow(model), Exact(), Robust()

@@ -11,6 +11,8 @@ from ..flow import weights
 from ..flow.model import Model
 from ..flow.strips import Progress, unseen
 from ..payload import header
+from ..payload.errors import InvalidContent, LaterVersion
+from ..picture import claims
 from . import flow
 from .base import SMALLEST_SIDE
 
@@ -44,11 +46,7 @@ class ArrayModel(Model):
             raise StegoError(
                 f"The cover has {width}x{height} pixels: use one of {SMALLEST_SIDE}x{SMALLEST_SIDE} or more."
             )
-        if secret_rgb.size // 3 > flow.most_pixels(width * height):
-            raise StegoError(
-                f"The secret has {secret_rgb.shape[1]}x{secret_rgb.shape[0]} pixels, and at most "
-                f"{flow.most_pixels(width * height) / 1e6:g} million can be hidden in the cover: use a larger cover."
-            )
+        claims.check_secret("The secret", secret_rgb.shape[1::-1], width * height, "the cover")
         stego = flow.embed(self, cover_rgb, secret_rgb, grey, progress)
         return Image.fromarray(stego) if isinstance(cover, Image.Image) else stego
 
@@ -63,7 +61,7 @@ class ArrayModel(Model):
         try:
             found = header.extract(rgb)
             origin = flow.Origin.unpack(found.own, rgb.size // 3) if found and found.method == flow.METHOD else None
-        except ValueError as error:
+        except (InvalidContent, LaterVersion) as error:
             raise StegoError(f"The picture was made by a later stego, or forged ({error}): upgrade.") from None
         if found is None or origin is None:
             raise StegoError("The picture holds nothing that a network hid: use the very picture that hide gave.")

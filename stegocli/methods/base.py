@@ -1,24 +1,29 @@
-"""What every way of hiding offers: one object that hides a secret in a cover's pixels, and finds it there again."""
+"""What every way of hiding offers: a value that owns its options, hides a secret in a cover, and finds it again."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import numpy as np
 
-from ..flow.model import Model
+from ..errors import StegoError, option
 from ..payload import header
+from ..payload.codings import Secret
 from ..payload.header import Header
 from ..picture import files
 from ..picture.files import Picture
 
-COVER_PSNR = 40.0
+if TYPE_CHECKING:
+    from ..flow.model import Model
+
+# Python callers may give a loaded model, the name of a shipped set, a path, or nothing for the default set.
+ModelLike: TypeAlias = "Model | str | Path | None"
+# A password, or a function that asks for it: called once the cover is known to do.
+Password = str | Callable[[], str] | None
 # Of a cover, whatever the method.
 SMALLEST_SIDE = 16
-# Python callers may give a loaded model, the name of a shipped set, a path, or nothing.
-ModelLike = Model | str | Path | None
 # Called with what is being done and the share of it that is done, 0 to 1.
 Progress = Callable[[str, float], None]
 
@@ -27,25 +32,16 @@ def unseen(stage: str, share: float) -> None:
     """Progress that nobody looks at."""
 
 
-@dataclass(frozen=True)
-class Options:
-    """How to hide or reveal; each method takes from it what concerns it.
+def asked(password: Password) -> str | None:
+    """The password itself.
 
-    Attributes:
-        model: for the network.
-        password: encrypt, or open, with it.
-        fit: code a picture as finely as `cover_psnr` allows instead of failing when it is too large.
-        cover_psnr: how much bytes may change the cover, in dB; None for what the method takes by itself.
-        survive: the lowest JPEG quality that a stego must survive; for the method that does.
-        progress: see `Progress`.
+    Raises:
+        StegoError: for an empty one, which would encrypt nothing.
     """
-
-    model: ModelLike = None
-    password: str | None = None
-    fit: bool = False
-    cover_psnr: float | None = None
-    survive: int | None = None
-    progress: Progress = unseen
+    word = password() if callable(password) else password
+    if word == "":
+        raise StegoError(f"The password is empty: give one, or leave {option('password')} out.")
+    return word
 
 
 @dataclass(frozen=True)
@@ -54,39 +50,41 @@ class Cover:
 
     path: Path
     picture: Picture
+    notes: tuple[str, ...] = ()
 
     @property
     def rgb(self) -> np.ndarray:
         return self.picture.rgb
 
 
-@dataclass(frozen=True)
-class Secret:
-    """The file to hide, decoded when first asked."""
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What is told of a hide or a reveal.
 
-    path: Path
+    Attributes:
+        method: its name: flow, exact or robust.
+        summary: in words, for the user: how the secret was coded, or with which weights.
+        notes: what the user should know, one sentence each.
+    """
 
-    @cached_property
-    def is_picture(self) -> bool:
-        return files.is_picture(self.path)
+    method: str
+    summary: str
+    notes: list[str] = field(default_factory=list)
 
-    @cached_property
-    def content(self) -> bytes:
-        """The file's own bytes."""
-        return files.own_bytes(self.path)
 
-    @cached_property
-    def picture(self) -> Picture:
-        """As its file holds it."""
-        return files.read(self.path, content=self.content)
+@dataclass(frozen=True, kw_only=True)
+class Choice(Outcome):
+    """What is told of a hide.
 
-    @cached_property
-    def seen(self) -> Picture:
-        """As a viewer shows it: through its profile, over white."""
-        picture = self.picture
-        if picture.icc is not None:
-            picture = files.read(self.path, srgb=True, content=self.content)
-        return Picture(files.over_white(picture), grey=picture.grey)
+    Attributes:
+        chosen_because: why this method, where the tool chose; None where the user did.
+        below_floor: whether the secret comes back worse than a viewer would bear.
+        advice: what would have served better, or None.
+    """
+
+    chosen_because: str | None = None
+    below_floor: bool = False
+    advice: str | None = None
 
 
 @dataclass(frozen=True)
@@ -95,32 +93,35 @@ class Hiding:
 
     Attributes:
         rgb: the stego's pixels, uint8, the cover's shape.
-        words: how, for the user.
-        wanted, received: the secret picture and what the receiver sees of it, uint8 of one shape; None for a
+        told: see `Choice`.
+        reference, decoded: the secret picture and what the receiver sees of it, uint8 of one shape; None for a
             secret that is no picture.
         comes_back: whether a file's pixels still hold the secret, for a method that may be stored with loss; by
             default they must be `rgb` itself.
-        notes: what the user should know, one sentence each.
     """
 
     rgb: np.ndarray
-    words: str
-    wanted: np.ndarray | None = None
-    received: np.ndarray | None = None
+    told: Choice
+    reference: np.ndarray | None = None
+    decoded: np.ndarray | None = None
     comes_back: Callable[[np.ndarray], bool] | None = None
-    notes: list[str] = field(default_factory=list)
 
-    def noting(self, sentence: str) -> "Hiding":
-        """The same with one note more."""
-        return replace(self, notes=[*self.notes, sentence])
+    def telling(self, *notes: str, **changed: Any) -> "Hiding":
+        """The same with more notes, or other words."""
+        return replace(self, told=replace(self.told, notes=[*self.told.notes, *notes], **changed))
 
 
 @dataclass(frozen=True)
 class Stego:
-    """A picture that may hold something; its header is read once for all methods."""
+    """A picture that may hold something; its header is read once for all methods.
+
+    Attributes:
+        alpha: its transparency, uint8, (height, width), which a password guards too.
+    """
 
     path: Path
     rgb: np.ndarray
+    alpha: np.ndarray | None = None
 
     @cached_property
     def header(self) -> Header | None:
@@ -134,22 +135,61 @@ class Found:
     Attributes:
         secret: a picture, or a file's own bytes.
         extension: of the secret's own name, with its dot, or nothing.
-        words: how true it is, or with which weights.
-        notes: one sentence each.
+        told: see `Outcome`; the summary says how true it is, or with which weights.
         name: what the secret's file was called, safe to show and to call a file by; None when that is not known.
     """
 
     secret: Picture | bytes
     extension: str
-    words: str
-    notes: list[str] = field(default_factory=list)
+    told: Outcome
     name: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Contents:
+    """What a stego says of what it holds.
+
+    Attributes:
+        method: flow, exact or robust.
+        version: of the file's format; None where nothing tells.
+        coding: how the secret is coded, in words.
+        size: the secret picture's (width, height), or None.
+        length: bytes embedded, or None for the network, which embeds no bytes.
+        name: what the secret's file was called, or None where that is not kept.
+        private: whether it took the password.
+        intact: whether the picture is as it was written; None where nothing tells.
+    """
+
+    method: str
+    coding: str
+    version: int | None = None
+    size: tuple[int, int] | None = None
+    length: int | None = None
+    name: str | None = None
+    private: bool = False
+    intact: bool | None = None
+
+
+class Locked:
+    """Said by a method that may have hidden something in this picture, which only the password can tell."""
 
 
 class Method(Protocol):
     """One way to hide."""
 
-    def hide(self, cover: Cover, secret: Secret, options: Options) -> Hiding:
+    def to_file(self, suffix: str) -> "Method":
+        """The method that writes a file of this kind (".png", in lower case): itself, where it can.
+
+        Raises:
+            StegoError: when what it hides would not survive there.
+        """
+        ...
+
+    def prepare(self, cover: Cover) -> Cover:
+        """The cover made ready, with a note for every change that a viewer could see."""
+        ...
+
+    def hide(self, cover: Cover, secret: Secret, progress: Progress = unseen) -> Hiding:
         """Hide the secret, and make sure from the pixels alone that it comes back.
 
         Raises:
@@ -157,10 +197,38 @@ class Method(Protocol):
         """
         ...
 
-    def reveal(self, stego: Stego, options: Options) -> Found | None:
-        """What this method hid in the picture; None when it sees nothing of its own, or not with this password.
+
+class Reader(Protocol):
+    """The way back from one way to hide."""
+
+    def reveal(self, stego: Stego, password: str | None = None, progress: Progress = unseen) -> Found | Locked | None:
+        """What this method hid in the picture.
+
+        Returns:
+            None when it sees nothing of its own, and `Locked` when a password, or another one, could show something.
 
         Raises:
             StegoError: when something is there but can't be had, with the remedy.
         """
         ...
+
+    def inspect(
+        self, stego: Stego, password: str | None = None, progress: Progress = unseen
+    ) -> Contents | Locked | None:
+        """What this method hid, without decoding it; otherwise as `reveal`."""
+        ...
+
+
+class Lossless:
+    """What the methods share whose stegos must be stored without loss."""
+
+    def to_file(self, suffix: str) -> Any:
+        if suffix in files.LOSSY:
+            raise StegoError(
+                f"A {suffix} is stored with loss, which destroys what this way hides: name a .png, .tif, .webp or "
+                f".bmp, or use {option('survive')} alone."
+            )
+        return self
+
+    def prepare(self, cover: Cover) -> Cover:
+        return cover

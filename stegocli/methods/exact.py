@@ -1,97 +1,151 @@
 """Hide any file as bytes: whole, under a password if wanted, or a picture as finely as the cover allows."""
 
-from ..errors import StegoError
-from ..payload import codings, embedding, header
-from ..payload.embedding import Extent
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..errors import StegoError, option
+from ..payload import codings, embedding, estimate, header
+from ..payload.container import TooLarge
+from ..payload.embedding import PayloadDescriptor
+from ..payload.errors import AuthenticationError
 from ..payload.header import Header
-from ..picture import metrics
-from .base import COVER_PSNR, Cover, Found, Hiding, Options, Secret, Stego
+from ..picture import files
+from .base import (
+    Choice,
+    Contents,
+    Cover,
+    Found,
+    Hiding,
+    Locked,
+    Lossless,
+    Outcome,
+    Password,
+    Progress,
+    Secret,
+    Stego,
+    asked,
+    unseen,
+)
 
 METHOD = 2
+COVER_PSNR = 40.0
 # The command line takes no less.
 LEAST_COVER_PSNR = 20.0
 
 
-def budget(samples: int, private: bool, cover_psnr: float) -> int:
-    """Bytes of content that a cover of so many samples holds at a PSNR, away from black and white."""
-    room = embedding.room(samples, private)
-    if min(room) <= 0:
-        return 0
-    plan = embedding.largest(room, 255**2 / 10 ** (cover_psnr / 10))
-    return max(0, plan.bits // 8 - embedding.overhead(private))
+@dataclass(frozen=True)
+class Exact(Lossless):
+    """Embedded bytes as a method.
 
+    Attributes:
+        password: encrypt with it; or a function that asks for it.
+        cover_psnr: how far the cover may change, in dB.
+        fit: code a picture as finely as `cover_psnr` allows instead of failing when it is too large.
+    """
 
-class Exact:
-    """Embedded bytes as a method."""
+    password: Password = None
+    cover_psnr: float = COVER_PSNR
+    fit: bool = False
+    name = "exact"
 
-    def hide(self, cover: Cover, secret: Secret, options: Options) -> Hiding:
-        private = options.password is not None
-        wanted = COVER_PSNR if options.cover_psnr is None else options.cover_psnr
-        holds = budget(cover.rgb.size, private, wanted)
-        options.progress("coding", 0.0)
-        own = secret.content
-        packed = codings.fitted(secret.path, holds, own) if options.fit else codings.exact(secret.path, own)
-        while True:
+    def hide(self, cover: Cover, secret: Secret, progress: Progress = unseen) -> Hiding:
+        password = asked(self.password)
+        private, pixels = password is not None, cover.rgb.size // 3
+        progress("coding", 0.0)
+        holds = estimate.holds(cover.rgb, private, self.cover_psnr)
+        try:
+            packed = secret.encoder.within(holds, pixels) if self.fit else secret.encoder.exact(pixels)
             if len(packed.content) > holds:
-                raise StegoError(
-                    f"{secret.path} needs {len(packed.content):,} bytes and {cover.path} holds {holds:,} at a cover "
-                    f"PSNR of {wanted:g} dB: {_remedy(options.fit, wanted)}."
-                )
-            bits = 8 * (len(packed.content) + embedding.overhead(private))
-            plan = embedding.plan(embedding.room(cover.rgb.size, private), bits)
-            assert plan is not None  # the budget's own plan holds it
-            options.progress("embedding", 0.0)
-            if options.password is not None:
-                rgb = embedding.embed_private(cover.rgb, packed.content, plan, options.password)
-            else:
-                rgb = embedding.embed_open(cover.rgb, packed.content, plan)
-                rgb = header.embed(rgb, Header(METHOD, Extent(len(packed.content), plan).pack()))
-            reached = metrics.psnr(cover.rgb, rgb)
-            if reached >= wanted - 0.05:
-                break
-            # Black and white leave only one way to go, so such covers change more than others.
-            holds = int(holds * 10 ** ((reached - wanted) / 40) * 0.98)
-            if options.fit:
-                packed = codings.fitted(secret.path, holds, own)
-        options.progress("checking", 0.0)
-        stego = Stego(cover.path, rgb)
-        if _content(stego, options.password) != packed.content:
+                raise TooLarge(len(packed.content))
+        except TooLarge as error:
+            remedy = self._remedy(cover, secret, holds, error.fewest)
+            raise StegoError(
+                f"{secret.path} needs {error.fewest:,} bytes{' at the least' if self.fit else ''} and {cover.path} "
+                f"holds {holds:,} at a cover PSNR of {self.cover_psnr:g} dB: {remedy}."
+            ) from None
+        bits = 8 * (len(packed.content) + embedding.overhead(private))
+        plan = embedding.plan(embedding.capacity(cover.rgb.size, private), bits)
+        assert plan is not None  # `holds` has found one
+        progress("embedding", 0.0)
+        if password is not None:
+            rgb = embedding.embed_private(cover.rgb, packed.content, plan, password, cover.picture.alpha)
+        else:
+            rgb = embedding.embed_open(cover.rgb, packed.content, plan)
+            rgb = header.embed(rgb, Header(METHOD, PayloadDescriptor(len(packed.content), plan).pack()))
+        progress("checking", 0.0)
+        if _content(Stego(cover.path, rgb, cover.picture.alpha), password) != packed.content:
             raise StegoError(f"{secret.path} does not come back from {cover.path}: please report this.")
-        words = f"{packed.coding}; {packed.fidelity}; {len(packed.content):,} of {holds:,} bytes"
-        words += ", encrypted" if private else ""
+        summary = f"{packed.coding}; {packed.fidelity}; {len(packed.content):,} of {holds:,} bytes"
+        told = Choice(method=self.name, summary=summary + (", encrypted" if private else ""))
         if packed.picture is None:
-            return Hiding(rgb, words)
-        return Hiding(rgb, words, secret.picture.rgb, packed.picture.rgb)
+            return Hiding(rgb, told)
+        if packed.fidelity == codings.APPROXIMATE:
+            told.notes.extend(secret.notes())
+        return Hiding(rgb, told, secret.seen.rgb, files.seen(packed.picture).rgb)
 
-    def reveal(self, stego: Stego, options: Options) -> Found | None:
-        content = _content(stego, options.password)
+    def reveal(self, stego: Stego, password: str | None = None, progress: Progress = unseen) -> Found | Locked | None:
+        content = _content(stego, password)
         if content is None:
-            return None
-        options.progress("decoding", 0.0)
-        extension, secret = codings.unpack(content)
-        return Found(secret, extension, codings.fidelity(content, secret), name=codings.name(content))
+            return None if stego.header is not None else Locked()
+        progress("decoding", 0.0)
+        found = codings.unpack(content, stego.rgb.size // 3)
+        told = Outcome(method=self.name, summary=found.fidelity)
+        return Found(found.secret, found.extension, told, name=found.name)
+
+    def inspect(
+        self, stego: Stego, password: str | None = None, progress: Progress = unseen
+    ) -> Contents | Locked | None:
+        content = _content(stego, password)
+        if content is None:
+            return None if stego.header is not None else Locked()
+        told = codings.describe(content)
+        version = stego.header.version if stego.header else header.VERSION
+        return Contents(
+            method=self.name, version=version, coding=told.coding, size=told.size, length=len(content), name=told.name,
+            private=password is not None, intact=True,
+        )  # fmt: skip
+
+    def capacity(self, cover: Cover) -> int:
+        """Bytes that go into a cover."""
+        return estimate.holds(cover.rgb, self.password is not None, self.cover_psnr)
+
+    def _remedy(self, cover: Cover, secret: Secret, holds: int, length: int) -> str:
+        """What would do for `length` bytes: more pixels, a lower PSNR, or a picture with loss."""
+        private, pixels = self.password is not None, cover.rgb.size // 3
+        # A cover of the same kind holds in proportion; what every stego holds besides makes it a little more.
+        needed = math.ceil(1.02 * pixels * length / max(1, holds))
+        larger = f"use a cover of {needed:,} pixels instead of {pixels:,}"
+        lower = _lower_psnr(cover.rgb, private, length, self.cover_psnr)
+        if lower is not None:
+            larger += f", or {option('cover_psnr')} {lower:g}"
+        elif self.cover_psnr > LEAST_COVER_PSNR:
+            larger += f" (not even {option('cover_psnr')} {LEAST_COVER_PSNR:g} would do)"
+        return larger + (f", or {option('fit')}" if secret.is_picture and not self.fit else "")
+
+
+def _lower_psnr(rgb: np.ndarray, private: bool, length: int, wanted: float) -> float | None:
+    """The highest cover PSNR, in tenths of a dB, at which so many bytes go in; None where none below `wanted` does."""
+    tenths = math.floor(10 * min(wanted, estimate.cover_psnr(rgb, length, private) + estimate.TOLERANCE))
+    # The search for what a cover holds ends a little below what it holds.
+    for psnr in (tenths / 10, (tenths - 1) / 10, (tenths - 2) / 10):
+        if psnr >= LEAST_COVER_PSNR and estimate.holds(rgb, private, psnr) >= length:
+            return psnr
+    return None
 
 
 def _content(stego: Stego, password: str | None) -> bytes | None:
     """The embedded bytes; None when there are none, or none for this password."""
     found = stego.header
     if found is not None and found.method == METHOD:
-        extent = Extent.unpack(found.own, embedding.room(stego.rgb.size, False, found.version))
+        extent = PayloadDescriptor.unpack(found.own, embedding.capacity(stego.rgb.size, False, found.version))
         if not found.intact:
             raise StegoError(f"{stego.path} was altered after hiding: use the very file that `stego hide` wrote.")
         return embedding.extract_open(stego.rgb, extent)
     if found is not None or password is None:
         return None
     try:
-        return embedding.extract_private(stego.rgb, password)
-    except embedding.Rejected:
+        return embedding.extract_private(stego.rgb, password, stego.alpha)
+    except AuthenticationError:
         return None
-
-
-def _remedy(fit: bool, cover_psnr: float) -> str:
-    ways = ["use a larger cover"]
-    if cover_psnr > LEAST_COVER_PSNR:
-        ways.append("a lower --cover-psnr")
-    if not fit:
-        ways.append("--fit, for a picture")
-    return ", or ".join(ways)

@@ -2,30 +2,27 @@
 
 import itertools
 import struct
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..errors import StegoError
-from ..flow import weights
-from ..flow.model import Model
-from ..flow.strips import Progress
+from ..errors import StegoError, option
 from ..payload import header
+from ..payload.errors import InvalidContent
 from ..payload.header import Header
-from ..picture import files, layout
+from ..picture import claims, layout
 from ..picture.files import Picture
-from .base import Cover, Found, Hiding, ModelLike, Options, Secret, Stego
+from .base import Choice, Contents, Cover, Found, Hiding, Lossless, ModelLike, Outcome, Progress, Secret, Stego, unseen
+
+if TYPE_CHECKING:
+    from ..flow.model import Model
 
 METHOD = 1
 # The few frequencies that a cover's last rows and columns, which fill no tile, leave no room for are not worth a word.
 WHOLE = 0.985
-
-
-def most_pixels(cover: int) -> int:
-    """Of a secret, in a cover of so many pixels: more would hold nothing, and a forged header must fill no memory."""
-    return min(files.MOST_PIXELS, max(16_000_000, 100 * cover))
 
 
 @dataclass(frozen=True)
@@ -53,22 +50,28 @@ class Origin:
         """Undo `pack` for a stego of so many pixels.
 
         Raises:
-            ValueError: when it says what can't be.
+            InvalidContent: when it says what can't be.
         """
         weights_id, width, height, flags = cls._FORM.unpack(packed)
-        if not 0 < width * height <= most_pixels(cover):
-            raise ValueError(f"a secret of {width}x{height}")
+        try:
+            claims.check_revealed(width, height, cover)
+        except ValueError as error:
+            raise InvalidContent(str(error)) from None
         return cls(weights_id, width, height, bool(flags & 1))
 
 
-def embed(model: Model, cover: np.ndarray, secret: np.ndarray, grey: bool, progress: Progress) -> np.ndarray:
+def embed(
+    model: "Model", cover: np.ndarray, secret: np.ndarray, grey: bool, progress: Callable[[float], None]
+) -> np.ndarray:
     """The cover with the secret and the header in it; all uint8, (height, width, 3)."""
     stego = model.embed(cover, secret, progress)
     origin = Origin(model.id, secret.shape[1], secret.shape[0], grey)
     return header.embed(stego, Header(METHOD, origin.pack()))
 
 
-def extract(model: Model, stego: np.ndarray, origin: Origin, version: int, progress: Progress) -> np.ndarray:
+def extract(
+    model: "Model", stego: np.ndarray, origin: Origin, version: int, progress: Callable[[float], None]
+) -> np.ndarray:
     """The secret of a stego whose header, of this version of the format, is already read."""
     secret = model.extract(stego, (origin.width, origin.height), progress, tiled=version == 1)
     if origin.grey:
@@ -76,12 +79,68 @@ def extract(model: Model, stego: np.ndarray, origin: Origin, version: int, progr
     return secret
 
 
-def _loaded(model: ModelLike) -> Model:
-    return model if isinstance(model, Model) else weights.shared_model(model)
+@dataclass(frozen=True)
+class Flow(Lossless):
+    """The network as a method.
+
+    Attributes:
+        model: a loaded model, the name of a shipped set, a weights file, or None for the default set.
+    """
+
+    model: ModelLike = None
+    name = "flow"
+
+    def hide(self, cover: Cover, secret: Secret, progress: Progress = unseen) -> Hiding:
+        if not secret.is_picture:
+            raise StegoError(
+                f"{secret.path} is no picture, and the network hides nothing else: leave {option('flow')} out."
+            )
+        model = _loaded(self.model)
+        picture = secret.seen
+        claims.check_secret(secret.path, picture.size, cover.rgb.size // 3, cover.path)
+        rgb = embed(model, cover.rgb, picture.rgb, picture.grey, lambda share: progress("hiding", share))
+        origin = Origin(model.id, *picture.size, picture.grey)
+        decoded = extract(model, rgb, origin, header.VERSION, lambda share: progress("checking", share))
+        kept = layout.plan(cover.picture.size, picture.size, model.network.config.stride).kept
+        told = Choice(method=self.name, summary=f"weights {model.name}", notes=list(_notes(cover, secret, kept)))
+        return Hiding(rgb, told, picture.rgb, decoded)
+
+    def reveal(self, stego: Stego, password: str | None = None, progress: Progress = unseen) -> Found | None:
+        found = stego.header
+        if found is None or found.method != METHOD:
+            return None
+        origin = Origin.unpack(found.own, stego.rgb.size // 3)
+        model = _model_for(stego.path, origin, self.model)
+        rgb = extract(model, stego.rgb, origin, found.version, lambda share: progress("revealing", share))
+        notes = [] if found.intact else [f"{stego.path} was altered after hiding: the picture may be damaged."]
+        told = Outcome(method=self.name, summary=f"weights {model.name}", notes=notes)
+        return Found(Picture(rgb, grey=origin.grey), ".png", told)
+
+    def inspect(self, stego: Stego, password: str | None = None, progress: Progress = unseen) -> Contents | None:
+        found = stego.header
+        if found is None or found.method != METHOD:
+            return None
+        origin = Origin.unpack(found.own, stego.rgb.size // 3)
+        return Contents(
+            method=self.name, version=found.version, coding=f"by the network, weights {origin.weights_id.hex()}",
+            size=(origin.width, origin.height), intact=found.intact,
+        )  # fmt: skip
+
+    def capacity(self, cover: Cover) -> tuple[int, int]:
+        """The largest picture that comes back without losing detail, (width, height): one of the cover's own size."""
+        return cover.picture.size
 
 
-def _model_for(stego: Path, origin: Origin, model: ModelLike) -> Model:
+def _loaded(model: ModelLike) -> "Model":
+    from ..flow import weights
+
+    return weights.shared_model(model) if model is None or isinstance(model, (str, Path)) else model
+
+
+def _model_for(stego: Path, origin: Origin, model: ModelLike) -> "Model":
     """The given model or a shipped one: whichever the header names."""
+    from ..flow import weights
+
     given = [] if model is None else [_loaded(model)]
     tried: list[str] = []
     for candidate in itertools.chain(given, map(weights.shared_model, weights.shipped())):
@@ -90,45 +149,16 @@ def _model_for(stego: Path, origin: Origin, model: ModelLike) -> Model:
         tried.append(f"{candidate.name} is {candidate.id.hex()}")
     raise StegoError(
         f"{stego} was made with other weights ({origin.weights_id.hex()}; {', '.join(tried)}): "
-        "give the file that its maker used with --weights."
+        f"give the file that its maker used with {option('model')}."
     )
 
 
 def _notes(cover: Cover, secret: Secret, kept: float) -> Iterable[str]:
     picture = secret.picture
+    yield from secret.notes()
     if picture.alpha is not None and picture.alpha.min() < 255:
         yield f"{secret.path} has transparent parts: they are hidden as white."
     if kept < WHOLE:
         larger = picture.rgb.size > cover.rgb.size
         why = f"{secret.path} has more pixels than {cover.path}" if larger else f"{cover.path} ends in part of a tile"
         yield f"{why}: {secret.path} comes back at its own size, with {kept:.0%} of its detail."
-
-
-class Flow:
-    """The network as a method."""
-
-    def hide(self, cover: Cover, secret: Secret, options: Options) -> Hiding:
-        model = _loaded(options.model)
-        picture = secret.seen
-        (width, height), most = picture.size, most_pixels(cover.rgb.size // 3)
-        if width * height > most:
-            raise StegoError(
-                f"{secret.path} has {width}x{height} pixels, and at most {most / 1e6:g} million can be hidden in "
-                f"{cover.path}: shrink it, or use a larger cover."
-            )
-        rgb = embed(model, cover.rgb, picture.rgb, picture.grey, lambda share: options.progress("hiding", share))
-        origin = Origin(model.id, width, height, picture.grey)
-        received = extract(model, rgb, origin, header.VERSION, lambda share: options.progress("checking", share))
-        kept = layout.plan(cover.picture.size, picture.size, model.network.config.stride).kept
-        notes = list(_notes(cover, secret, kept))
-        return Hiding(rgb, f"weights {model.name}", picture.rgb, received, notes=notes)
-
-    def reveal(self, stego: Stego, options: Options) -> Found | None:
-        found = stego.header
-        if found is None or found.method != METHOD:
-            return None
-        origin = Origin.unpack(found.own, stego.rgb.size // 3)
-        model = _model_for(stego.path, origin, options.model)
-        rgb = extract(model, stego.rgb, origin, found.version, lambda share: options.progress("revealing", share))
-        notes = [] if found.intact else [f"{stego.path} was altered after hiding: the picture may be damaged."]
-        return Found(Picture(rgb, grey=origin.grey), ".png", f"weights {model.name}", notes)

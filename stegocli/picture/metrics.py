@@ -48,19 +48,25 @@ def psnr(a: np.ndarray, b: np.ndarray) -> float:
     return psnr_of(mse(a, b))
 
 
-def worst_block(a: np.ndarray, b: np.ndarray, side: int = 16) -> float:
-    """PSNR in dB of the worst block of side x side pixels of two uint8 pictures: the mean hides what the eye finds.
+def block_psnrs(a: np.ndarray, b: np.ndarray, side: int = 16) -> np.ndarray:
+    """PSNR in dB of each block of side x side pixels of two uint8 pictures, (rows, columns) of blocks; 99 for equal.
 
-    Rows and columns that fill no block are left out, unless the pictures are smaller than one; 99 when all are equal.
+    Rows and columns that fill no block are left out, unless the pictures are smaller than one.
     """
     height, width = (n // side * side for n in a.shape[:2])
     if not height or not width:
-        return psnr(a, b)
-    worst = 0
-    for top in range(0, height, side):
+        return np.array([[psnr(a, b)]])
+    errors = np.empty((height // side, width // side))
+    for row, top in enumerate(range(0, height, side)):
         squares = _squares(a[top : top + side, :width], b[top : top + side, :width]).sum(0).reshape(width // side, -1)
-        worst = max(worst, int(squares.sum(1).max()))
-    return psnr_of(worst / (side * side * a.shape[2]))
+        errors[row] = squares.sum(1)
+    errors /= side * side * a.shape[2]
+    return np.where(errors == 0, EXACT_PSNR, 10 * np.log10(255**2 / np.where(errors == 0, 1, errors)))
+
+
+def worst_block(a: np.ndarray, b: np.ndarray, side: int = 16) -> float:
+    """PSNR in dB of the lowest block of two uint8 pictures, see `block_psnrs`: the mean hides what the eye finds."""
+    return float(block_psnrs(a, b, side).min())
 
 
 def ssim(a: np.ndarray, b: np.ndarray) -> float:

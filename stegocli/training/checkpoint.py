@@ -11,7 +11,7 @@ import torch
 
 from ..errors import StegoError
 from ..flow.precision import is_out_of_memory
-from ..picture import files
+from ..picture import outputs
 from .conform import build, conform
 
 CHECKPOINT = "last.pt"
@@ -82,7 +82,7 @@ def write(out: Path, progress: Progress, parts: dict[str, dict[str, Any]]) -> No
     """Replace the checkpoint in the folder `out`; `parts` are what `read` gives back."""
     content = io.BytesIO()
     torch.save({**parts, "progress": asdict(progress)}, content)
-    files.write_beside(out / CHECKPOINT, content.getvalue())
+    outputs.write_beside(out / CHECKPOINT, content.getvalue())
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from .. import __version__
-from ..picture import charts, files, look
+from ..picture import charts, files, look, outputs
 from .checkpoint import Progress, Row
 from .loaders import DataLoaders
 from .trainer import Trainer
@@ -54,7 +54,7 @@ def write(trainer: Trainer, loaders: DataLoaders, progress: Progress, shown: lis
     writer = csv.DictWriter(table, history[0].keys())
     writer.writeheader()
     writer.writerows(history)
-    files.write_beside(out / "metrics.csv", table.getvalue().encode())
-    files.write_beside(out / "metrics.json", json.dumps(summary(trainer, loaders, progress), indent=1).encode())
+    outputs.write_beside(out / "metrics.csv", table.getvalue().encode())
+    outputs.write_beside(out / "metrics.json", json.dumps(summary(trainer, loaders, progress), indent=1).encode())
     files.write(out / "curves.png", files.Picture(charts.training_curves([dict(row) for row in history])))
     files.write(out / "grid.png", files.Picture(look.picture_grid(shown)))

@@ -13,7 +13,7 @@ from rich.console import Console
 from stegocli.errors import StegoError
 from stegocli.flow import precision, weights
 from stegocli.flow.couplings import FlowConfig
-from stegocli.picture import charts, files
+from stegocli.picture import charts, outputs
 from stegocli.training import checkpoint, losses, oom, validation
 from stegocli.training.display import TrainingDisplay
 from stegocli.training.loop import train
@@ -177,7 +177,7 @@ class Killed(BaseException):
 @pytest.mark.parametrize("moment", range(1, 15))
 def test_a_run_killed_at_any_write_ends_with_all_its_files(settings, monkeypatch, moment):
     """Killed before the nth file of the run reaches its place, and resumed."""
-    write, written = files.write_beside, []
+    write, written = outputs.write_beside, []
 
     def dying(path, *arguments):
         written.append(path)
@@ -186,7 +186,7 @@ def test_a_run_killed_at_any_write_ends_with_all_its_files(settings, monkeypatch
         return write(path, *arguments)
 
     with monkeypatch.context() as patch:
-        patch.setattr(files, "write_beside", dying)
+        patch.setattr(outputs, "write_beside", dying)
         try:
             train(replace(settings, checkpoint_minutes=1e9))
         except Killed:

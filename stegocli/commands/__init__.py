@@ -1,0 +1,1 @@
+"""The commands of `stego`, one file each: parse, call the Python API, print."""

@@ -1,0 +1,233 @@
+"""`stego hide`: write a picture that looks like the cover and holds the secret."""
+
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ..robust.channels import CHANNELS
+from .common import (
+    FLAG,
+    OUTPUT,
+    PASSWORD_VARIABLE,
+    PRIVACY,
+    STREAM,
+    SURVIVING,
+    WHAT,
+    AmpOption,
+    ForceOption,
+    JobsOption,
+    JsonOption,
+    Meter,
+    QuietOption,
+    WeightsOption,
+    console,
+    given,
+    new_password,
+    noter,
+    output_file,
+    print_json,
+    read_inputs,
+    show_folder,
+    show_notes,
+)  # fmt: skip
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from ..methods import Method
+
+UNUSED_PASSWORD = f"{PASSWORD_VARIABLE} is set, but without --password nothing is encrypted."
+
+
+def _services(incomplete: str) -> list[str]:
+    return [name for name in CHANNELS if name.startswith(incomplete)]
+
+
+CoverArgument = Annotated[
+    Path, typer.Argument(metavar="COVER", help="The picture that everyone may see, a folder of them, or -.")
+]  # fmt: skip
+SecretArgument = Annotated[
+    Path, typer.Argument(metavar="SECRET", help="The picture to hide in it, or any other file; a folder; or -.")
+]  # fmt: skip
+OutputOption = Annotated[
+    Path,
+    typer.Option(
+        "--output", "-o", metavar="FILE", rich_help_panel=OUTPUT,
+        help="Where to write: .png, .tif, .webp, .bmp, or .jpg, which survives JPEG; a folder; or - for stdout.",
+    ),
+]  # fmt: skip
+ExactOption = Annotated[
+    bool,
+    typer.Option(
+        "--exact", metavar=FLAG, rich_help_panel=WHAT,
+        help="Give the secret back whole: the same file, or the same pixels.",
+    ),
+]  # fmt: skip
+FitOption = Annotated[
+    bool,
+    typer.Option(
+        "--fit", metavar=FLAG, rich_help_panel=WHAT, help="Code a picture as finely as --cover-psnr allows."
+    ),
+]  # fmt: skip
+FlowOption = Annotated[
+    bool,
+    typer.Option(
+        "--flow", metavar=FLAG, rich_help_panel=WHAT, help="Keep to the network, even where bytes do better."
+    ),
+]  # fmt: skip
+CoverPsnrOption = Annotated[
+    float | None,
+    typer.Option(
+        min=20, max=70, metavar="DB", rich_help_panel=WHAT, show_default="40, with --survive 37",
+        help="For bytes: the least PSNR that the cover keeps, dB.",
+    ),
+]  # fmt: skip
+PasswordOption = Annotated[
+    bool,
+    typer.Option(
+        "--password", metavar=FLAG, rich_help_panel=PRIVACY,
+        help=f"Encrypt: asks twice, or takes ${PASSWORD_VARIABLE}. Implies --exact.",
+    ),
+]  # fmt: skip
+PasswordFileOption = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", rich_help_panel=PRIVACY, help="Encrypt with the password in this file."),
+]  # fmt: skip
+SurviveOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="QUALITY|SERVICE", rich_help_panel=SURVIVING, autocompletion=_services,
+        show_default="75 for .jpg",
+        help="Survive JPEG down to this quality, 30 to 95, or what a service does: " + ", ".join(CHANNELS) + ".",
+    ),
+]  # fmt: skip
+ReportOption = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE", rich_help_panel=OUTPUT,
+        help="Also draw cover, stego, residual x20, secret and revealed here.",
+    ),
+]  # fmt: skip
+
+
+def hide(
+    context: typer.Context,
+    cover: CoverArgument,
+    secret: SecretArgument,
+    output: OutputOption,
+    exact: ExactOption = False,
+    fit: FitOption = False,
+    flow: FlowOption = False,
+    cover_psnr: CoverPsnrOption = None,
+    password: PasswordOption = False,
+    password_file: PasswordFileOption = None,
+    survive: SurviveOption = None,
+    report: ReportOption = None,
+    jobs: JobsOption = 1,
+    force: ForceOption = False,
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
+    weights: WeightsOption = None,
+    amp: AmpOption = None,
+) -> None:
+    """Write a picture that looks like COVER and holds SECRET.
+
+    A picture goes by the network, or as bytes where they are better; any other file as bytes.
+
+    Examples:
+
+      stego hide cover.png secret.png -o stego.png
+
+      stego hide cover.jpg note.txt -o stego.jpg --survive whatsapp --password
+    """
+    private = password or password_file is not None
+    if not cover.is_dir() and given(context, "jobs"):
+        raise typer.BadParameter("it shares the work on folders, and this is one file", param_hint="--jobs")
+    if cover.is_dir() and report is not None:
+        raise typer.BadParameter("a report shows one pair: leave it out for folders", param_hint="--report")
+    show = console(quiet or as_json, stderr=output == STREAM)
+    ask: Callable[[], str] | None = (lambda: new_password(password_file)) if private else None
+    if cover.is_dir() and ask is not None:
+        # Asked once, and not in each process.
+        word = ask()
+        ask = word  # type: ignore[assignment]
+    keep = [] if password_file is None else [password_file]
+    method = _method(exact, fit, flow, cover_psnr, ask, survive, weights, amp, show.is_terminal)
+    from .. import api, folders
+
+    unused = [UNUSED_PASSWORD] if PASSWORD_VARIABLE in os.environ and not private else []
+    if cover.is_dir():
+        show_notes(unused, show)
+        show_folder(
+            folders.hide(cover, secret, output, method, jobs, force=force, keep=keep, note=noter(quiet)), as_json, show,
+            lambda done: show.print(
+                f"{done.path}: cover {done.cover.psnr:.2f} dB"
+                + (f", secret {done.secret.psnr:.2f} dB" if done.secret else "") + f"; {done.summary}", soft_wrap=True,
+            ),
+        )  # fmt: skip
+        return
+    cover_file, secret_file = read_inputs([cover, secret], keep)
+    with output_file(output, "stego.png") as target, Meter(show) as meter:
+        done = api.hide(
+            cover_file, secret_file, target or output, method, force=force, report=report, keep=keep, progress=meter
+        )  # fmt: skip
+    done = replace(done, path=output, notes=[*done.notes, *unused])
+    if as_json:
+        print_json(done, output)
+    _show(done, secret, show)
+
+
+def _method(
+    exact: bool,
+    fit: bool,
+    flow: bool,
+    cover_psnr: float | None,
+    password: Any,
+    survive: str | None,
+    weights: str | None,
+    amp: bool | None,
+    advise: bool,
+) -> "Method":
+    """The method that the options name; options that have no effect together are an error that says why."""
+    from ..methods import Auto, Exact, Flow, Robust
+
+    chosen = [f"--{name}" for name, wanted in (("exact", exact), ("fit", fit), ("flow", flow)) if wanted]
+    if survive is not None and chosen:
+        raise typer.BadParameter(
+            f"what survives has little room and is not {chosen[0]}: give one of the two", param_hint="--survive"
+        )
+    if flow and len(chosen) > 1:
+        raise typer.BadParameter(f"it keeps to the network, {chosen[0]} to bytes: give one", param_hint="--flow")
+    if flow and password is not None:
+        raise typer.BadParameter("the network encrypts nothing: leave out --flow or --password", param_hint="--flow")
+    bytes_wanted = exact or fit or survive is not None or password is not None
+    for name, value in (("--weights", weights), ("--amp", amp)):
+        if value is not None and bytes_wanted:
+            raise typer.BadParameter("no network is used here: leave it out", param_hint=name)
+    if flow and cover_psnr is not None:
+        raise typer.BadParameter("the network chooses for itself; it is for bytes", param_hint="--cover-psnr")
+    psnr = {} if cover_psnr is None else {"cover_psnr": cover_psnr}
+    if survive is not None:
+        return Robust(survive, password, **psnr)
+    if exact or fit:
+        return Exact(password, fit=fit, **psnr)
+    if flow:
+        return Flow(weights)
+    return Auto(weights, password, cover_psnr, advise)
+
+
+def _show(done: Any, secret: Path, console: "Console") -> None:
+    from ..picture import look
+
+    what = f"{secret.name} ({done.secret_size[0]}x{done.secret_size[1]})" if done.secret_size else secret.name
+    show_notes(done.notes, console)
+    if done.advice and console.is_terminal:
+        show_notes([done.advice], console)
+    console.print(f"{done.path}: {done.size[0]}x{done.size[1]}, holds {what}; {done.summary}", soft_wrap=True)
+    columns = {"cover and stego": done.cover} | ({"secret and revealed": done.secret} if done.secret else {})
+    shown = ("psnr", "ssim", "worst_block")
+    console.print(look.score_table({k: {n: getattr(v, n) for n in shown} for k, v in columns.items()}))

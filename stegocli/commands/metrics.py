@@ -1,0 +1,71 @@
+"""`stego metrics`: compare pictures, or score hiding on a folder."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from .common import JsonOption, WeightsOption, console
+
+
+def metrics(
+    pictures: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="[A B | COVER STEGO SECRET REVEALED]", help="Two pictures, or four."),
+    ] = None,
+    data: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Instead: score hiding on this folder, through real files.")
+    ] = None,
+    plot: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="With --data: compare all methods, and draw secret PSNR over cover PSNR here."
+        ),
+    ] = None,
+    survive: Annotated[
+        str | None,
+        typer.Option(
+            metavar="QUALITY|SERVICE", help="With --data: what survives JPEG of every quality, hidden so (see hide)."
+        ),
+    ] = None,
+    as_json: JsonOption = False,
+    weights: WeightsOption = None,
+) -> None:
+    """Compare two pictures, judge a hide and reveal by its four, or score hiding on a folder.
+
+    Examples:
+
+      stego metrics cover.png stego.png secret.png revealed.png
+
+      stego metrics --data photos --plot methods.png
+    """
+    pictures = pictures or []
+    if ((len(pictures) not in (2, 4)) if data is None else bool(pictures)) or ((plot or survive) and not data):
+        raise typer.BadParameter("give two pictures, or four, or --data (perhaps with --plot, --survive) and none")
+    if weights is not None and (data is None or survive is not None):
+        raise typer.BadParameter("no network is used here: leave it out", param_hint="--weights")
+    from ..measure import evaluate
+    from ..methods import Auto
+
+    show: Callable[..., None]
+    result: Any
+    out = console()
+    on_pair = (lambda row: None) if as_json else (lambda row: evaluate.show_pair(row, out))
+    if data is not None and survive is not None:
+        from ..measure import surviving
+
+        show_row = (lambda row: None) if as_json else (lambda row: surviving.show_pair(row, out))
+        show, result = surviving.show, surviving.folder(data, survive, plot, show_row)
+    elif data is not None and plot is not None:
+        show, result = evaluate.show_compared, evaluate.compare(data, plot, weights, on_pair)
+    elif data is not None:
+        show, result = evaluate.show_folder, evaluate.folder(data, Auto(weights), on_pair)
+    elif len(pictures) == 2:
+        show, result = evaluate.show_two, evaluate.two(*pictures)
+    else:
+        show, result = evaluate.show_four, evaluate.four(*pictures)
+    if as_json:
+        print(evaluate.as_json(result))
+    else:
+        show(result, out)
