@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..errors import StegoError, printable
-from ..picture.inputs import Source, check_read_once, identity
+from ..picture.inputs import STDIN, Source, check_read_once, identity
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -156,10 +156,8 @@ def read_inputs(paths: list[Path], others: list[Path]) -> list[Source | Path]:
     if paths.count(STREAM) > 1:
         raise StegoError("Only one input can come from stdin: name a file for the other.")
     check_read_once([0 if path == STREAM else path for path in (*paths, *others)])
-    # With a dot in front: what came from nowhere takes no name along.
-    stdin = Path(".stdin")
     return [
-        Source(stdin, sys.stdin.buffer.read(), identity(sys.stdin.fileno())) if path == STREAM else path
+        Source(STDIN, sys.stdin.buffer.read(), identity(sys.stdin.fileno())) if path == STREAM else path
         for path in paths
     ]
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from stegocli.payload import codings
+from stegocli.payload import streams
 from stegocli.picture import claims
 
 
@@ -29,10 +29,10 @@ def test_what_a_stego_may_bring_back():
 @pytest.mark.parametrize("shape", [(), (3,), (4,)])
 def test_the_size_in_a_stream(size, shape):
     samples = np.zeros((*size[::-1], *shape), np.uint8)
-    assert claims.jxl_size(codings.jxl(samples, 1)) == size
-    assert claims.jxl_size(codings._jxl(samples, quality=60, effort=3)) == size
+    assert claims.jxl_size(streams.jxl(samples, 1)) == size
+    assert claims.jxl_size(streams.encode_jxl(samples, quality=60, effort=3)) == size
     assert claims.webp_size(encoded(size, "RGBA", "WEBP")) == claims.webp_size(encoded(size, "RGB", "WEBP")) == size
-    lossless = codings._webp(samples)
+    lossless = streams.webp(samples)
     assert claims.lossless_webp_size(lossless) == claims.webp_size(lossless) == size
 
 
