@@ -170,9 +170,12 @@ def test_a_block_is_run_or_says_why_not(page):
 # -- what is named ------------------------------------------------------------------------------------------------
 
 
+COMMANDS = typer.main.get_command(cli.app).commands
+
+
 def known_options() -> set[str]:
     found = {"--version", "--help", "--install-completion"}
-    for command in typer.main.get_command(cli.app).commands.values():
+    for command in COMMANDS.values():
         for parameter in command.params:
             found |= {option for option in (*parameter.opts, *parameter.secondary_opts) if option.startswith("--")}
     return found
@@ -187,6 +190,19 @@ def prose(page: Path) -> str:
 def test_options_exist(page):
     named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", prose(page)))
     assert named <= known_options() | OTHERS
+
+
+@pytest.mark.parametrize("page", PAGES, ids=IDS)
+def test_commands_that_are_not_run_can_be_read(page):
+    """Those of blocks that say why they are not run, and those in sentences."""
+    told = [" ".join(line.split()) for line in re.findall(r"`stego ([^`]+)`", prose(page))]
+    told = [line for line in told if not line.startswith("-")]
+    told += [line[6:] for b in blocks(page) if not b.runs for line in b.commands if line.startswith("stego ")]
+    for line in told:
+        name, *arguments = shlex.split(line, comments=True)
+        assert name in COMMANDS, f"{page.name}: stego {line}"
+        if arguments and "..." not in arguments:
+            COMMANDS[name].make_context(name, arguments)
 
 
 def anchors(page: Path) -> set[str]:
