@@ -247,7 +247,7 @@ def forged_exact(rng: np.random.Generator) -> np.ndarray:
 def forged_flow(rng: np.random.Generator) -> np.ndarray:
     """A picture that says the network made it: true weights, any size."""
     from stegocli.flow import weights
-    from stegocli.flow.model import Origin
+    from stegocli.methods.flow import Origin
 
     known = [weights.shared_model(name).id for name in weights.shipped()]
     rgb = natural(*(int(n) for n in rng.integers(16, 257, 2)), int(rng.integers(0, 9)))
