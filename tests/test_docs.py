@@ -143,6 +143,8 @@ def typed(desk, monkeypatch):
     return do
 
 
+@pytest.mark.slow
+@pytest.mark.network
 @pytest.mark.parametrize(
     "page", [pytest.param(p, id=i) for p, i in zip(PAGES, IDS, strict=True) if any(b.runs for b in blocks(p))]
 )
