@@ -114,7 +114,7 @@ def hide(
     check_read_once([given for given in inputs if isinstance(given, Path)])
     output = files.check_output(output, inputs, force, may_lose=True)
     if report is not None:
-        report = files.check_output(report, inputs, force)
+        report = files.check_output(report, inputs, force, may_lose=True)
         outputs.check_apart([output, report])
     source, file = Source.of(cover), Secret(Source.of(secret))
     if report is not None and not file.is_picture:

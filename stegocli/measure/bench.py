@@ -19,12 +19,13 @@ from ..flow.model import Model
 from ..methods import Flow
 from ..picture import files
 from ..training import data, graph
-from ..training.feed import Feed, pictures_for
-from ..training.journal import Journal
-from ..training.ladder import attempt
+from ..training.events import EventLog
+from ..training.loaders import DataLoaders, pictures_for
+from ..training.oom import attempt
+from ..training.procedural import procedural
 from ..training.settings import Settings
-from ..training.step import Learner, learning_rate
-from ..training.watch import Watch
+from ..training.step_monitor import StepMonitor
+from ..training.trainer import Trainer, learning_rate
 from .monitor import Monitor, peak_memory
 
 # Not measured: first steps set things up, and on a card one is recorded.
@@ -50,33 +51,33 @@ def _now(device: torch.device) -> float:
 def _measure(settings: Settings, steps: int, pictures: data.Pictures) -> dict[str, Any]:
     """Run the training step as `stego train` does, loader and fallbacks included."""
     where = precision.choose(amp=settings.amp)
-    journal = Journal()
-    feed = Feed(settings, pictures, journal, where.device.type == "cuda")
-    learner = Learner(settings, where)
-    rate = learning_rate(settings, 0.0, settings.epochs * feed.steps_per_epoch)
-    batches = (batch for epoch in itertools.count() for batch in feed.batches(epoch))
-    watch = Watch(learner, journal)
+    log = EventLog()
+    loaders = DataLoaders(settings, pictures, log, where.device.type == "cuda")
+    trainer = Trainer(settings, where)
+    rate = learning_rate(settings, 0.0, settings.epochs * loaders.steps_per_epoch)
+    batches = (batch for epoch in itertools.count() for batch in loaders.batches(epoch))
+    steps_monitor = StepMonitor(trainer, log)
     for cover, secret in itertools.islice(batches, WARMUP_STEPS[where.device.type]):
-        watch.add(attempt(learner, journal, cover, secret, rate))
+        steps_monitor.add(attempt(trainer, log, cover, secret, rate))
     done, samples = 0, 0
     with Monitor(where.device) as monitor:
         began = _now(where.device)
         while done < steps or time.perf_counter() - began < LEAST_SECONDS[where.device.type]:
             cover, secret = next(batches)
-            watch.add(attempt(learner, journal, cover, secret, rate))
+            steps_monitor.add(attempt(trainer, log, cover, secret, rate))
             done, samples = done + 1, samples + len(cover)
         seconds = _now(where.device) - began
     speed = samples / seconds
     return {
         "batch_size": settings.batch_size,
         "crop": settings.crop,
-        "precision": str(learner.precision),
+        "precision": str(trainer.precision),
         "threads": torch.get_num_threads(),
         "samples_per_second": speed,
         "seconds_per_step": seconds / done,
-        "pairs_per_epoch": len(feed.pairs),
-        "epoch_seconds": len(feed.pairs) / speed,
-        "fallbacks": [str(event) for event in journal.events],
+        "pairs_per_epoch": len(loaders.pairs),
+        "epoch_seconds": len(loaders.pairs) / speed,
+        "fallbacks": [str(event) for event in log.events],
         **monitor.summary(),
     }
 
@@ -131,7 +132,7 @@ def _pair(megapixels: float) -> tuple[np.ndarray, np.ndarray]:
     height = round((megapixels * 1e6 * 3 / 4) ** 0.5 / 8) * 8
     width = round(height * 4 / 3 / 8) * 8
     rng = np.random.default_rng(0)
-    one, two = (data.procedural(rng, 512) for _ in range(2))
+    one, two = (procedural(rng, 512) for _ in range(2))
     return files.resize(one, (width, height)), files.resize(two, (width, height))
 
 
@@ -184,6 +185,19 @@ def _by_size(model: Model, on_row: OnRow) -> list[dict[str, Any]]:
     return table
 
 
+def _machine(model: Model) -> dict[str, Any]:
+    device = model.precision.device
+    return {
+        "gpu": device.type == "cuda",
+        "precision": str(precision.choose()),
+        "torch": torch.__version__,
+        "threads": torch.get_num_threads(),
+        "gigaflops_of_matrix_products": matrix_peak(device) / 1e9,
+        "weights": model.name,
+        "teraflops_per_megapixel": model.network.operations_per_megapixel() / 1e12,
+    }
+
+
 def run(
     batch_size: int = 2,
     data_folder: Path | None = None,
@@ -212,7 +226,6 @@ def run(
         StegoError: for unusable data or weights.
     """
     model = weights.load_model(source)
-    where = model.precision
     figures: dict[str, Any] = {}
 
     def add(section: str, row: dict[str, Any]) -> dict[str, Any]:
@@ -220,20 +233,7 @@ def run(
         on_row(section, row)
         return row
 
-    peak = matrix_peak(where.device)
-    operations = model.network.operations_per_megapixel()
-    add(
-        "machine",
-        {
-            "gpu": where.device.type == "cuda",
-            "precision": str(precision.choose()),
-            "torch": torch.__version__,
-            "threads": torch.get_num_threads(),
-            "gigaflops_of_matrix_products": peak / 1e9,
-            "weights": model.name,
-            "teraflops_per_megapixel": operations / 1e12,
-        },
-    )
+    add("machine", _machine(model))
     if sizes:
         figures["sizes"] = _by_size(model, on_row)
         return figures

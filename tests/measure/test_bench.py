@@ -8,7 +8,7 @@ from rich.console import Console
 from stegocli.flow.couplings import FlowConfig
 from stegocli.measure import bench, monitor
 from stegocli.training import data
-from stegocli.training.step import FIGURES
+from stegocli.training.trainer import FIGURES
 
 
 @pytest.mark.parametrize("device", ["cpu", "cuda"])
