@@ -221,7 +221,7 @@ def _method(
 
 
 def _show(done: Any, secret: Path, console: "Console") -> None:
-    from ..picture import look
+    from .. import render
 
     what = f"{secret.name} ({done.secret_size[0]}x{done.secret_size[1]})" if done.secret_size else secret.name
     show_notes(done.notes, console)
@@ -230,4 +230,4 @@ def _show(done: Any, secret: Path, console: "Console") -> None:
     console.print(f"{done.path}: {done.size[0]}x{done.size[1]}, holds {what}; {done.summary}", soft_wrap=True)
     columns = {"cover and stego": done.cover} | ({"secret and revealed": done.secret} if done.secret else {})
     shown = ("psnr", "ssim", "worst_block")
-    console.print(look.score_table({k: {n: getattr(v, n) for n in shown} for k, v in columns.items()}))
+    console.print(render.score_table({k: {n: getattr(v, n) for n in shown} for k, v in columns.items()}))
