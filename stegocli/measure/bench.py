@@ -214,6 +214,7 @@ def run(
         crop: side of the crops.
         steps: training steps timed for each row; on a card at least five seconds of them.
         source: weights for hiding and revealing; None for the default.
+        amp: half precision for hiding and revealing, as `load_model` takes it.
         sizes: measure hiding and revealing at `MEGAPIXELS` instead of training.
         on_row: called with ``machine``, ``training``, ``ablation``, ``inference`` or ``sizes`` and each row of it
             as soon as it is there.
@@ -224,7 +225,7 @@ def run(
     Raises:
         StegoError: for unusable data or weights.
     """
-    model = weights.load_model(source)
+    model = weights.load_model(source, amp=amp)
     figures: dict[str, Any] = {}
 
     def add(section: str, row: dict[str, Any]) -> dict[str, Any]:
