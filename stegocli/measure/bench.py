@@ -204,6 +204,7 @@ def run(
     steps: int = 20,
     source: str | None = None,
     sizes: bool = False,
+    amp: bool | None = None,
     on_row: OnRow = lambda section, row: None,
 ) -> dict[str, Any]:
     """Measure on this machine.
