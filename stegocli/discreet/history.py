@@ -19,8 +19,8 @@ _FEWEST = 24
 # The mean of cos(2 pi c / step) over coefficients that aren't quantised to 0: near 1 on multiples, 0 or less elsewhere.
 # It must be so large, and so many standard deviations from 0.
 _ON_THE_GRID, _SURE = 0.25, 4.5
-# Frequencies that must lie on a grid: of those with enough coefficients this share, and so many. Of 100 photographs that
-# were never JPEGs none had more than one, at any of the 64 grids.
+# Frequencies that must lie on a grid: of those with enough coefficients this share, and so many. Of 100 photographs
+# that were never JPEGs none had more than one, at any of the 64 grids.
 _SHARE, _LEAST_FREQUENCIES = 0.1, 2
 # A picture is looked at in its middle, at most so many pixels a side.
 _MOST_SIDE = 768

@@ -150,9 +150,9 @@ def _forward(cost: np.ndarray, syndrome: np.ndarray) -> tuple[np.ndarray, np.nda
             steps = slice(begin, min(begin + len(taken), width))
             for index, price, flips in zip(permuted[steps], added[steps], taken, strict=False):
                 metric.take(index, 0, flipped, "clip")
-                np.add(layered, price, layered)
-                np.less(flipped, metric, flips)
-                np.minimum(metric, flipped, metric)
+                np.add(layered, price, out=layered)
+                np.less(flipped, metric, out=flips)
+                np.minimum(metric, flipped, out=metric)
             count = steps.stop - begin
             decisions[row, steps] = np.packbits(taken[:count].reshape(count, -1), axis=1)
         _advance(metric, syndrome[row])

@@ -56,14 +56,14 @@ def test_a_note_comes_back_by_the_password_alone(folder, tmp_path, name):
 
 def test_a_picture_is_coded_as_finely_as_the_cap_holds(folder, tmp_path):
     psnrs = []
-    for size in ("small", "normal", "large"):
+    for size in ("small", "large"):
         method = Discreet(size, "nine")
         done = api.hide(folder / "cover.png", folder / "secret.png", tmp_path / "s.png", method, force=True)
         api.reveal(tmp_path / "s.png", tmp_path / "r.png", password="nine", force=True)
         shown = files.read(folder / "secret.png").rgb, files.read(tmp_path / "r.png").rgb
         assert metrics.psnr(*shown) == done.secret.psnr
         psnrs.append(done.secret.psnr)
-    assert psnrs[0] < psnrs[1] < psnrs[2]
+    assert psnrs[0] < psnrs[1]
 
 
 @pytest.mark.parametrize("name", ["grey.png", "alpha.png"])
