@@ -91,6 +91,17 @@ def test_more_bits_than_samples_are_refused():
         stc.extract(np.zeros(10, np.uint8), 30)
 
 
+def test_large_covers_go_in_batches_of_lanes(monkeypatch):
+    monkeypatch.setattr(stc, "_LANES", 4)
+    monkeypatch.setattr(stc, "_LANE_BITS", 20)
+    monkeypatch.setattr(stc, "_BATCH_STEPS", 1000)
+    assert len(list(stc._Shape.of(2500, 200).batches)) == 3
+    rng = np.random.default_rng(6)
+    samples, message = rng.integers(0, 256, 2500).astype(np.uint8), rng.integers(0, 2, 400).astype(np.uint8)
+    _, stego = embedded(samples, *2 * [lively(2500, rng)], message)
+    assert (stc.extract(stego, 400) == message).all()
+
+
 def test_columns_and_lanes_belong_to_the_format():
     assert len(set(stc._COLUMNS)) == 64 and (stc._COLUMNS & 513 == 513).all()
     # Made once by the code of format version 1; not by a library's generator.
