@@ -1,6 +1,6 @@
 """Hide and reveal as users know them: files in, files out, figures measured on what was written."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -252,7 +252,7 @@ def reveal(
 
 
 def _found(
-    stego: Stego, readers: Sequence[Reader], password: str | Callable[[], str | None] | None, progress: Progress
+    stego: Stego, readers: Iterable[Reader], password: str | Callable[[], str | None] | None, progress: Progress
 ) -> tuple[Found, bool]:
     """What the first method finds, without the password or with it, and whether it took the password."""
     try:

@@ -9,7 +9,6 @@ from ..picture import files, metrics
 from .base import Cover, Hiding, Lossless, Method, ModelLike, Password, Progress, Secret, unseen
 from .exact import COVER_PSNR, Exact
 from .flow import Flow
-from .robust import Robust
 
 # Under these a change or a blemish shows, and the secret goes as bytes: mean of either picture in dB, and blocks of
 # 16x16 pixels. A single block shows at x1 where it is far off; others do where there are several.
@@ -46,6 +45,8 @@ class Auto(Lossless):
     def to_file(self, suffix: str) -> Method:
         if suffix not in files.LOSSY:
             return self
+        from .robust import Robust
+
         if self.cover_psnr is None:
             return Robust(password=self.password)
         return Robust(password=self.password, cover_psnr=self.cover_psnr)
