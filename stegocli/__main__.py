@@ -1,14 +1,16 @@
 """Where the `stego` command starts: before anything heavy is imported, so that a Ctrl-C at any time is taken calmly."""
 
 import os
+import signal
 import sys
+from types import FrameType
 
 # Idle OpenMP threads spin for milliseconds: beside another job on the same cores everything takes three times as long.
 QUIET_THREADS = {"OMP_WAIT_POLICY": "PASSIVE"}
 
 
 def _open_standard_streams() -> None:
-    """Where a shell closed stdin, stdout or stderr, the next file that is opened would take its place and be overwritten."""
+    """Where a shell closed stdin, stdout or stderr, the next file that is opened would take its place."""
     for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
         try:
             os.fstat(number)
@@ -16,13 +18,22 @@ def _open_standard_streams() -> None:
             while os.open(os.devnull, os.O_RDWR) < number:
                 pass
         if getattr(sys, name) is None:
-            setattr(sys, name, open(number, mode, closefd=False, encoding="utf-8"))
+            setattr(sys, name, open(number, mode, closefd=False, encoding="utf-8"))  # noqa: SIM115
+
+
+def _stopped(number: int, frame: FrameType | None) -> None:
+    """End as after Ctrl-C: what was begun is taken away."""
+    sys.exit(128 + number)
 
 
 def main() -> None:
     """Run the command line."""
     try:
         _open_standard_streams()
+        for name in ("SIGTERM", "SIGHUP"):
+            number = getattr(signal, name, None)
+            if number is not None and signal.getsignal(number) == signal.SIG_DFL:  # nohup has it ignored
+                signal.signal(number, _stopped)
         for name, value in QUIET_THREADS.items():
             os.environ.setdefault(name, value)
         from .cli import run

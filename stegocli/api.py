@@ -1,6 +1,6 @@
 """Hide and reveal as users know them: files in, files out, figures measured on what was written."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -8,14 +8,29 @@ import numpy as np
 
 from . import methods
 from .errors import StegoError, option
-from .methods import Auto, Method
-from .methods.base import Choice, Cover, Found, Hiding, Locked, ModelLike, Outcome, Progress, Secret, Stego, unseen
+from .methods import Auto, Method, Reader
+from .methods.base import (
+    SMALLEST_SIDE,
+    Choice,
+    Cover,
+    Found,
+    Hiding,
+    Locked,
+    ModelLike,
+    Outcome,
+    Progress,
+    Secret,
+    Stego,
+    unseen,
+)
 from .payload import codings
+from .payload.errors import InvalidContent, LaterVersion
 from .picture import files, metrics, outputs
 from .picture.files import Picture
+from .picture.inputs import Source, check_read_once
 from .picture.metrics import Comparison, Score
+from .picture.outputs import Exists, Folder, Outputs
 
-SMALLEST_SIDE = 16
 # What becomes of a hidden file that another format can't hold: 16 bits a sample, palettes, a turn in its EXIF.
 AS_SEEN = "as seen, 8 bits"
 
@@ -65,13 +80,14 @@ class Revealed(Outcome):
 
 
 def hide(
-    cover: str | Path,
-    secret: str | Path,
+    cover: Source | str | Path,
+    secret: Source | str | Path,
     output: str | Path,
     method: Method | None = None,
     *,
     force: bool = False,
     report: str | Path | None = None,
+    keep: Sequence[Path] = (),
     progress: Progress = unseen,
 ) -> Hidden:
     """Hide the file `secret` in the picture file `cover` and write `output`.
@@ -80,41 +96,64 @@ def hide(
     are the receiver's: the file is read back, and what it holds is revealed again.
 
     Args:
-        cover: any format that `files.read` takes, from 16x16.
+        cover: any format that `files.read` takes, from 16x16; a path is opened once.
         secret: such a picture, or any file.
         output: ends in .png, .tif, .webp or .bmp, or, for what survives it, in .jpg.
         method: one of `methods.Auto`, `Flow`, `Exact` and `Robust`; by default `Auto()`: the network for a picture,
             bytes where they are better, and for a .jpg what survives it.
         force: replace `output` if it exists.
         report: also write a picture of cover, stego, residual, secret and revealed here; for secret pictures.
+        keep: other files that no output may replace, as the one with the password.
         progress: called with what is being done and the share of it that is done.
 
     Raises:
         StegoError: with a sentence for the user; nothing is written then.
     """
-    inputs = Path(cover), Path(secret)
     method = (method or Auto()).to_file(Path(output).suffix.lower())
+    inputs = _unlosable(cover, secret, *keep, *_weights_file(getattr(method, "model", None)))
+    check_read_once([given for given in inputs if isinstance(given, Path)])
     output = files.check_output(output, inputs, force, may_lose=True)
     if report is not None:
-        report = files.check_output(report, (*inputs, output), force)
-    file = Secret(inputs[1])
+        report = files.check_output(report, inputs, force, may_lose=True)
+        outputs.check_apart([output, report])
+    source, file = Source.of(cover), Secret(Source.of(secret))
     if report is not None and not file.is_picture:
         raise StegoError(f"{file.path} is no picture, so there is no {option('report')} of it: leave that out.")
-    seen = method.prepare(_cover(inputs[0], file))
+    seen = method.prepare(_cover(source, file, output))
+    del source  # a large file is not kept beside its samples
     if output.suffix.lower() not in files.LOSSY:
         files.check_holds(output, seen.picture)
     hiding = method.hide(seen, file, progress)
-    progress("writing", 0.0)
-    written = _write(output, hiding, seen.picture)
-    progress("measuring", 0.0)
-    return _told(output, seen, replace(hiding, rgb=written), report)
+    with Outputs() as run:
+        progress("writing", 0.0)
+        hiding = replace(hiding, rgb=_write(run, output, hiding, seen.picture, force))
+        progress("measuring", 0.0)
+        if report is not None and hiding.reference is not None and hiding.decoded is not None:
+            from .picture import look
+
+            grid = look.picture_grid([(seen.rgb, hiding.rgb, hiding.reference, hiding.decoded)])
+            # It shows what a password hides.
+            private = getattr(method, "password", None) is not None
+            files.add(run, report, Picture(grid), force=force, private=private)
+        done = _told(output, seen, hiding)
+    return done
 
 
-def _cover(path: Path, secret: Secret) -> Cover:
+def _unlosable(*inputs: Source | str | Path) -> list[Source | Path]:
+    return [given.emptied() if isinstance(given, Source) else Path(given) for given in inputs]
+
+
+def _weights_file(model: ModelLike) -> list[Path]:
+    return [Path(model)] if isinstance(model, (str, Path)) and str(model).endswith(".safetensors") else []
+
+
+def _cover(source: Source, secret: Secret, output: Path) -> Cover:
+    """The cover as the output can hold it, and what was done to it."""
+    path = source.path
     try:
-        picture = files.read(path)
+        picture = files.read(source)
     except StegoError as error:
-        if path.is_file() and secret.is_picture and not files.is_picture(path):
+        if secret.is_picture and not files.is_picture(source):
             raise StegoError(
                 f"{path} is no picture, but {secret.path} is: were cover and secret swapped? The cover comes first."
             ) from None
@@ -124,10 +163,12 @@ def _cover(path: Path, secret: Secret) -> Cover:
             f"{path} is only {picture.size[0]}x{picture.size[1]}: "
             f"a cover needs {SMALLEST_SIDE}x{SMALLEST_SIDE} pixels or more."
         )
-    return Cover(path, picture)
+    picture, changes = files.kept_in(output, picture)
+    changes = (*picture.changes, *changes)
+    return Cover(path, picture, (f"{path}: {'; '.join(changes)}.",) if changes else ())
 
 
-def _write(output: Path, hiding: Hiding, cover: Picture) -> np.ndarray:
+def _write(run: Outputs, output: Path, hiding: Hiding, cover: Picture, force: bool) -> np.ndarray:
     """Write the stego and return its file's pixels; one that does not hold the secret never gets its name."""
     seen = []
 
@@ -135,12 +176,12 @@ def _write(output: Path, hiding: Hiding, cover: Picture) -> np.ndarray:
         seen.append(written)
         return np.array_equal(written, hiding.rgb) if hiding.comes_back is None else hiding.comes_back(written)
 
-    files.write(output, Picture(hiding.rgb, cover.alpha, cover.icc), check)
+    files.add(run, output, replace(cover, rgb=hiding.rgb, grey=False), check, force=force)
     return seen[0]
 
 
-def _told(output: Path, cover: Cover, hiding: Hiding, report: Path | None) -> Hidden:
-    """The figures, and the picture of them if one was asked for."""
+def _told(output: Path, cover: Cover, hiding: Hiding) -> Hidden:
+    """The figures."""
     notes = [*cover.notes, *hiding.told.notes]
     if cover.picture.grey and not np.array_equal(hiding.rgb[..., 0], hiding.rgb[..., 1]):
         notes.append(f"{cover.path} is grey, but the stego needs colour: its file has three channels.")
@@ -148,11 +189,6 @@ def _told(output: Path, cover: Cover, hiding: Hiding, report: Path | None) -> Hi
     if hiding.reference is not None and hiding.decoded is not None:
         secret = metrics.compare(hiding.reference, hiding.decoded)
         size = hiding.reference.shape[1], hiding.reference.shape[0]
-        if report is not None:
-            from .picture import look
-
-            grid = look.picture_grid([(cover.rgb, hiding.rgb, hiding.reference, hiding.decoded)])
-            files.write(report, Picture(grid))
     figures = {"cover": metrics.compare(cover.rgb, hiding.rgb), "secret": secret, "secret_size": size}
     return Hidden(**(vars(hiding.told) | figures | {"notes": notes, "path": output, "size": cover.picture.size}))
 
@@ -167,67 +203,61 @@ def default_output(stego: str | Path, extension: str = ".png") -> Path:
 
 
 def reveal(
-    stego: str | Path,
-    output: str | Path | None = None,
+    stego: Source | str | Path,
+    output: Folder | str | Path | None = None,
     model: ModelLike = None,
     *,
+    amp: bool | None = None,
     password: str | Callable[[], str | None] | None = None,
     force: bool = False,
+    keep: Sequence[Path] = (),
     progress: Progress = unseen,
 ) -> Revealed:
-    """Bring back what is hidden in the file `stego` and write it to `output`.
+    """Bring back what is hidden in the file `stego` and write it to `output`; after a password, for the owner alone.
 
     Args:
-        stego: a file written by `hide`, or a lossless copy of it.
+        stego: a file written by `hide`, or a lossless copy of it; a path is opened once.
         output: by default `default_output(stego)`; in a folder, the secret's own name where that is known and free,
             else that name there. A picture may go to .png, .tif, .webp or .bmp, any other file only to a name with
             its own extension.
-        model: as for `Flow`; by default the shipped set named in the stego.
+        model, amp: as for `Flow`; by default the shipped set named in the stego.
         password: or a function that asks for it, called only when the picture shows nothing without.
         force: replace `output` if it exists.
+        keep: as for `hide`.
         progress: called with what is being done and the share of it that is done.
 
     Raises:
         StegoError: when nothing is hidden, the file was changed, or other weights or a password are needed;
             nothing is written then.
     """
-    seen = Stego(Path(stego), files.read(stego).rgb)
-    found, authenticated = _found(seen, model, password, progress)
-    target = Path(output) if output is not None else default_output(stego, found.extension)
-    if not target.is_dir():
-        return _deliver(seen.path, target, found, authenticated, force)
-    claimed = _claim(target, found)
-    if claimed is None:
-        target /= default_output(stego, found.extension).name
-        return _deliver(seen.path, target, found, authenticated, force)
-    try:
-        return _deliver(seen.path, claimed, found, authenticated, force=True)
-    except BaseException:
-        claimed.unlink()
-        raise
-
-
-def _claim(folder: Path, found: Found) -> Path | None:
-    """An empty file of the secret's own name, made here so that no other process takes it; None if it is not free."""
-    if found.name is None:
-        return None
-    path = folder / found.name
-    if path.suffix.lower() != found.extension:
-        path = path.with_suffix(found.extension)
-    try:
-        path.open("x").close()
-    except (OSError, ValueError):  # it exists, or this system does not take it
-        return None
-    return path
+    source = Source.of(stego)
+    path, inputs = source.path, _unlosable(source, *keep, *_weights_file(model))
+    if output is not None and not isinstance(output, Folder):
+        output = Path(output)
+        if output.is_dir():
+            output = Folder.at_start(output, [default_output(path).stem], inputs)[0]
+    picture = files.read(source, as_stored=True)
+    seen = Stego(path, picture.rgb, picture.alpha)
+    del source  # a large file is not kept beside its samples
+    found, authenticated = _found(seen, methods.readers(model, amp), password, progress)
+    if not isinstance(output, Folder):
+        target = output if output is not None else default_output(path, found.extension)
+        return _deliver(seen, target, found, authenticated, force, inputs)
+    for target, replaced in output.candidates(found.name, found.extension, force):
+        try:
+            return _deliver(seen, target, found, authenticated, replaced, inputs)
+        except Exists as error:
+            taken = error
+    raise taken
 
 
 def _found(
-    stego: Stego, model: ModelLike, password: str | Callable[[], str | None] | None, progress: Progress
+    stego: Stego, readers: Iterable[Reader], password: str | Callable[[], str | None] | None, progress: Progress
 ) -> tuple[Found, bool]:
     """What the first method finds, without the password or with it, and whether it took the password."""
     try:
         locked = []
-        for reader in methods.readers(model):
+        for reader in readers:
             found = reader.reveal(stego, None, progress)
             if isinstance(found, Found):
                 if isinstance(password, str):
@@ -235,6 +265,8 @@ def _found(
                     found = replace(found, told=replace(found.told, notes=[*found.told.notes, note]))
                 return found, False
             locked += [reader] if isinstance(found, Locked) else []
+        if stego.header is not None:
+            raise LaterVersion(f"method {stego.header.method}")
         word = password() if callable(password) else password
         if not word:
             raise StegoError(
@@ -246,41 +278,50 @@ def _found(
             found = reader.reveal(stego, word, progress)
             if isinstance(found, Found):
                 return found, True
-    except ValueError as error:
-        raise StegoError(
-            f"{stego.path} was made by a later stego, or forged ({error}): upgrade, or ask its maker for the very file."
-        ) from None
+    except LaterVersion as error:
+        raise StegoError(f"{stego.path} was made by a later stego ({error}): upgrade.") from None
+    except InvalidContent as error:
+        raise StegoError(f"{stego.path} was forged, or damaged ({error}): ask its maker for the very file.") from None
     raise StegoError(
         f"{stego.path} can't be opened: the password is wrong, or the picture was altered, or nothing is hidden in it."
     )
 
 
-def _deliver(stego: Path, target: Path, found: Found, authenticated: bool, force: bool) -> Revealed:
-    """Write what was found: a file's own bytes under its extension, a picture in any lossless format."""
-    outputs.check_place(target, (stego,), force)
+def _deliver(
+    stego: Stego, target: Path, found: Found, authenticated: bool, force: bool, inputs: Sequence[Path | Source] = ()
+) -> Revealed:
+    """Write what was found: a file's own bytes under its extension, a picture in any lossless format.
+
+    What a password opened is for its owner alone.
+    """
+    outputs.check_place(target, inputs, force)
     told = Revealed(**vars(found.told), path=target, name=found.name, authenticated=authenticated)
     secret = found.secret
     if isinstance(secret, Picture):
         picture = secret
     else:
-        seen = _picture_in(target, secret)
+        seen = _picture_in(target, secret, stego.rgb.size // 3)
         if target.suffix.lower() == found.extension:
-            outputs.write_beside(target, secret)
+            outputs.write_beside(target, secret, force=force, private=authenticated)
             return replace(told, size=seen.size if seen else None)
         if seen is None:
             what = found.extension or "file without extension"
-            raise StegoError(f"{stego} holds a {what}: name the output so, not {target}.")
+            raise StegoError(f"{stego.path} holds a {what}: name the output so, not {target}.")
         picture, summary = seen, codings.SAME_PIXELS if codings.is_whole(secret, seen) else AS_SEEN
         told = replace(told, summary=summary)
-    files.write(files.check_output(target, (stego,)), picture)
+    picture, changes = files.kept_in(files.check_output(target), picture)
+    if picture.changes or changes:
+        told.notes.append(f"{target}: {'; '.join((*picture.changes, *changes))}.")
+    with Outputs() as run:
+        files.add(run, target, picture, force=force, private=authenticated)
     if picture.remarks and target.suffix.lower() != ".png":
         told.notes.append(f"{target} has the pixels, but not the text and camera data of the hidden PNG: use .png.")
     return replace(told, size=picture.size)
 
 
-def _picture_in(path: Path, content: bytes) -> Picture | None:
+def _picture_in(path: Path, content: bytes, carrier: int) -> Picture | None:
     """A file's bytes as a picture, if they are one that can be read."""
     try:
-        return files.read(path, content=content) if files.is_picture(path, content) else None
+        return files.read(path, content, carrier=carrier) if files.is_picture(path, content) else None
     except StegoError:
         return None

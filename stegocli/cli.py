@@ -9,8 +9,8 @@ from typing import Annotated, Any, cast
 import typer
 
 from . import __version__, errors
-from .commands import bench, hide, metrics, reveal, train
-from .errors import StegoError
+from .commands import bench, hide, info, metrics, reveal, train
+from .errors import StegoError, printable
 
 # Set, it shows the traceback of what should not have happened.
 DEBUG = "STEGO_DEBUG"
@@ -21,7 +21,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
 )
-for command in (hide.hide, reveal.reveal, metrics.metrics, train.train, bench.bench):
+for command in (hide.hide, reveal.reveal, info.info, metrics.metrics, train.train, bench.bench):
     app.command()(command)
 
 # Typer brings its own Click or the installed one, depending on its version.
@@ -54,10 +54,12 @@ def run() -> None:
         if code == 130:  # so newer versions of Typer tell of a Ctrl-C
             raise KeyboardInterrupt
     except _UsageError as error:
+        error.message = printable(error.message)
         error.show()
         code = 2
     except (typer.Abort, KeyboardInterrupt):
-        code = _say("\nStopped.", 130)
+        print(file=sys.stderr)
+        code = _say("Stopped.", 130)
     except StegoError as error:
         code = _say(f"stego: {error}", 1)
     except MemoryError:
@@ -76,7 +78,7 @@ def run() -> None:
 
 
 def _say(message: str, code: int) -> int:
-    print(message, file=sys.stderr)
+    print(printable(message), file=sys.stderr)
     return code
 
 

@@ -1,4 +1,9 @@
-"""The one exception that users see as a sentence, and how such sentences name an option."""
+"""The one exception that users see as a sentence, and how such sentences name an option.
+
+`printable` is for whatever else other people's words reach a terminal by.
+"""
+
+import unicodedata
 
 # What an argument is called on the command line, where that is not its own name with dashes.
 _OPTIONS = {"model": "--weights"}
@@ -7,12 +12,16 @@ _ARGUMENTS = {
     "exact": "Exact()",
     "fit": "Exact(fit=True)",
     "flow": "Flow()",
-    "survive": "Robust()",
     "force": "force=True",
     "resume": "resume=True",
     "shrink": "shrink=True",
 }
 _at_command_line = False
+
+# Control, format (bidi overrides among them), half of a pair, and ends of lines and paragraphs.
+_UNSEEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
+# Scripts of India and Persia, and emoji, are written with them.
+_JOINERS = "\u200c\u200d"
 
 
 class StegoError(Exception):
@@ -25,8 +34,23 @@ def speak_of_options(wanted: bool = True) -> None:
     _at_command_line = wanted
 
 
+def speaks_of_options() -> bool:
+    """Whether it does: what a process of a pool must be told."""
+    return _at_command_line
+
+
 def option(argument: str) -> str:
     """What whoever reads a message calls an argument: ``--cover-psnr`` or ``cover_psnr``."""
     if _at_command_line:
         return _OPTIONS.get(argument, "--" + argument.replace("_", "-"))
     return _ARGUMENTS.get(argument, argument)
+
+
+def printable(text: str) -> str:
+    """Text with everything escaped that would steer a terminal, begin a new line or turn the reading direction."""
+    if text.isprintable():
+        return text
+    return "".join(
+        c.encode("unicode_escape").decode() if unicodedata.category(c) in _UNSEEN and c not in _JOINERS else c
+        for c in text
+    )

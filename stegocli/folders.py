@@ -1,19 +1,36 @@
-"""Whole folders: hide covers and secrets pair by pair in name order, reveal every stego, skip what fails."""
+"""Whole folders: hide covers and secrets pair by pair in name order, reveal every stego, tell and skip what fails."""
 
 import os
+import signal
+import threading
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing import get_context
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from . import api, threads
+from . import api, errors
+from . import threads as cores
 from .api import Hidden, Revealed
 from .errors import StegoError
-from .flow import weights
+from .methods import Method
 from .methods.base import ModelLike
-from .picture import files
+from .picture import files, outputs
+from .picture.inputs import Identity, Source, identity, reason, short
+
+# A file of such a name is meant as a picture, whether it can be read or not.
+PICTURES = files.READABLE | {
+    ".jfif", ".jpe", ".apng", ".heic", ".heif", ".jxl", ".j2k", ".tga", ".psd", ".svg", ".dng", ".cr2", ".nef", ".arw",
+}  # fmt: skip
+# What systems leave in folders of pictures.
+LITTER = {"thumbs.db", "desktop.ini"}
+# So many names of files that are left out are told.
+TOLD = 5
 
 
 @dataclass(frozen=True)
@@ -24,11 +41,59 @@ class Failed:
     reason: str
 
 
-def _listed(folder: Path, wanted: Callable[[Path], bool]) -> list[Path]:
-    found = sorted(p for p in folder.iterdir() if p.is_file() and not p.name.startswith(".") and wanted(p))
+@dataclass(frozen=True)
+class _Call:
+    """One pair or file to do; run in whichever process."""
+
+    path: Path
+    action: Callable[[], Any]
+
+    def __call__(self) -> Any:
+        try:
+            return self.action()
+        except StegoError as error:
+            return Failed(self.path, str(error))
+        except MemoryError:
+            return Failed(
+                self.path, f"{self.path} takes more memory than there is: close other programs, or shrink it."
+            )
+        except Exception as error:
+            why = f"{type(error).__name__}: {reason(error)}"
+            return Failed(self.path, f"{self.path} could not be done ({why}): please report this.")
+
+
+# -- what there is to do ------------------------------------------------------------------------------------------
+
+
+def _unheard(note: str) -> None:
+    """A note that nobody reads."""
+
+
+def _listed(folder: Path, wanted: Callable[[Path], bool], note: Callable[[str], None]) -> list[Path]:
+    """The wanted files of a folder in name order; which others are left out is noted."""
+    try:
+        every = sorted(path for path in folder.iterdir() if not path.is_dir())
+    except OSError as error:
+        raise StegoError(f"{short(folder)} can't be listed ({reason(error)}): check its permissions.") from None
+    found = [p for p in every if not p.name.startswith(".") and p.name.lower() not in LITTER and wanted(p)]
     if not found:
         raise StegoError(f"{folder} holds nothing to work on: put the files in it.")
+    others = [path.name for path in every if path not in set(found)]
+    if others:
+        more = f" and {len(others) - TOLD} more" if len(others) > TOLD else ""
+        note(f"{folder}: left out {', '.join(others[:TOLD])}{more}.")
     return found
+
+
+def _is_meant_as_picture(path: Path) -> bool:
+    return path.suffix.lower() in PICTURES or files.is_picture(path)
+
+
+def _not_a_file(path: Path) -> Failed | None:
+    """A pipe would be waited for, whoever fills it."""
+    if path.is_file():
+        return None
+    return Failed(path, f"{path} is no file that can be read: skipped.")
 
 
 def _into(output: str | Path) -> Path:
@@ -36,24 +101,43 @@ def _into(output: str | Path) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise StegoError(f"{folder} can't be made a folder ({error.strerror}): choose another --output.") from None
+        raise StegoError(f"{folder} can't be made a folder ({error.strerror}): choose another.") from None
     return folder
 
 
-def _names(sources: list[Path]) -> list[str]:
-    """An output name for each source: its own stem, or its whole name where two stems are equal."""
-    stems = [p.stem for p in sources]
-    return [p.stem if stems.count(p.stem) == 1 else p.name for p in sources]
+def _names(sources: Sequence[Path]) -> list[str]:
+    """A name for each source, different even where case does not count: its stem, or its whole name, or that numbered.
+
+    A stem that several have goes to none of them.
+    """
+    stems = [outputs.name_key(p.stem) for p in sources]
+    names: list[str] = []
+    taken: set[str] = set()
+    for path, stem in zip(sources, stems, strict=True):
+        name, number = path.stem if stems.count(stem) == 1 else path.name, 1
+        if outputs.name_key(name) in taken:
+            name = path.name
+        while outputs.name_key(name) in taken:
+            number += 1
+            name = f"{path.name}-{number}"
+        taken.add(outputs.name_key(name))
+        names.append(name)
+    return names
 
 
-def pairs(covers: Path, secrets: Path) -> list[tuple[Path, Path]]:
+def pairs(covers: Path, secrets: Path, note: Callable[[str], None] = _unheard) -> list[tuple[Path, Path]]:
     """(cover, secret) in name order; a single secret goes into every cover.
+
+    A cover that can't be read has its pair too: the others must not shift.
+
+    Args:
+        note: called with which files were left out.
 
     Raises:
         StegoError: when there is nothing, or the numbers differ.
     """
-    found = _listed(covers, files.is_picture)
-    hidden = _listed(secrets, lambda p: True) if secrets.is_dir() else [secrets] * len(found)
+    found = _listed(covers, _is_meant_as_picture, note)
+    hidden = _listed(secrets, lambda p: True, note) if secrets.is_dir() else [secrets] * len(found)
     if len(found) != len(hidden):
         raise StegoError(
             f"{covers} holds {len(found)} pictures and {secrets} {len(hidden)} files: "
@@ -63,7 +147,14 @@ def pairs(covers: Path, secrets: Path) -> list[tuple[Path, Path]]:
 
 
 def hide(
-    covers: str | Path, secrets: str | Path, output: str | Path, model: ModelLike = None, jobs: int = 1, **options: Any
+    covers: str | Path,
+    secrets: str | Path,
+    output: str | Path,
+    method: Method | None = None,
+    jobs: int = 1,
+    *,
+    note: Callable[[str], None] = _unheard,
+    **options: Any,
 ) -> Iterator[Hidden | Failed]:
     """Hide the secrets of one folder in the covers of another, and write the stegos to a third.
 
@@ -71,9 +162,10 @@ def hide(
         covers: a folder of pictures.
         secrets: a folder with as many files, or one file for all covers.
         output: a folder, made if it is missing; a stego is called as its cover, with .png.
-        model: as for `api.hide`; weights are loaded once in each process.
+        method: as for `api.hide`; weights are loaded once in each process.
         jobs: processes to share the work, each with its share of the cores.
-        options: of `api.hide`.
+        note: called with what the user should know about the folders, one sentence each.
+        options: of `api.hide`; `force` replaces what was there before, never a result of the same run.
 
     Returns:
         What `api.hide` gives for each pair as soon as it is there, in name order, or why it failed.
@@ -81,39 +173,142 @@ def hide(
     Raises:
         StegoError: when the folders don't go together, or there are no such weights.
     """
-    work = pairs(Path(covers), Path(secrets))
+    work = pairs(Path(covers), Path(secrets), note)
+    model = getattr(method, "model", None)
     if isinstance(model, (str, Path)):
+        from .flow import weights
+
         weights.find(model)  # told once, not for each pair
+    # A pipe gives its content once, and it goes into every cover.
+    one = None if Path(secrets).is_dir() or Path(secrets).is_file() else Source.read(secrets)
     folder = _into(output)
     names = _names([cover for cover, _ in work])
-    calls = [(*pair, folder / f"{name}.png") for pair, name in zip(work, names, strict=True)]
-    return _each(api.hide, calls, model, jobs, options)
+    inputs = {identity(path) for pair in work for path in pair}
+    targets: dict[str, Path] = {}
+    calls: list[_Call | Failed] = []
+    for (cover, secret), name in zip(work, names, strict=True):
+        target = folder / f"{name}.png"
+        calls.append(
+            _not_a_file(cover)
+            or (None if one else _not_a_file(secret))
+            or _lost(cover, target, inputs, targets)
+            or _Call(cover, partial(api.hide, cover, one or secret, target, method, **options))
+        )
+    return _each(calls, jobs)
+
+
+def _lost(cover: Path, target: Path, inputs: set[Identity | None], targets: dict[str, Path]) -> Failed | None:
+    """Why a result would replace an input or another result of the run; links may lead to either."""
+    if identity(target) in inputs - {None}:
+        return Failed(cover, f"{target} is also an input and would be lost: choose another output folder.")
+    other = targets.setdefault(outputs.key(target), target)
+    if other is not target:
+        return Failed(cover, f"{target} and {other} are one file, and one would be lost: choose another output folder.")
+    return None
 
 
 def reveal(
-    stegos: str | Path, output: str | Path, model: ModelLike = None, jobs: int = 1, **options: Any
+    stegos: str | Path,
+    output: str | Path,
+    model: ModelLike = None,
+    jobs: int = 1,
+    *,
+    note: Callable[[str], None] = _unheard,
+    **options: Any,
 ) -> Iterator[Revealed | Failed]:
-    """Reveal every picture of a folder into another; arguments and results as for `hide`."""
-    folder = _into(output)
-    calls = [(stego, folder) for stego in _listed(Path(stegos), files.is_picture)]
-    return _each(api.reveal, calls, model, jobs, options)
+    """Reveal every picture of a folder into another.
+
+    A secret keeps its own name where that is free, and a second of a name goes by its stego's: none replaces another.
+
+    Args:
+        model: as for `api.reveal`.
+        options: of `api.reveal`; the others, results and errors are as for `hide`.
+    """
+    found = _listed(Path(stegos), _is_meant_as_picture, note)
+    stems = [f"{name}-revealed" for name in _names(found)]
+    places = outputs.Folder.at_start(_into(output), stems, found)
+    return _each(
+        [
+            _not_a_file(stego) or _Call(stego, partial(api.reveal, stego, place, model, **options))
+            for stego, place in zip(found, places, strict=True)
+        ],
+        jobs,
+    )
 
 
-def _each(
-    action: Callable[..., Any], calls: Sequence[tuple[Path, ...]], model: ModelLike, jobs: int, options: dict[str, Any]
-) -> Iterator[Any]:
+# -- doing it -----------------------------------------------------------------------------------------------------
+
+
+def _each(calls: Sequence[_Call | Failed], jobs: int) -> Iterator[Any]:
+    """The calls' results in order, each as soon as it is there."""
     if jobs == 1:
-        for call in calls:
-            yield _tried(action, call, model, options)
+        yield from (call if isinstance(call, Failed) else call() for call in calls)
         return
-    share = max(1, (os.cpu_count() or 1) // jobs)
+    todo = {i: call for i, call in enumerate(calls) if isinstance(call, _Call)}
+    done: dict[int, Any] = {i: call for i, call in enumerate(calls) if isinstance(call, Failed)}
+    suspects: deque[int] = deque()
+    shown = 0
+    while shown < len(calls):
+        left = [suspects.popleft()] if suspects else [i for i in todo if i >= shown and i not in done]
+        futures: dict[int, Future] = {}
+        try:
+            with _processes(max(1, min(jobs, len(left)))) as pool:
+                for i in left:
+                    futures[i] = pool.submit(todo[i])
+                for i in left:
+                    done[i] = futures[i].result()
+                    while shown in done:
+                        yield done.pop(shown)
+                        shown += 1
+        except BrokenExecutor:  # the system killed a process: which of those at work was too much for it is not told
+            if len(left) == 1:
+                path = todo[left[0]].path
+                done[left[0]] = Failed(path, f"{path} ended its process, perhaps for lack of memory: shrink it.")
+            else:
+                ended = ((i, f) for i, f in futures.items() if i >= shown and f.done() and not f.cancelled())
+                done.update((i, f.result()) for i, f in ended if f.exception() is None)
+                # Each alone from now on, so that the one is found and the others are done.
+                suspects.extend([i for i in left if i >= shown and i not in done][:jobs])
+        while shown in done:
+            yield done.pop(shown)
+            shown += 1
+
+
+@contextmanager
+def _processes(jobs: int) -> Iterator[ProcessPoolExecutor]:
+    """Processes that end with this one, however it ends: they watch a pipe whose other end it alone holds."""
     # A forked child would inherit the threads' locks but not the threads.
-    with ProcessPoolExecutor(jobs, get_context("spawn"), threads.limit, (share,)) as pool:
-        yield from pool.map(_tried, *zip(*((action, call, model, options) for call in calls), strict=True))
-
-
-def _tried(action: Callable[..., Any], call: tuple[Path, ...], model: ModelLike, options: dict[str, Any]) -> Any:
+    context = get_context("spawn")
+    watched, held = context.Pipe(duplex=False)
+    threads = max(1, (os.cpu_count() or 1) // jobs)
+    pool = ProcessPoolExecutor(jobs, context, _begin, (threads, watched, errors.speaks_of_options()))
     try:
-        return action(*call, model=model, **options)
-    except StegoError as error:
-        return Failed(call[0], str(error))
+        yield pool
+    except BaseException:
+        held.close()
+        raise
+    finally:
+        pool.shutdown(cancel_futures=True)
+        held.close()
+        watched.close()
+
+
+def _begin(threads: int, watched: Connection, of_options: bool) -> None:
+    """What each process does first."""
+    errors.speak_of_options(of_options)
+    cores.limit(threads)
+    # Ctrl-C reaches the whole group of processes; the first of them tells the others.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, lambda *_: _end())
+    threading.Thread(target=_watch, args=(watched,), daemon=True).start()
+
+
+def _watch(watched: Connection) -> None:
+    with suppress(EOFError, OSError):
+        watched.recv()
+    _end()
+
+
+def _end() -> None:
+    outputs.close()
+    os._exit(128 + signal.SIGTERM)

@@ -34,6 +34,14 @@ def photograph(height: int = 320, width: int = 360, seed: int = 0) -> np.ndarray
     return np.clip(out, 0, 255).astype(np.uint8)
 
 
+def encoder(path):
+    """What codes the file at a path."""
+    from stegocli.payload.codings import Secret
+    from stegocli.picture.inputs import Source
+
+    return Secret(Source.read(path)).encoder
+
+
 @pytest.fixture
 def pair(tmp_path):
     """Paths of a cover and a secret, PNG, of different odd sizes."""

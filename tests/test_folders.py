@@ -6,10 +6,10 @@ import pytest
 from conftest import natural
 from PIL import Image
 
-from stegocli.methods import Auto, Flow
 from stegocli import folders
 from stegocli.errors import StegoError
 from stegocli.flow import weights
+from stegocli.methods import Auto, Flow
 
 
 @pytest.fixture
@@ -25,12 +25,12 @@ def here(tmp_path):
 
 def test_weights_are_loaded_once(here, monkeypatch):
     loads, load = [], weights.load_model
-    monkeypatch.setattr(weights, "load_model", lambda source: loads.append(source) or load(source))
+    monkeypatch.setattr(weights, "load_model", lambda source, amp: loads.append(source) or load(source, amp=amp))
     own = here / "own.safetensors"
     hidden = list(folders.hide(here / "covers", here / "secrets", here / "stegos", Flow(own)))
-    assert [done.method for done in hidden] == ["weights own"] * 2
+    assert [done.summary for done in hidden] == ["weights own"] * 2
     revealed = list(folders.reveal(here / "stegos", here / "out", own))
-    assert [done.method for done in revealed] == ["weights own"] * 2 and loads == [own]
+    assert [done.summary for done in revealed] == ["weights own"] * 2 and loads == [own]
     assert not any(isinstance(done, folders.Failed) for done in folders.reveal(here / "stegos", here / "more"))
     assert len(loads) <= 2, "the shipped set that both stegos name"
 

@@ -16,7 +16,7 @@ START = f"""
 import resource
 import numpy as np
 import torch
-from stegocli.flow import couplings, model, network, precision, tiles
+from stegocli.flow import couplings, network, tiles
 from stegocli.payload import embedding, trellis
 from stegocli.picture import metrics
 
@@ -27,17 +27,17 @@ cover = np.random.default_rng(0).integers(0, 256, {(*SIDES, 3)}, dtype=np.uint8)
 torch.rand(64, 64) @ torch.rand(64, 64)
 # Blocks come one after another and in place: one takes as much memory as eight.
 one = network.StegoNetwork(couplings.FlowConfig(num_blocks=1)).eval().requires_grad_(False)
-one = model.Model(one, precision.Precision(torch.device("cpu"), torch.float32), bytes(4), "one")
 before = peak()
 """
 STEPS = {
     "hide": "tiles.hide(one, cover, cover.astype(np.float32))",
     "reveal": "tiles.reveal(one, cover)",
     "compare": "metrics.compare(cover, cover[::-1])",
-    "open": "plan = embedding.plan(embedding.room(cover.size, False), 3 * cover.size)\n"
+    "open": "plan = embedding.plan(embedding.capacity(cover.size, False), 3 * cover.size)\n"
     "stego = embedding.embed_open(cover, bytes(cover.size // 3), plan)\n"
-    "assert embedding.extract_open(stego, embedding.Extent(cover.size // 3, plan)) == bytes(cover.size // 3)",
-    "private": "plan = embedding.plan(embedding.room(cover.size, True), 3 * cover.size)\n"
+    "found = embedding.PayloadDescriptor(cover.size // 3, plan)\n"
+    "assert embedding.extract_open(stego, found) == bytes(cover.size // 3)",
+    "private": "plan = embedding.plan(embedding.capacity(cover.size, True), 3 * cover.size)\n"
     "stego = embedding.embed_private(cover, bytes(cover.size // 3), plan, 'word')\n"
     "assert embedding.extract_private(stego, 'word') == bytes(cover.size // 3)",
 }

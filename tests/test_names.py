@@ -1,20 +1,22 @@
 """The secret's own name: kept with its content, never trusted when it comes back."""
 
+import io
 import os
 from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import natural
+from conftest import encoder, natural
 from PIL import Image
 
-from stegocli.methods import Exact, Flow
 from stegocli import api, folders
 from stegocli.errors import StegoError
-from stegocli.methods.base import Found
-from stegocli.payload import codings, embedding, header
-from stegocli.payload.embedding import Extent
+from stegocli.methods import Exact, Flow
+from stegocli.methods.base import Found, Outcome, Stego
+from stegocli.payload import codings, container, embedding, header
+from stegocli.payload.embedding import PayloadDescriptor
 from stegocli.payload.header import Header
+from stegocli.picture import png
 
 FORGED = [
     "../up.txt", "/etc/passwd", "a/b.txt", "a\\b.txt", "C:x.txt", "..", ".a.b", ".", "-rf", "~root", "CON", "con.txt",
@@ -36,15 +38,15 @@ PLAIN = [
 
 def content(name: str, own: bytes = b"content") -> bytes:
     field = name.encode("utf-8", "surrogateescape")
-    return bytes([codings.FILE, len(field)]) + field + own
+    return bytes([container.FILE, len(field)]) + field + own
 
 
 def stego_of(path: Path, packed: bytes, rgb: np.ndarray | None = None) -> Path:
     """A stego with any content, forged or not."""
     rgb = natural(60, 80) if rgb is None else rgb
-    plan = embedding.plan(embedding.room(rgb.size, False), 8 * len(packed))
+    plan = embedding.plan(embedding.capacity(rgb.size, False), 8 * len(packed))
     rgb = embedding.embed_open(rgb, packed, plan)
-    Image.fromarray(header.embed(rgb, Header(2, Extent(len(packed), plan).pack()))).save(path)
+    Image.fromarray(header.embed(rgb, Header(2, PayloadDescriptor(len(packed), plan).pack()))).save(path)
     return path
 
 
@@ -65,9 +67,9 @@ def test_an_odd_name_is_not_kept(tmp_path, name):
     if len(os.fsencode(name)) > 255:
         pytest.skip("no file can be called so")
     (tmp_path / name).write_bytes(b"content")
-    packed = codings.exact(tmp_path / name)
-    assert codings.name(packed.content) is None
-    assert codings.unpack(packed.content)[1] == b"content"
+    packed = encoder(tmp_path / name).exact()
+    assert codings.unpack(packed.content).name is None
+    assert codings.unpack(packed.content).secret == b"content"
 
 
 @pytest.mark.parametrize("name", PLAIN)
@@ -80,7 +82,7 @@ def test_a_name_comes_back(tmp_path, pair, name, password):
     done = api.reveal(tmp_path / "s.png", tmp_path / "out", password=password)
     assert (done.name, done.path) == (name, tmp_path / "out" / name) and done.path.read_bytes() == b"content"
     # Taken: the stego's name, then nothing.
-    suffix = Path(name).suffix.lower() if codings.unpack(content(name))[0] else ""
+    suffix = Path(name).suffix.lower() if codings.unpack(content(name)).extension else ""
     assert api.reveal(tmp_path / "s.png", tmp_path / "out", password=password).path.name == f"s-revealed{suffix}"
     with pytest.raises(StegoError, match="already exists"):
         api.reveal(tmp_path / "s.png", tmp_path / "out", password=password)
@@ -93,7 +95,7 @@ def test_a_name_comes_back(tmp_path, pair, name, password):
 def test_content_of_earlier_versions_has_no_name(tmp_path):
     for extension in ("", ".pdf"):
         packed = content(extension)
-        assert codings.unpack(packed) == (extension, b"content") and codings.name(packed) is None
+        assert codings.unpack(packed) == codings.Unpacked(b"content", extension, None, container.SAME_FILE)
         out = tmp_path / f"out{extension}"
         out.mkdir()
         done = api.reveal(stego_of(tmp_path / "s.png", packed), out)
@@ -106,7 +108,7 @@ def test_a_picture_that_comes_back_otherwise_is_called_otherwise(tmp_path, pair)
     api.hide(pair[0], tmp_path / "Holiday.JPG", tmp_path / "s.png", Exact(fit=True))
     (tmp_path / "out").mkdir()
     done = api.reveal(tmp_path / "s.png", tmp_path / "out")
-    assert done.method == codings.APPROXIMATE and done.name == "Holiday.JPG"
+    assert done.summary == container.APPROXIMATE and done.name == "Holiday.JPG"
     assert done.path.name == "Holiday.png" and Image.open(done.path).format == "PNG"
 
 
@@ -145,7 +147,6 @@ def test_what_can_not_be_written_leaves_no_empty_file(tmp_path, monkeypatch):
     with pytest.raises(StegoError, match="full"):
         api.reveal(stego_of(tmp_path / "s.png", content("a.txt")), out)
     assert not list(out.iterdir())
-    assert api._claim(tmp_path / "none", Found(b"", ".txt", "", name="a.txt")) is None
 
 
 # -- into another format ----------------------------------------------------------------------------------------
@@ -169,35 +170,73 @@ def test_other_formats_are_called_what_they_are(tmp_path):
     deep = picture(tmp_path / "d.png", (natural(40, 50)[..., 0].astype(np.uint16) * 257))
     palette = tmp_path / "p.gif"
     Image.fromarray(rgb).quantize(64).save(palette)
-    assert revealed_as(tmp_path, "a.jpg", jpeg, "1.png").method == codings.SAME_PIXELS
-    assert revealed_as(tmp_path, "a.jfif", jpeg, "2.png").method == codings.SAME_PIXELS
-    assert revealed_as(tmp_path, "a.jfif", jpeg, "2.jfif").method == codings.SAME_FILE
-    assert revealed_as(tmp_path, "noext", jpeg, "3.tif").method == codings.SAME_PIXELS
-    assert revealed_as(tmp_path, "a.png", picture(tmp_path / "b.png", rgb), "4.bmp").method == codings.SAME_PIXELS
+    assert revealed_as(tmp_path, "a.jpg", jpeg, "1.png").summary == container.SAME_PIXELS
+    assert revealed_as(tmp_path, "a.jfif", jpeg, "2.png").summary == container.SAME_PIXELS
+    assert revealed_as(tmp_path, "a.jfif", jpeg, "2.jfif").summary == container.SAME_FILE
+    assert revealed_as(tmp_path, "noext", jpeg, "3.tif").summary == container.SAME_PIXELS
+    assert revealed_as(tmp_path, "a.png", picture(tmp_path / "b.png", rgb), "4.bmp").summary == container.SAME_PIXELS
     done = revealed_as(tmp_path, "t.jpg", turned, "5.png")
-    assert done.method == api.AS_SEEN and done.size == (40, 50)
-    assert revealed_as(tmp_path, "d.png", deep, "6.tif").method == api.AS_SEEN
-    assert revealed_as(tmp_path, "d.png", deep, "6.png").method == codings.SAME_FILE
-    assert revealed_as(tmp_path, "p.gif", palette.read_bytes(), "7.png").method == api.AS_SEEN
+    assert done.summary == api.AS_SEEN and done.size == (40, 50)
+    assert revealed_as(tmp_path, "d.png", deep, "6.tif").summary == api.AS_SEEN
+    assert revealed_as(tmp_path, "d.png", deep, "6.png").summary == container.SAME_FILE
+    assert revealed_as(tmp_path, "p.gif", palette.read_bytes(), "7.png").summary == api.AS_SEEN
     with pytest.raises(StegoError, match=r"holds a \.txt"):
         revealed_as(tmp_path, "a.txt", b"text", "8.png")
+
+
+@pytest.mark.parametrize("name", ["b_secret", "picture.dat", "photo.jpg", "a.tif", "a.png"])
+@pytest.mark.parametrize("writer", ["png", "other png", "plain other png", "tiff"])
+def test_the_name_has_no_say_in_the_coding(tmp_path, pair, monkeypatch, name, writer):
+    """And what comes back under it is the same file, or a file of its format with the same pixels."""
+    rgb = natural(60, 80, 5)
+    suffix = ".tif" if writer == "tiff" else ".png"
+    options = {"compression": "tiff_lzw"} if writer == "tiff" else {"compress_level": 0}
+    own = picture(tmp_path / f"own{suffix}", rgb, **options, **({"dpi": (72, 72)} if writer == "other png" else {}))
+    if "other" in writer:
+        monkeypatch.setattr(png, "recipe", lambda parts, samples: None)
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / name).write_bytes(own)
+    usual, packed = encoder(tmp_path / f"own{suffix}").exact(), encoder(tmp_path / "in" / name).exact()
+    strip = [content[2 + content[1] :] for content in (usual.content, packed.content)]
+    assert strip[0] == strip[1] and (usual.coding, usual.fidelity) == (packed.coding, packed.fidelity)
+    out = tmp_path / "out"
+    out.mkdir()
+    done = api.reveal(stego_of(tmp_path / "s.png", packed.content, natural(200, 200)), out)
+    assert (done.name, done.path, done.summary) == (name, out / name, packed.fidelity)
+    assert np.array_equal(np.asarray(Image.open(done.path)), rgb)
+    if packed.fidelity == container.SAME_FILE:
+        assert done.path.read_bytes() == own
+    # A name that says a format which is written without loss gets that; any other what the file was.
+    elif name.endswith((".png", ".tif")):
+        assert Image.open(done.path).format == {".png": "PNG", ".tif": "TIFF" if writer == "tiff" else "PNG"}[name[1:]]
+    else:
+        assert Image.open(done.path).format == Image.open(io.BytesIO(own)).format
+    assert api.reveal(tmp_path / "s.png", tmp_path / "r.png").path.name == "r.png"
 
 
 def test_remarks_that_only_a_png_takes_are_missed(tmp_path):
     stored = Image.new("RGB", (40, 50))
     stored.putdata([tuple(p) for p in natural(50, 40).reshape(-1, 3).tolist()])
     stored.save(tmp_path / "a.png", dpi=(300, 300))
-    packed = codings.exact(tmp_path / "a.png").content
+    packed = encoder(tmp_path / "a.png").exact().content
     found = codings.unpack(packed)
-    assert isinstance(found[1], bytes)
-    remarked = Found(files_picture(found[1]), ".png", codings.SAME_PIXELS)
+    assert isinstance(found.secret, bytes)
+    told = Outcome(method="exact", summary=container.SAME_PIXELS)
+    remarked = Found(files_picture(found.secret), ".png", told)
     for target, notes in (("1.png", 0), ("2.tif", 1)):
-        assert len(api._deliver(tmp_path / "s.png", tmp_path / target, remarked, False).notes) == notes
+        assert (
+            len(
+                api._deliver(
+                    Stego(tmp_path / "s.png", natural(50, 40)), tmp_path / target, remarked, False, False
+                ).notes
+            )
+            == notes
+        )
 
 
 def files_picture(own: bytes):
     from dataclasses import replace
 
-    from stegocli.picture import files, png
+    from stegocli.picture import files
 
     return replace(files.read("a.png", content=own), remarks=png.remarks(png.chunks(own)))

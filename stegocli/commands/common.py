@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..errors import StegoError
+from ..errors import StegoError, printable
+from ..picture.inputs import STDIN, Source, check_read_once, identity
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -58,10 +59,14 @@ JobsOption = Annotated[
 
 
 def console(quiet: bool = False, stderr: bool = False) -> "Console":
-    """Where results are printed: names and notes are shown as they are, without markup."""
+    """Where results are printed: names and notes without markup, and without obeying what others wrote into them."""
     from rich.console import Console
 
-    return Console(highlight=False, markup=False, quiet=quiet, stderr=stderr)
+    class Safe(Console):
+        def print(self, *objects: Any, **options: Any) -> None:
+            super().print(*(printable(o) if isinstance(o, str) else o for o in objects), **options)
+
+    return Safe(highlight=False, markup=False, quiet=quiet, stderr=stderr)
 
 
 class Meter:
@@ -108,8 +113,8 @@ def password(file: Path | None, prompt: str, twice: bool = False) -> str | None:
     """
     if file is not None:
         try:
-            lines = file.read_text("utf-8-sig").splitlines()
-        except (OSError, ValueError):  # UnicodeDecodeError and a NUL in the name are ValueErrors
+            lines = Source.read(file).content.decode("utf-8-sig").splitlines()
+        except UnicodeDecodeError:
             raise StegoError(f"{file} can't be read: give --password-file a text file in UTF-8.") from None
         if len(lines) > 1:
             raise StegoError(f"{file} has {len(lines)} lines: put the password alone on one line.")
@@ -139,36 +144,51 @@ def new_password(file: Path | None) -> str:
     return word
 
 
-@contextmanager
-def streams(inputs: list[Path], output: Path | None, name: str) -> Iterator[tuple[list[Path], Path | None]]:
-    """Stand-ins on the disk for `-`: stdin's content before, and afterwards what goes to stdout."""
-    if inputs.count(STREAM) > 1:
+def read_inputs(paths: list[Path], others: list[Path]) -> list[Source | Path]:
+    """The inputs, read where they are stdin.
+
+    Args:
+        others: what is read elsewhere, and may not be the same stream.
+
+    Raises:
+        StegoError: when two of all these are one stream.
+    """
+    if paths.count(STREAM) > 1:
         raise StegoError("Only one input can come from stdin: name a file for the other.")
-    if STREAM not in inputs and output != STREAM:
-        yield inputs, output
+    check_read_once([0 if path == STREAM else path for path in (*paths, *others)])
+    return [
+        Source(STDIN, sys.stdin.buffer.read(), identity(sys.stdin.fileno())) if path == STREAM else path
+        for path in paths
+    ]
+
+
+@contextmanager
+def output_file(output: Path | None, name: str) -> Iterator[Path | None]:
+    """A stand-in on the disk for `-`, which goes to stdout afterwards."""
+    if output != STREAM:
+        yield output
         return
     try:
         folder = tempfile.TemporaryDirectory()
     except OSError as error:
         raise StegoError(f"No temporary folder can be made ({error.strerror}): set TMPDIR to one.") from None
     with folder as scratch:
-        # With a dot in front: what came from nowhere takes no name along.
-        stdin, stdout = Path(scratch, ".stdin"), Path(scratch, "out")
-        stdout.mkdir()
-        if STREAM in inputs:
-            stdin.write_bytes(sys.stdin.buffer.read())
-        yield [stdin if p == STREAM else p for p in inputs], stdout / name if output == STREAM else output
-        if output == STREAM:
-            for written in stdout.iterdir():
-                with written.open("rb") as content:
-                    shutil.copyfileobj(content, sys.stdout.buffer)
-            sys.stdout.buffer.flush()
+        yield Path(scratch, name)
+        for written in Path(scratch).iterdir():
+            with written.open("rb") as content:
+                shutil.copyfileobj(content, sys.stdout.buffer)
+        sys.stdout.buffer.flush()
 
 
 def show_notes(notes: list[str], console: "Console") -> None:
     """What the user should know, a line each."""
     for note in notes:
         console.print(f"note: {note}", style="yellow", soft_wrap=True)
+
+
+def noter(quiet: bool) -> Callable[[str], None]:
+    """Shows notes about whole folders on stderr, beside JSON too."""
+    return lambda note: None if quiet else show_notes([note], console(stderr=True))
 
 
 def as_json(result: Any) -> dict[str, Any]:
@@ -189,7 +209,7 @@ def show_folder(results: Iterator[Any], in_json: bool, console: "Console", show:
     for done in results:
         if isinstance(done, Failed):
             failed += 1
-            print(f"stego: {done.reason}", file=sys.stderr)
+            print(printable(f"stego: {done.reason}"), file=sys.stderr)
         elif not in_json:
             show(done)
         rows.append(as_json(done))

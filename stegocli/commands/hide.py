@@ -10,8 +10,29 @@ import typer
 
 from ..robust.channels import CHANNELS
 from .common import (
-    FLAG, OUTPUT, PASSWORD_VARIABLE, PRIVACY, STREAM, SURVIVING, WHAT, AmpOption, ForceOption, JobsOption, JsonOption,
-    Meter, QuietOption, WeightsOption, console, given, new_password, print_json, show_folder, show_notes, streams,
+    FLAG,
+    OUTPUT,
+    PASSWORD_VARIABLE,
+    PRIVACY,
+    STREAM,
+    SURVIVING,
+    WHAT,
+    AmpOption,
+    ForceOption,
+    JobsOption,
+    JsonOption,
+    Meter,
+    QuietOption,
+    WeightsOption,
+    console,
+    given,
+    new_password,
+    noter,
+    output_file,
+    print_json,
+    read_inputs,
+    show_folder,
+    show_notes,
 )  # fmt: skip
 
 if TYPE_CHECKING:
@@ -26,80 +47,93 @@ def _services(incomplete: str) -> list[str]:
     return [name for name in CHANNELS if name.startswith(incomplete)]
 
 
+CoverArgument = Annotated[
+    Path, typer.Argument(metavar="COVER", help="The picture that everyone may see, a folder of them, or -.")
+]  # fmt: skip
+SecretArgument = Annotated[
+    Path, typer.Argument(metavar="SECRET", help="The picture to hide in it, or any other file; a folder; or -.")
+]  # fmt: skip
+OutputOption = Annotated[
+    Path,
+    typer.Option(
+        "--output", "-o", metavar="FILE", rich_help_panel=OUTPUT,
+        help="Where to write: .png, .tif, .webp, .bmp, or .jpg, which survives JPEG; a folder; or - for stdout.",
+    ),
+]  # fmt: skip
+ExactOption = Annotated[
+    bool,
+    typer.Option(
+        "--exact", metavar=FLAG, rich_help_panel=WHAT,
+        help="Give the secret back whole: the same file, or the same pixels.",
+    ),
+]  # fmt: skip
+FitOption = Annotated[
+    bool,
+    typer.Option(
+        "--fit", metavar=FLAG, rich_help_panel=WHAT, help="Code a picture as finely as --cover-psnr allows."
+    ),
+]  # fmt: skip
+FlowOption = Annotated[
+    bool,
+    typer.Option(
+        "--flow", metavar=FLAG, rich_help_panel=WHAT, help="Keep to the network, even where bytes do better."
+    ),
+]  # fmt: skip
+CoverPsnrOption = Annotated[
+    float | None,
+    typer.Option(
+        min=20, max=70, metavar="DB", rich_help_panel=WHAT, show_default="40, with --survive 37",
+        help="For bytes: the least PSNR that the cover keeps, dB.",
+    ),
+]  # fmt: skip
+PasswordOption = Annotated[
+    bool,
+    typer.Option(
+        "--password", metavar=FLAG, rich_help_panel=PRIVACY,
+        help=f"Encrypt: asks twice, or takes ${PASSWORD_VARIABLE}. Implies --exact.",
+    ),
+]  # fmt: skip
+PasswordFileOption = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", rich_help_panel=PRIVACY, help="Encrypt with the password in this file."),
+]  # fmt: skip
+SurviveOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="QUALITY|SERVICE", rich_help_panel=SURVIVING, autocompletion=_services,
+        show_default="75 for .jpg",
+        help="Survive JPEG down to this quality, 30 to 95, or what a service does: " + ", ".join(CHANNELS) + ".",
+    ),
+]  # fmt: skip
+ReportOption = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE", rich_help_panel=OUTPUT,
+        help="Also draw cover, stego, residual x20, secret and revealed here.",
+    ),
+]  # fmt: skip
+
+
 def hide(
     context: typer.Context,
-    cover: Annotated[
-        Path, typer.Argument(metavar="COVER", help="The picture that everyone may see, a folder of them, or -.")
-    ],
-    secret: Annotated[
-        Path, typer.Argument(metavar="SECRET", help="The picture to hide in it, or any other file; a folder; or -.")
-    ],
-    output: Annotated[
-        Path,
-        typer.Option(
-            "--output", "-o", metavar="FILE", rich_help_panel=OUTPUT,
-            help="Where to write: .png, .tif, .webp, .bmp, or .jpg, which survives JPEG; a folder; or - for stdout.",
-        ),
-    ],
-    exact: Annotated[
-        bool,
-        typer.Option(
-            "--exact", metavar=FLAG, rich_help_panel=WHAT,
-            help="Give the secret back whole: the same file, or the same pixels.",
-        ),
-    ] = False,
-    fit: Annotated[
-        bool,
-        typer.Option(
-            "--fit", metavar=FLAG, rich_help_panel=WHAT, help="Code a picture as finely as --cover-psnr allows."
-        ),
-    ] = False,
-    flow: Annotated[
-        bool,
-        typer.Option(
-            "--flow", metavar=FLAG, rich_help_panel=WHAT, help="Keep to the network, even where bytes do better."
-        ),
-    ] = False,
-    cover_psnr: Annotated[
-        float | None,
-        typer.Option(
-            min=20, max=70, metavar="DB", rich_help_panel=WHAT, show_default="40, with --survive 37",
-            help="For bytes: the least PSNR that the cover keeps, dB.",
-        ),
-    ] = None,
-    password: Annotated[
-        bool,
-        typer.Option(
-            "--password", metavar=FLAG, rich_help_panel=PRIVACY,
-            help=f"Encrypt: asks twice, or takes ${PASSWORD_VARIABLE}. Implies --exact.",
-        ),
-    ] = False,
-    password_file: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", rich_help_panel=PRIVACY, help="Encrypt with the password in this file."),
-    ] = None,
-    survive: Annotated[
-        str | None,
-        typer.Option(
-            metavar="QUALITY|SERVICE", rich_help_panel=SURVIVING, autocompletion=_services,
-            show_default="75 for .jpg",
-            help="Survive JPEG down to this quality, 30 to 95, or what a service does: " + ", ".join(CHANNELS) + ".",
-        ),
-    ] = None,
-    report: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE", rich_help_panel=OUTPUT,
-            help="Also draw cover, stego, residual x20, secret and revealed here.",
-        ),
-    ] = None,
+    cover: CoverArgument,
+    secret: SecretArgument,
+    output: OutputOption,
+    exact: ExactOption = False,
+    fit: FitOption = False,
+    flow: FlowOption = False,
+    cover_psnr: CoverPsnrOption = None,
+    password: PasswordOption = False,
+    password_file: PasswordFileOption = None,
+    survive: SurviveOption = None,
+    report: ReportOption = None,
     jobs: JobsOption = 1,
     force: ForceOption = False,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
     weights: WeightsOption = None,
     amp: AmpOption = None,
-) -> None:  # fmt: skip
+) -> None:
     """Write a picture that looks like COVER and holds SECRET.
 
     A picture goes by the network, or as bytes where they are better; any other file as bytes.
@@ -121,23 +155,22 @@ def hide(
         # Asked once, and not in each process.
         word = ask()
         ask = word  # type: ignore[assignment]
+    keep = [] if password_file is None else [password_file]
     method = _method(exact, fit, flow, cover_psnr, ask, survive, weights, amp, show.is_terminal)
-    from .. import api, folders
-
     unused = [UNUSED_PASSWORD] if PASSWORD_VARIABLE in os.environ and not private else []
     if cover.is_dir():
+        from .. import folders
+
         show_notes(unused, show)
-        show_folder(
-            folders.hide(cover, secret, output, method, jobs, force=force), as_json, show,
-            lambda done: show.print(
-                f"{done.path}: cover {done.cover.psnr:.2f} dB"
-                + (f", secret {done.secret.psnr:.2f} dB" if done.secret else "") + f"; {done.summary}", soft_wrap=True,
-            ),
-        )  # fmt: skip
+        results = folders.hide(cover, secret, output, method, jobs, force=force, keep=keep, note=noter(quiet))
+        show_folder(results, as_json, show, lambda done: _show_line(done, show))
         return
-    with streams([cover, secret], output, "stego.png") as ((cover_file, secret_file), target), Meter(show) as meter:
+    from .. import api
+
+    cover_file, secret_file = read_inputs([cover, secret], keep)
+    with output_file(output, "stego.png") as target, Meter(show) as meter:
         done = api.hide(
-            cover_file, secret_file, target or output, method, force=force, report=report, progress=meter
+            cover_file, secret_file, target or output, method, force=force, report=report, keep=keep, progress=meter
         )  # fmt: skip
     done = replace(done, path=output, notes=[*done.notes, *unused])
     if as_json:
@@ -157,8 +190,6 @@ def _method(
     advise: bool,
 ) -> "Method":
     """The method that the options name; options that have no effect together are an error that says why."""
-    from ..methods import Auto, Exact, Flow, Robust
-
     chosen = [f"--{name}" for name, wanted in (("exact", exact), ("fit", fit), ("flow", flow)) if wanted]
     if survive is not None and chosen:
         raise typer.BadParameter(
@@ -175,17 +206,24 @@ def _method(
     if flow and cover_psnr is not None:
         raise typer.BadParameter("the network chooses for itself; it is for bytes", param_hint="--cover-psnr")
     psnr = {} if cover_psnr is None else {"cover_psnr": cover_psnr}
+    from .. import methods
+
     if survive is not None:
-        return Robust(survive, password, **psnr)
+        return methods.Robust(survive, password, **psnr)
     if exact or fit:
-        return Exact(password, fit=fit, **psnr)
+        return methods.Exact(password, fit=fit, **psnr)
     if flow:
-        return Flow(weights)
-    return Auto(weights, password, cover_psnr, advise)
+        return methods.Flow(weights, amp)
+    return methods.Auto(weights, password, cover_psnr, advise, amp)
+
+
+def _show_line(done: Any, console: "Console") -> None:
+    secret = f", secret {done.secret.psnr:.2f} dB" if done.secret else ""
+    console.print(f"{done.path}: cover {done.cover.psnr:.2f} dB{secret}; {done.summary}", soft_wrap=True)
 
 
 def _show(done: Any, secret: Path, console: "Console") -> None:
-    from ..picture import look
+    from .. import render
 
     what = f"{secret.name} ({done.secret_size[0]}x{done.secret_size[1]})" if done.secret_size else secret.name
     show_notes(done.notes, console)
@@ -194,4 +232,4 @@ def _show(done: Any, secret: Path, console: "Console") -> None:
     console.print(f"{done.path}: {done.size[0]}x{done.size[1]}, holds {what}; {done.summary}", soft_wrap=True)
     columns = {"cover and stego": done.cover} | ({"secret and revealed": done.secret} if done.secret else {})
     shown = ("psnr", "ssim", "worst_block")
-    console.print(look.score_table({k: {n: getattr(v, n) for n in shown} for k, v in columns.items()}))
+    console.print(render.score_table({k: {n: getattr(v, n) for n in shown} for k, v in columns.items()}))

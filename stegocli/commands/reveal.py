@@ -8,43 +8,70 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from .common import (
-    FLAG, OUTPUT, PASSWORD_VARIABLE, PRIVACY, STREAM, AmpOption, ForceOption, JobsOption, JsonOption, Meter,
-    QuietOption, WeightsOption, console, given, password as ask_password, print_json, show_folder, show_notes, streams,
+    FLAG,
+    OUTPUT,
+    PASSWORD_VARIABLE,
+    PRIVACY,
+    STREAM,
+    AmpOption,
+    ForceOption,
+    JobsOption,
+    JsonOption,
+    Meter,
+    QuietOption,
+    WeightsOption,
+    console,
+    given,
+    noter,
+    output_file,
+    print_json,
+    read_inputs,
+    show_folder,
+    show_notes,
 )  # fmt: skip
+from .common import (
+    password as ask_password,
+)
 
 if TYPE_CHECKING:
     from rich.console import Console
 
 
+StegoArgument = Annotated[
+    Path, typer.Argument(metavar="STEGO", help="A picture that `stego hide` wrote, a folder of them, or -.")
+]  # fmt: skip
+OutputOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--output", "-o", metavar="FILE", rich_help_panel=OUTPUT, show_default="NAME-revealed beside STEGO",
+        help="Where to write: a file, a folder, or - for stdout.",
+    ),
+]  # fmt: skip
+PasswordOption = Annotated[
+    bool,
+    typer.Option(
+        "--password", metavar=FLAG, rich_help_panel=PRIVACY,
+        help=f"Ask at once; without, it asks, or takes ${PASSWORD_VARIABLE}, when nothing shows without one.",
+    ),
+]  # fmt: skip
+PasswordFileOption = Annotated[
+    Path | None, typer.Option(metavar="FILE", rich_help_panel=PRIVACY, help="Take the password from this file.")
+]  # fmt: skip
+
+
 def reveal(
     context: typer.Context,
-    stego: Annotated[
-        Path, typer.Argument(metavar="STEGO", help="A picture that `stego hide` wrote, a folder of them, or - for stdin.")
-    ],
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            "--output", "-o", metavar="FILE", rich_help_panel=OUTPUT, show_default="NAME-revealed beside STEGO",
-            help="Where to write: a file, a folder, or - for stdout.",
-        ),
-    ] = None,
-    password: Annotated[
-        bool,
-        typer.Option(
-            "--password", metavar=FLAG, rich_help_panel=PRIVACY,
-            help=f"Ask at once; without, it asks, or takes ${PASSWORD_VARIABLE}, when nothing shows without one.",
-        ),
-    ] = False,
-    password_file: Annotated[
-        Path | None, typer.Option(metavar="FILE", rich_help_panel=PRIVACY, help="Take the password from this file.")
-    ] = None,
+    stego: StegoArgument,
+    output: OutputOption = None,
+    password: PasswordOption = False,
+    password_file: PasswordFileOption = None,
     jobs: JobsOption = 1,
     force: ForceOption = False,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
     weights: WeightsOption = None,
     amp: AmpOption = None,
-) -> None:  # fmt: skip
+) -> None:
     """Bring back what is hidden in STEGO.
 
     Examples:
@@ -60,20 +87,26 @@ def reveal(
         raise typer.BadParameter("name an output when the stego comes from stdin", param_hint="--output")
     if not stego.is_dir() and given(context, "jobs"):
         raise typer.BadParameter("it shares the work on folders, and this is one file", param_hint="--jobs")
-    from .. import api, folders
-
     show = console(quiet or as_json, stderr=output == STREAM)
     # One that is there is given; a prompt waits until it is needed, and in folders nobody is asked unless told to.
     ready = password or password_file is not None or PASSWORD_VARIABLE in os.environ
     word = ask_password(password_file, prompt) if ready else None
+    keep = [] if password_file is None else [password_file]
     if stego.is_dir():
+        from .. import folders
+
         assert output is not None
-        results = folders.reveal(stego, output, weights, jobs, password=word, force=force)
+        results = folders.reveal(
+            stego, output, weights, jobs, password=word, amp=amp, force=force, keep=keep, note=noter(quiet)
+        )
         show_folder(results, as_json, show, lambda done: _show(done, show))
         return
-    with streams([stego], output, "") as ((stego_file,), target), Meter(show) as meter:
+    from .. import api
+
+    (stego_file,) = read_inputs([stego], keep)
+    with output_file(output, "") as target, Meter(show) as meter:
         done = api.reveal(
-            stego_file, target, weights, force=force, progress=meter,
+            stego_file, target, weights, amp=amp, force=force, keep=keep, progress=meter,
             password=word if ready else lambda: ask_password(password_file, prompt),
         )  # fmt: skip
     if output == STREAM:

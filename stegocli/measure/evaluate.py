@@ -7,15 +7,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
 from .. import api
 from ..errors import StegoError
-from ..flow import weights
-from ..flow.model import Model
+from ..methods import Exact, Flow, Method
 from ..methods.base import ModelLike
-from ..picture import charts, files, look, metrics
+from ..picture import files, metrics
 from ..picture.metrics import Comparison, Score
+from . import charts, targets
 
 
 def _same_size(a: Path, b: Path) -> tuple:
@@ -42,11 +40,10 @@ def four(cover: str | Path, stego: str | Path, secret: str | Path, revealed: str
     return metrics.score(*_same_size(Path(cover), Path(stego)), *_same_size(Path(secret), Path(revealed)))
 
 
-# What `compare` runs: the options of `api.hide`. At 20 dB every Kodak picture holds every other.
-METHODS: dict[str, dict[str, Any]] = {
-    "flow": {"flow": True},
-    "exact": {"exact": True, "cover_psnr": 20.0},
-    **{f"fit {psnr} dB": {"fit": True, "cover_psnr": float(psnr)} for psnr in (40, 43, 46)},
+# What `compare` runs beside the network. At 20 dB every Kodak picture holds every other.
+BYTES: dict[str, Method] = {
+    "exact": Exact(cover_psnr=20.0),
+    **{f"fit {psnr} dB": Exact(cover_psnr=float(psnr), fit=True) for psnr in (40, 43, 46)},
 }
 _WORST = ("hide_psnr", "reveal_psnr", "hide_worst_block", "reveal_worst_block")
 
@@ -68,43 +65,47 @@ def pairs(directory: str | Path) -> list[tuple[Path, Path]]:
 
 
 def folder(
-    directory: str | Path, model: ModelLike = None, on_pair: Callable[[dict], None] = lambda row: None, **options: Any
+    directory: str | Path, method: Method | None = None, on_pair: Callable[[dict], None] = lambda row: None
 ) -> dict:
     """Hide and reveal the `pairs` of a folder, through real files.
 
     Args:
+        method: as for `api.hide`.
         on_pair: called with each row as soon as it is there.
-        options: of `api.hide`.
 
     Returns:
-        ``pairs`` (a list of cover, secret, method and the fields of `Score`), ``by_network`` (how many pairs the
-        network hid, the others going as bytes), ``mean`` and ``worst`` (the lowest PSNRs, and worst blocks),
-        ``targets`` (whether the mean meets each) and ``weights``.
+        ``pairs`` (a list of cover, secret, method and the fields of `Score`), ``by_network`` (how many
+        pairs the network hid, the others going as bytes), ``mean`` and ``worst`` (the lowest PSNRs, and worst blocks),
+        and ``targets`` (whether the mean meets each of the baseline targets).
 
     Raises:
         StegoError: for fewer than two pictures or one that can't be read.
     """
     work = pairs(directory)
-    if not isinstance(model, Model):
-        model = weights.load_model(model)
     rows: list[dict[str, Any]] = []
     scores: list[Score] = []
     with tempfile.TemporaryDirectory() as scratch:
         for cover, secret in work:
-            hidden = api.hide(cover, secret, Path(scratch) / "stego.png", model, force=True, **options)
+            hidden = api.hide(cover, secret, Path(scratch) / "stego.png", method, force=True)
             score = hidden.score
             assert score is not None  # the secret is a picture
             scores.append(score)
-            rows.append({"cover": cover.name, "secret": secret.name, "method": hidden.method, **asdict(score)})
+            rows.append(
+                {
+                    "cover": cover.name,
+                    "secret": secret.name,
+                    "method": hidden.method,
+                    **asdict(score),
+                }
+            )
             on_pair(rows[-1])
     mean = metrics.mean(scores)
     return {
-        "weights": model.name,
         "pairs": rows,
-        "by_network": sum(row["method"].startswith("weights") for row in rows),
+        "by_network": sum(row["method"] == Flow.name for row in rows),
         "mean": asdict(mean),
         "worst": {k: min(row[k] for row in rows) for k in _WORST},
-        "targets": mean.targets(),
+        "targets": targets.met(mean),
     }
 
 
@@ -113,56 +114,22 @@ def compare(
     plot: str | Path,
     model: ModelLike = None,
     on_pair: Callable[[dict], None] = lambda row: None,
+    amp: bool | None = None,
 ) -> dict[str, dict]:
-    """Every method of `METHODS` on the same pictures, and a map of them drawn to the file `plot`.
+    """The network and `BYTES` on the same pictures, and a map of them drawn to the file `plot`.
 
     Returns:
         What `folder` returns, for each method.
     """
-    files.check_output(plot)
-    results = {name: folder(directory, model, on_pair, **options) for name, options in METHODS.items()}
+    files.check_output(plot, [path for pair in pairs(directory) for path in pair])
+    compared = {"flow": Flow(model, amp), **BYTES}
+    results = {name: folder(directory, method, on_pair) for name, method in compared.items()}
     files.write(plot, files.Picture(charts.method_map(results)))
     return results
 
 
-def show_two(result: Comparison, console: Console) -> None:
-    """Print a comparison as a table."""
-    console.print(look.score_table({"": asdict(result)}))
-
-
-def show_four(result: Score, console: Console) -> None:
-    """Print a score with the seed's targets."""
-    console.print(look.score_table({"measured": asdict(result)}, result.targets()))
-
-
-def show_pair(row: dict, console: Console) -> None:
-    """Print one line of a folder's run."""
-    console.print(
-        f"{row['cover']} <- {row['secret']}  hide {row['hide_psnr']:.2f} dB {row['hide_ssim']:.4f}  "
-        f"reveal {row['reveal_psnr']:.2f} dB {row['reveal_ssim']:.4f}",
-        soft_wrap=True,
-    )
-
-
-def show_folder(result: dict, console: Console) -> None:
-    """Print a folder's mean with the seed's targets."""
-    title = f"mean of {len(result['pairs'])} pairs, weights {result['weights']}"
-    console.print(look.score_table({"measured": result["mean"]}, result["targets"], title))
-    worst = result["worst"]
-    console.print(
-        f"worst pair: hide {worst['hide_psnr']:.2f} dB, reveal {worst['reveal_psnr']:.2f} dB; worst block: "
-        f"{worst['hide_worst_block']:.2f} and {worst['reveal_worst_block']:.2f} dB"
-    )
-    console.print(f"{result['by_network']} of {len(result['pairs'])} pairs by the network, the others as bytes")
-
-
-def show_compared(results: dict[str, dict], console: Console) -> None:
-    """Print the methods' means side by side."""
-    console.print(look.score_table({name: result["mean"] for name, result in results.items()}))
-
-
 def as_json(result: Comparison | Score | dict) -> str:
-    """The same as JSON; a `Score` with the seed's targets."""
+    """The same as JSON; a `Score` with the baseline targets."""
     if isinstance(result, Score):
-        return json.dumps({**asdict(result), "targets": result.targets()}, indent=1)
+        return json.dumps({**asdict(result), "targets": targets.met(result)}, indent=1)
     return json.dumps(result if isinstance(result, dict) else asdict(result), indent=1)

@@ -1,21 +1,14 @@
 """The choice among the methods, and the floor under the network: the best that a pair can have without a flag."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import floor
-from typing import TYPE_CHECKING
 
 from ..errors import StegoError, option
 from ..payload import estimate
 from ..picture import files, metrics
-from .base import Cover, Hiding, Lossless, Method, Password, Progress, Secret, unseen
-from .exact import COVER_PSNR, Exact, budget
+from .base import Cover, Hiding, Lossless, Method, ModelLike, Password, Progress, Secret, unseen
+from .exact import COVER_PSNR, Exact
 from .flow import Flow
-from .robust import Robust
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from ..flow.model import Model
 
 # Under these a change or a blemish shows, and the secret goes as bytes: mean of either picture in dB, and blocks of
 # 16x16 pixels. A single block shows at x1 where it is far off; others do where there are several.
@@ -40,16 +33,20 @@ class Auto(Lossless):
         cover_psnr: how far the cover may change, in dB, for what goes as bytes in any case: under a password, into a
             .jpg, or a secret that is no picture.
         advise: also say what another way would have done better; it takes a share of a second.
+        amp: half precision for the network, as `Flow` takes it.
     """
 
-    model: "Model | str | Path | None" = None
+    model: ModelLike = None
     password: Password = None
     cover_psnr: float | None = None
     advise: bool = False
+    amp: bool | None = None
 
     def to_file(self, suffix: str) -> Method:
         if suffix not in files.LOSSY:
             return self
+        from .robust import Robust
+
         if self.cover_psnr is None:
             return Robust(password=self.password)
         return Robust(password=self.password, cover_psnr=self.cover_psnr)
@@ -73,7 +70,7 @@ class Auto(Lossless):
         enough = COVER_PSNR if _is_more_than_seen(secret) else NETWORK_AT_MOST
         if expected is not None and expected > enough:
             return _as_bytes(cover, secret, expected, progress)
-        hiding = Flow(self.model).hide(cover, secret, progress)
+        hiding = Flow(self.model, self.amp).hide(cover, secret, progress)
         kept = metrics.psnr(cover.rgb, hiding.rgb)
         if expected is not None and expected >= kept - UNSURE:
             return _as_bytes(cover, secret, min(kept, expected), progress)
@@ -142,8 +139,8 @@ def _is_more_than_seen(secret: Secret) -> bool:
 def _expected_psnr(cover: Cover, secret: Secret) -> float | None:
     """About the PSNR in dB that the cover keeps with the secret's bytes in it; None where the network is kinder."""
     # No network leaves less than the floor without a note, so bytes that change more are no choice.
-    limit = budget(cover.rgb.size, False, LEAST_PSNR)
-    length = estimate.exact_length(secret.content, secret.path.suffix.lower(), limit)
+    limit = estimate.holds(cover.rgb, False, LEAST_PSNR)
+    length = estimate.exact_length(secret, limit)
     return None if length is None or length > limit else estimate.cover_psnr(cover.rgb, length)
 
 
@@ -151,7 +148,8 @@ def _as_bytes(cover: Cover, secret: Secret, expected: float, progress: Progress)
     """The secret whole, which the cover bears as well as it bears the network."""
     hiding = Exact(cover_psnr=min(COVER_PSNR, expected - 2 * UNSURE)).hide(cover, secret, progress)
     because = "bytes give the secret back whole and are at least as kind to the cover"
-    note = f"Hidden as bytes: they give the secret back whole, and the cover at {metrics.psnr(cover.rgb, hiding.rgb):.1f} dB"
+    kept = metrics.psnr(cover.rgb, hiding.rgb)
+    note = f"Hidden as bytes: they give the secret back whole, and the cover keeps {kept:.1f} dB"
     return hiding.telling(f"{note}; {option('flow')} keeps the network.", chosen_because=because)
 
 
@@ -159,7 +157,7 @@ def _advice(cover: Cover, secret: Secret, hiding: Hiding) -> str | None:
     """What `fit` would do better, by estimate, where that is several decibels."""
     # Rounded down, as the option that is named takes it.
     kept = floor(10 * metrics.psnr(cover.rgb, hiding.rgb)) / 10
-    limit = budget(cover.rgb.size, False, kept + estimate.lost_psnr(cover.rgb, kept))
+    limit = estimate.holds(cover.rgb, False, kept)
     assert hiding.reference is not None and hiding.decoded is not None  # the secret is a picture
     gained = metrics.psnr(hiding.reference, hiding.decoded) + WORTH_FITTING
     fitted = estimate.fitted_psnr(secret.picture, limit, gained)

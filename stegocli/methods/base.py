@@ -4,24 +4,26 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import numpy as np
 
 from ..errors import StegoError, option
 from ..payload import header
+from ..payload.codings import Secret
 from ..payload.header import Header
 from ..picture import files
 from ..picture.files import Picture
-from ..picture.inputs import Source
 
 if TYPE_CHECKING:
     from ..flow.model import Model
 
 # Python callers may give a loaded model, the name of a shipped set, a path, or nothing for the default set.
-ModelLike = "Model | str | Path | None"
+ModelLike: TypeAlias = "Model | str | Path | None"
 # A password, or a function that asks for it: called once the cover is known to do.
 Password = str | Callable[[], str] | None
+# Of a cover, whatever the method.
+SMALLEST_SIDE = 16
 # Called with what is being done and the share of it that is done, 0 to 1.
 Progress = Callable[[str, float], None]
 
@@ -53,35 +55,6 @@ class Cover:
     @property
     def rgb(self) -> np.ndarray:
         return self.picture.rgb
-
-
-@dataclass(frozen=True)
-class Secret:
-    """The file to hide, decoded when first asked."""
-
-    path: Path
-
-    @cached_property
-    def is_picture(self) -> bool:
-        return files.is_picture(self.path, self.content)
-
-    @cached_property
-    def content(self) -> bytes:
-        """The file's own bytes."""
-        return Source.read(self.path).content
-
-    @cached_property
-    def picture(self) -> Picture:
-        """As its file holds it."""
-        return files.read(self.path, content=self.content)
-
-    @cached_property
-    def seen(self) -> Picture:
-        """As a viewer shows it: through its profile, over white."""
-        picture = self.picture
-        if picture.icc is not None:
-            picture = files.read(self.path, srgb=True, content=self.content)
-        return Picture(files.over_white(picture), grey=picture.grey)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,10 +113,15 @@ class Hiding:
 
 @dataclass(frozen=True)
 class Stego:
-    """A picture that may hold something; its header is read once for all methods."""
+    """A picture that may hold something; its header is read once for all methods.
+
+    Attributes:
+        alpha: its transparency, uint8, (height, width), which a password guards too.
+    """
 
     path: Path
     rgb: np.ndarray
+    alpha: np.ndarray | None = None
 
     @cached_property
     def header(self) -> Header | None:
@@ -165,6 +143,31 @@ class Found:
     extension: str
     told: Outcome
     name: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Contents:
+    """What a stego says of what it holds.
+
+    Attributes:
+        method: flow, exact or robust.
+        version: of the file's format; None where nothing tells.
+        coding: how the secret is coded, in words.
+        size: the secret picture's (width, height), or None.
+        length: bytes embedded, or None for the network, which embeds no bytes.
+        name: what the secret's file was called, or None where that is not kept.
+        private: whether it took the password.
+        intact: whether the picture is as it was written; None where nothing tells.
+    """
+
+    method: str
+    coding: str
+    version: int | None = None
+    size: tuple[int, int] | None = None
+    length: int | None = None
+    name: str | None = None
+    private: bool = False
+    intact: bool | None = None
 
 
 class Locked:
@@ -207,6 +210,12 @@ class Reader(Protocol):
         Raises:
             StegoError: when something is there but can't be had, with the remedy.
         """
+        ...
+
+    def inspect(
+        self, stego: Stego, password: str | None = None, progress: Progress = unseen
+    ) -> Contents | Locked | None:
+        """What this method hid, without decoding it; otherwise as `reveal`."""
         ...
 
 

@@ -9,14 +9,28 @@ import numpy as np
 
 from ..errors import StegoError, option
 from ..payload import codings
-from ..payload.codings import Payload
+from ..payload.container import APPROXIMATE, SAME_FILE, Payload
 from ..picture import files, metrics
 from ..robust import reading
 from ..robust.channels import CHANNELS, QUALITIES
 from ..robust.embedding import COVER_PSNR, Embedded, Embedder, Unsuitable
 from ..robust.reading import NothingFound, PasswordNeeded, TooDamaged
 from ..robust.simulate import lowest
-from .base import Choice, Cover, Found, Hiding, Locked, Outcome, Password, Progress, Secret, Stego, asked, unseen
+from .base import (
+    Choice,
+    Contents,
+    Cover,
+    Found,
+    Hiding,
+    Locked,
+    Outcome,
+    Password,
+    Progress,
+    Secret,
+    Stego,
+    asked,
+    unseen,
+)  # fmt: skip
 
 # What a stego survives by default that is itself a JPEG.
 QUALITY = 75
@@ -104,7 +118,9 @@ class Robust:
         check = _comes_back(packed.content, password)
         if packed.picture is None:
             return Hiding(done.stego, told, comes_back=check)
-        return self._above_floor(Hiding(done.stego, told, secret.seen.rgb, packed.picture.rgb, check))
+        if packed.fidelity == APPROXIMATE:
+            told.notes.extend(secret.notes())
+        return self._above_floor(Hiding(done.stego, told, secret.seen.rgb, files.seen(packed.picture).rgb, check))
 
     def _above_floor(self, hiding: Hiding) -> Hiding:
         """The same, with a note if the secret comes back worse than a viewer would bear."""
@@ -126,36 +142,62 @@ class Robust:
         capacity = embedder.capacity(password is not None)
         while capacity >= LEAST_BYTES:
             progress("coding", 0.0)
-            packed = codings.squeezed(secret.path, capacity, secret.content)
+            packed = secret.encoder.fit_lossy(capacity, cover.rgb.size // 3)
             try:
                 return packed, _sturdiest(embedder, packed, password)
             except Unsuitable:
-                if packed.fidelity == codings.SAME_FILE:
+                if packed.fidelity == SAME_FILE:
                     raise
                 capacity = int(SHRINK * len(packed.content))
         raise Unsuitable("it is too small, too flat or too noisy")
 
-    def reveal(self, stego: Stego, password: str | None = None, progress: Progress = unseen) -> Found | Locked | None:
-        if stego.header is not None:
-            return None
+    def capacity(self, cover: Cover, progress: Progress = unseen) -> int:
+        """Bytes that survive in a cover that `prepare` gave; 0 where it can carry nothing."""
         try:
-            content = reading.extract(stego.rgb, password)
-        except (NothingFound, PasswordNeeded):
-            return Locked()  # under a password there is nothing to be seen without it
-        except TooDamaged as error:
-            raise StegoError(
-                f"{stego.path} holds something that was made to survive, but {error.share:.0%} of it can't be "
-                "corrected: ask for a copy that was compressed less and not resized."
-            ) from None
+            return Embedder(cover.rgb, self.quality, self.cover_psnr, progress).capacity(self.password is not None)
+        except Unsuitable:
+            return 0
+
+    def inspect(
+        self, stego: Stego, password: str | None = None, progress: Progress = unseen
+    ) -> Contents | Locked | None:
+        content = _content(stego, password)
+        if not isinstance(content, bytes):
+            return content
+        told = codings.describe(content, stego.rgb.size // 3)
+        return Contents(
+            method=self.name, coding=told.coding, size=told.size, length=len(content),
+            name=told.name, private=password is not None,
+        )  # fmt: skip
+
+    def reveal(self, stego: Stego, password: str | None = None, progress: Progress = unseen) -> Found | Locked | None:
+        content = _content(stego, password)
+        if not isinstance(content, bytes):
+            return content
         progress("decoding", 0.0)
-        extension, found = codings.unpack(content)
-        told = Outcome(method=self.name, summary=codings.fidelity(content, found))
-        return Found(found, extension, told, name=codings.name(content))
+        found = codings.unpack(content, stego.rgb.size // 3)
+        told = Outcome(method=self.name, summary=found.fidelity)
+        return Found(found.secret, found.extension, told, name=found.name)
+
+
+def _content(stego: Stego, password: str | None) -> bytes | Locked | None:
+    """The bytes that survived; what `reveal` gives where there are none."""
+    if stego.header is not None:
+        return None
+    try:
+        return reading.extract(stego.rgb, password)
+    except (NothingFound, PasswordNeeded):
+        return Locked()  # under a password there is nothing to be seen without it
+    except TooDamaged as error:
+        raise StegoError(
+            f"{stego.path} holds something that was made to survive, but {error.share:.0%} of it can't be "
+            "corrected: ask for a copy that was compressed less and not resized."
+        ) from None
 
 
 def _sturdiest(embedder: Embedder, packed: Payload, password: str | None) -> Embedded:
     """A file that leaves most of the capacity is made to survive more than was asked for, which costs little."""
-    if packed.fidelity == codings.SAME_FILE:
+    if packed.fidelity == SAME_FILE:
         sturdier = embedder.sturdier(len(packed.content))
         if sturdier is not embedder:
             with suppress(Unsuitable):

@@ -5,16 +5,18 @@ import io
 import os
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
 from ..errors import StegoError
-from . import outputs, png
-from .inputs import Source, reason, short
+from . import claims, colour, metadata, outputs, png, samples
+from .inputs import Source, reason
+from .metadata import NONE, Metadata
+from .outputs import Outputs
 
 READABLE = {
     ".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".ppm", ".pgm", ".jp2", ".avif",
@@ -24,8 +26,6 @@ FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF", "PPM", "JPEG2000") + (
     ("AVIF",) if importlib.util.find_spec("PIL.AvifImagePlugin") else ()
 )
 WEBP_SIDE = 16383
-# Where Pillow refuses to decode a file.
-MOST_PIXELS = 2 * 89_478_485
 # What Pillow needs to store every sample unchanged. Level 6 for PNG: a stego comes out a tenth smaller than with
 # level 1, for 0.3 s a megapixel; level 9 gains nothing more.
 LOSSLESS: dict[str, tuple[str, dict[str, Any]]] = {
@@ -50,7 +50,10 @@ class Picture:
         alpha: uint8, (height, width), or None.
         icc: the ICC profile that rgb is to be seen through, or None.
         grey: the file holds no colour.
-        remarks: text, EXIF, resolution and the like of a PNG, as `png.remarks` gives them; only a PNG takes them.
+        remarks: text, EXIF, resolution and the like of a PNG, as `png.remarks` gives them; only a PNG takes them, and
+            in place of `metadata`.
+        metadata: what the file holds besides.
+        changes: what reading it changed, for people: pages left out, depth, colours.
     """
 
     rgb: np.ndarray
@@ -58,6 +61,8 @@ class Picture:
     icc: bytes | None = None
     grey: bool = False
     remarks: bytes = b""
+    metadata: Metadata = NONE
+    changes: tuple[str, ...] = ()
 
     @property
     def size(self) -> tuple[int, int]:
@@ -65,63 +70,45 @@ class Picture:
         return self.rgb.shape[1], self.rgb.shape[0]
 
 
-def _decode(path: Path, content: bytes | None) -> Image.Image:
-    """The first frame as a viewer turns it, or in one sentence why not."""
+def _open(content: bytes) -> Image.Image:
+    """The file as Pillow opens it, nothing decoded yet, its claimed size held against its length."""
+    claims.check_unopened(content)
+    opened = Image.open(png.stripped(content), formats=FORMATS)
+    claims.check_file(opened, content)
+    return opened
+
+
+def _decode(path: Path, content: bytes, carrier: int | None) -> Image.Image:
+    """The first frame, or in one sentence why not."""
     try:
-        picture = Image.open(path if content is None else io.BytesIO(content), formats=FORMATS)
-        picture.load()
-    except FileNotFoundError:
-        raise StegoError(f"{path} does not exist: check the name.") from None
-    except IsADirectoryError:
-        raise StegoError(f"{path} is a folder: name a picture file.") from None
-    except PermissionError:
-        raise StegoError(f"{path} can't be read: check its permissions.") from None
+        opened = _open(content)
+        if carrier is not None:
+            claims.check_revealed(*opened.size, carrier)
+        samples.prepare(opened)
+        opened.load()
+        return opened
     except Image.DecompressionBombError:
         raise StegoError(f"{path} has more pixels than is safe to decode: shrink it first.") from None
     except UnidentifiedImageError:
         raise StegoError(f"{path} is not a picture that can be read: use PNG, JPEG, WebP, BMP or TIFF.") from None
     except Exception as error:  # Pillow's decoders raise OSError, SyntaxError, struct.error and more on damage.
-        if (isinstance(error, OSError) and error.errno) or "\0" in str(path):
-            raise StegoError(f"{short(path)} can't be read ({reason(error)}): check the name.") from None
         raise StegoError(f"{path} is damaged ({reason(error)}): use an intact copy.") from None
-    try:
-        return ImageOps.exif_transpose(picture)
-    except Exception:  # EXIF that can't be read turns nothing
-        return picture
 
 
-def _to_8_bits(picture: Image.Image) -> Image.Image:
-    """16-bit, 32-bit and float grey to L, linearly from black at 0.
+def read(
+    path: Source | str | Path, content: bytes | None = None, as_stored: bool = False, carrier: int | None = None
+) -> Picture:
+    """Read a picture: EXIF orientation applied, 8 bits a sample, RGB.
 
-    White is 65535 in 16-bit files. The others do not say what white is: the least of 1 (floats), 255 and 65535 that
-    no sample goes beyond, else the largest sample. What is below 0 or not a number is black.
-    """
-    samples = np.nan_to_num(np.asarray(picture).astype(np.float64), nan=0.0, posinf=np.inf, neginf=0.0)
-    finite = samples[np.isfinite(samples)]
-    most = finite.max(initial=0)
-    whites = [65535.0] if picture.mode.startswith("I;16") else [1.0] * (picture.mode == "F") + [255.0, 65535.0]
-    white = next((w for w in whites if most <= w), most)
-    return Image.fromarray((np.clip(samples / white, 0, 1) * 255).round().astype(np.uint8))
-
-
-def _through_profile(picture: Image.Image, icc: bytes) -> Image.Image:
-    """Convert to sRGB; a profile that is broken or of another colour space is ignored, as viewers do."""
-    try:
-        profile = ImageCms.ImageCmsProfile(io.BytesIO(icc))
-        converted = ImageCms.profileToProfile(picture, profile, ImageCms.createProfile("sRGB"), outputMode="RGB")
-    except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
-        converted = None
-    return converted or picture.convert("RGB")
-
-
-def read(path: Source | str | Path, srgb: bool = False, content: bytes | None = None) -> Picture:
-    """Read a picture as a viewer shows it: EXIF orientation applied, 8 bits a sample, RGB.
+    An RGB profile and what a PNG says of its colours are kept beside the samples; grey and CMYK profiles, which don't
+    describe the RGB samples that those become, are applied. `as_srgb` and `seen` give what a viewer shows.
 
     Args:
         path: PNG, JPEG, WebP, BMP, TIFF, GIF, PPM, JPEG 2000 or AVIF; grey, palette, CMYK, 16-bit too. A path is
             opened once.
-        srgb: convert through the ICC profile to sRGB instead of keeping the profile.
         content: the file's bytes when they are at hand; the path then only names them in errors.
+        as_stored: apply no profile: for samples that carry something.
+        carrier: pixels of the stego that the file came out of, which bound what is decoded (`claims`).
 
     Raises:
         StegoError: when the file is missing, damaged, or no picture.
@@ -131,34 +118,79 @@ def read(path: Source | str | Path, srgb: bool = False, content: bytes | None = 
     with warnings.catch_warnings():
         # Pillow warns of odd EXIF, of palettes, from 89 megapixels on; its error at twice that stays.
         warnings.simplefilter("ignore")
-        picture = _decode(path, source.content)
-        del source  # a large file is not kept beside its samples
+        opened = _decode(path, source.content, carrier)
         try:
-            return _as_seen(picture, srgb)
-        except (OSError, ValueError) as error:  # a colour space that Pillow can't convert
+            return _converted(opened, source.content, as_stored)
+        except (OSError, ValueError) as error:  # a colour space that can't be converted
             raise StegoError(f"{path} can't be shown as RGB ({reason(error)}): convert it first.") from None
 
 
-def _as_seen(picture: Image.Image, srgb: bool) -> Picture:
-    icc = picture.info.get("icc_profile")
+def _converted(opened: Image.Image, content: bytes, as_stored: bool) -> Picture:
+    held, changes = metadata.of(opened, content), []
+    if metadata.is_several(opened):
+        changes.append("only the first of its pictures is used")
+    depth = metadata.bits(opened, content)
+    if depth > 8:
+        changes.append(f"its {depth} bits a sample become 8")
+    icc = png.own_profile(content) if opened.format == "PNG" else opened.info.get("icc_profile")
+    picture = samples.turned(opened)
+    alpha = samples.cut_out(opened, picture, content)
     if picture.mode in ("I", "F") or picture.mode.startswith("I;16"):
-        picture = _to_8_bits(picture)
+        picture = samples.narrowed(picture, opened, depth)
     grey = picture.mode in ("1", "L", "LA", "La")
-    alpha = None
-    if picture.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in picture.info:
+    if alpha is None and (picture.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in picture.info):
         picture = picture.convert("RGBA")
         alpha = np.asarray(picture.getchannel("A"))
-    if picture.mode not in ("RGB", "RGBA", "P", "PA"):
-        # The profile of a grey or CMYK file does not describe the RGB samples that it becomes.
-        picture = _through_profile(picture, icc) if icc and picture.mode == "CMYK" else picture.convert("RGB")
+    if picture.mode in ("CMYK", "LAB"):
+        picture, done = samples.to_rgb(picture, None if as_stored else icc)
+        changes.append(done)
         icc = None
+    rgb = np.asarray(picture.convert("RGB"))
+    if grey and icc:
+        shown = None if as_stored else colour.through_profile(Image.fromarray(rgb[..., 0]), icc)
+        if shown is not None:
+            rgb = np.repeat(np.asarray(shown)[..., 1:2], 3, -1)
+            held = replace(held, chunks=tuple(c for c in held.chunks if c[0] not in metadata.COLOUR))
+            changes.append("its grey profile is applied, so that it looks the same in sRGB")
+        icc = None
+    return Picture(rgb, alpha, icc, grey, metadata=held, changes=tuple(changes))
+
+
+def as_srgb(picture: Picture) -> Picture:
+    """In sRGB as a viewer shows it, through its profile or what a PNG says of its colours; alpha as it is."""
+    if picture.icc is None:
+        rgb = as_said(picture)[0].rgb
     else:
-        picture = picture.convert("RGB")
-        if grey:
-            icc = None
-    if icc and srgb:
-        picture, icc = _through_profile(picture, icc), None
-    return Picture(np.asarray(picture), alpha, icc, grey)
+        shown = colour.through_profile(Image.fromarray(picture.rgb), picture.icc)
+        rgb = picture.rgb if shown is None else np.asarray(shown)
+    return Picture(rgb, picture.alpha, grey=picture.grey, changes=picture.changes)
+
+
+def as_said(picture: Picture) -> tuple[Picture, tuple[str, ...]]:
+    """A picture that looks the same without PNG's colour chunks, and what was changed for that."""
+    said = picture.metadata.colour
+    held = replace(picture.metadata, chunks=tuple(c for c in picture.metadata.chunks if c[0] not in said))
+    plain = replace(picture, metadata=held)
+    if picture.icc or colour.says_srgb(said):
+        return plain, ()
+    try:
+        rgb = colour.to_srgb(picture.rgb, said)
+    except ValueError:  # HDR, which no two viewers show alike
+        return plain, ("what its cICP says of its colours is dropped",)
+    return replace(plain, rgb=rgb), (f"its colours, by {' and '.join(k.decode() for k in said)}, become sRGB",)
+
+
+def lost_as_pixels(picture: Picture) -> tuple[str, ...]:
+    """What does not come back of a picture when only how it looks is coded."""
+    changes = [*picture.changes, *as_said(picture)[1]]
+    if picture.metadata.named:
+        changes.append(f"dropped: {', '.join(picture.metadata.named)}")
+    return tuple(changes)
+
+
+def seen(picture: Picture) -> Picture:
+    """As a viewer shows it: in sRGB, over white."""
+    return replace(picture, rgb=over_white(as_srgb(picture)), alpha=None, icc=None, remarks=b"", metadata=NONE)
 
 
 def is_readable(path: Path, smallest: int) -> bool:
@@ -184,20 +216,33 @@ def is_picture(path: Source | str | Path, content: bytes | None = None) -> bool:
     read, and TGA, which has no mark to know it by, are not: as secrets they are hidden as the bytes they are.
     True does not promise that the rest is intact.
     """
-    content = path.content if isinstance(path, Source) else content
-    if isinstance(path, Source):
-        path = path.path
-    elif content is None and not os.path.isfile(path):
+    if content is None and not isinstance(path, Source) and not os.path.isfile(path):
         return False
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            with Image.open(path if content is None else io.BytesIO(content), formats=FORMATS):
-                return True
+            if isinstance(path, Source) or content is not None:
+                _open(path.content if isinstance(path, Source) else content or b"").close()
+            else:
+                Image.open(path, formats=FORMATS).close()
+            return True
     except Image.DecompressionBombError:
         return True
     except Exception:  # whatever it is, it can't be opened as a picture
         return False
+
+
+def size_of(content: bytes) -> tuple[int, int] | None:
+    """(width, height) of a file's bytes as a viewer shows it; None where they are no picture."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with _open(content) as opened:
+                width, height = opened.size
+                turned = opened.getexif().get(0x0112, 1) in (5, 6, 7, 8)
+                return (height, width) if turned else (width, height)
+    except Exception:  # whatever it is, it can't be opened as a picture
+        return None
 
 
 def over_white(picture: Picture) -> np.ndarray:
@@ -229,10 +274,11 @@ def check_output(
 def _lossless(path: Path) -> str:
     """The suffix of a format that can be written, in lower case."""
     suffix = path.suffix.lower()
+    if not suffix:
+        raise StegoError(f"{path} has no extension, which names the format: end it in .png, .tif, .webp or .bmp.")
     if suffix not in LOSSLESS:
-        what = path.suffix or "a name without an extension"
         raise StegoError(
-            f"{path} can't be written as {what}: the picture must be stored without loss, so end the name in "
+            f"{path} can't be written as {suffix}: the picture must be stored without loss, so end the name in "
             ".png, .tif, .webp or .bmp."
         )
     return suffix
@@ -251,6 +297,20 @@ def check_holds(path: str | Path, picture: Picture) -> None:
         raise StegoError(f"{path} would lose the colour profile, which BMP can't hold: use .png.")
     if suffix == ".webp" and max(picture.size) > WEBP_SIDE:
         raise StegoError(f"{path} can't hold {picture.size[0]}x{picture.size[1]}, over {WEBP_SIDE} a side: use .png.")
+
+
+def kept_in(path: str | Path, picture: Picture) -> tuple[Picture, tuple[str, ...]]:
+    """A picture as the format that a name says can hold it, looking the same, and what is changed for that.
+
+    What it means by its samples is applied where it can't be told: PNG's colour chunks. Metadata that the format lacks
+    is left out.
+    """
+    suffix = Path(path).suffix.lower()
+    kind = "JPEG" if suffix in LOSSY else LOSSLESS[_lossless(Path(path))][0]
+    changed, changes = (picture, ()) if kind == "PNG" else as_said(picture)
+    held, lost = metadata.kept_in(kind, changed.metadata)
+    dropped = (f"dropped: {', '.join(lost)}",) if lost else ()
+    return replace(changed, metadata=held), (*changes, *dropped)
 
 
 def encode(picture: Picture, suffix: str, path: str | Path | None = None) -> bytes:
@@ -274,33 +334,51 @@ def encode(picture: Picture, suffix: str, path: str | Path | None = None) -> byt
     else:
         out = Image.fromarray(np.dstack([picture.rgb, picture.alpha]))
     described = picture.remarks if kind == "PNG" else b""
-    if picture.icc and not described:
-        options = {**options, "icc_profile": picture.icc}
+    chunks: list[tuple[bytes, bytes]] = []
+    if not described:
+        kept, chunks = metadata.options(kind, picture.metadata)
+        options = {**options, **kept, **({"icc_profile": picture.icc} if picture.icc else {})}
     content = io.BytesIO()
     try:
         out.save(content, kind, **options)
-        return png.describe(content.getvalue(), described)
-    except (OSError, ValueError) as error:
+        return png.describe(metadata.with_chunks(content.getvalue(), chunks), described)
+    except (OSError, ValueError, RuntimeError) as error:
         raise StegoError(f"{path} can't hold this picture as {kind} ({reason(error)}): use .png.") from None
 
 
-def write(path: str | Path, picture: Picture, check: Callable[[np.ndarray], bool] | None = None) -> None:
-    """Store a picture, without loss but for JPEG; grey pictures as grey.
+def write(path: str | Path, picture: Picture) -> None:
+    """Store a picture, without loss but for JPEG; grey pictures as grey. Errors as for `add`."""
+    with Outputs() as run:
+        add(run, path, picture)
+
+
+def add(
+    run: Outputs,
+    path: str | Path,
+    picture: Picture,
+    check: Callable[[np.ndarray], bool] | None = None,
+    *,
+    force: bool = True,
+    private: bool = False,
+) -> None:
+    """Store a picture as `write` does, among the outputs of a run.
 
     Args:
+        force, private: as for `Outputs.add`.
         check: whether the samples (uint8, (height, width, 3)) read back from the disk are what they should be; asked
             before the file takes its place.
 
     Raises:
-        StegoError: as `encode` and `outputs.write_beside`, and when the check says no; everything is as it was then.
+        StegoError: as `encode` and `Outputs.add`, and when the check says no; everything is as it was then.
     """
     path = Path(path)
 
     def read_back(written: bytes) -> None:
-        if check is not None and not check(read(path, content=written).rgb):
+        if check is not None and not check(read(path, content=written, as_stored=True).rgb):
             raise StegoError(f"{path} did not read back as it was written: use .png.")
 
-    outputs.write_beside(path, encode(picture, path.suffix, path), read_back if check else None)
+    content = encode(picture, path.suffix, path)
+    run.add(path, content, read_back if check else None, force=force, private=private)
 
 
 def resize(rgb: np.ndarray, size: tuple[int, int]) -> np.ndarray:

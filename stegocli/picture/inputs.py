@@ -22,13 +22,17 @@ def reason(error: Exception) -> str:
     return " ".join(str(getattr(error, "strerror", None) or error or type(error).__name__).split())
 
 
-def identity(path: Path) -> Identity | None:
-    """The file that a name leads to; None where there is none, or none that this process may see."""
+def identity(path: Path | int) -> Identity | None:
+    """The file that a name, or an open file's number, leads to; None where this process sees none."""
     try:
         found = os.stat(path)
     except (OSError, ValueError):
         return None
     return found.st_dev, found.st_ino
+
+
+# What messages call an input that came through stdin.
+STDIN = Path("stdin")
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,11 @@ class Source:
     path: Path
     content: bytes = field(repr=False)
     identity: Identity | None = None
+
+    @property
+    def own_name(self) -> str:
+        """What the file is called; nothing for a stream, whose number in /dev/fd says nothing."""
+        return "" if self.path is STDIN or self.path.parts[:2] in (("/", "dev"), ("/", "proc")) else self.path.name
 
     @classmethod
     def read(cls, path: str | Path) -> "Source":
@@ -69,6 +78,10 @@ class Source:
             raise StegoError(f"{short(path)} is a folder: name a file.") from None
         except (OSError, ValueError) as error:  # a name too long, a NUL inside, a link to itself
             raise StegoError(f"{short(path)} can't be read ({reason(error)}): check the name.") from None
+
+    def emptied(self) -> "Source":
+        """The same without its content: to compare outputs with."""
+        return Source(self.path, b"", self.identity)
 
     @classmethod
     def of(cls, given: "Source | str | Path") -> "Source":
@@ -100,7 +113,8 @@ def check_read_once(inputs: Sequence[Path | int]) -> None:
             continue
         if stat.S_ISREG(state.st_mode) or stat.S_ISDIR(state.st_mode):
             continue
-        before = seen.setdefault((state.st_dev, state.st_ino), given)
-        if before is not given:
-            names = " and ".join("stdin" if isinstance(n, int) else short(n) for n in (before, given))
+        stream = state.st_dev, state.st_ino
+        if stream in seen:
+            names = " and ".join("stdin" if isinstance(n, int) else short(n) for n in (seen[stream], given))
             raise StegoError(f"{names} are one stream, which can be read only once: name a file for one of them.")
+        seen[stream] = given

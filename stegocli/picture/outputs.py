@@ -2,6 +2,7 @@
 
 import atexit
 import contextlib
+import itertools
 import os
 import secrets
 import stat
@@ -9,10 +10,11 @@ import threading
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from os.path import lexists
 from pathlib import Path
 from typing import BinaryIO
 
-from ..errors import StegoError
+from ..errors import StegoError, option
 from .inputs import Identity, Source, identity, reason, short
 
 
@@ -20,7 +22,7 @@ class Exists(StegoError):
     """A file has the output's name already, and may not be replaced."""
 
     def __init__(self, path: Path):
-        super().__init__(f"{path} already exists: add --force to replace it, or choose another output name.")
+        super().__init__(f"{path} already exists: add {option('force')} to replace it, or choose another output name.")
 
 
 # -- before any work is done --------------------------------------------------------------------------------------
@@ -80,11 +82,10 @@ def check_apart(outputs: Sequence[Path]) -> None:
     """
     seen: dict[str | Identity, Path] = {}
     for path in outputs:
-        for mark in (key(path), identity(path)):
-            if mark is None:
-                continue
-            if seen.setdefault(mark, path) is not path:
-                raise StegoError(f"{path} and {seen[mark]} are one file, and one would be lost: name another.")
+        marks = {mark for mark in (key(path), identity(path)) if mark is not None}
+        for mark in marks & seen.keys():
+            raise StegoError(f"{path} and {seen[mark]} are one file, and one would be lost: name another.")
+        seen.update((mark, path) for mark in marks)
 
 
 def is_free(path: Path) -> bool:
@@ -98,11 +99,69 @@ def is_free(path: Path) -> bool:
     return False
 
 
+@dataclass(frozen=True)
+class Folder:
+    """A folder for results whose names are known only when they are there.
+
+    Attributes:
+        path: of the folder.
+        stem: what a result without a name of its own is called.
+        before: the names in it that begin so, were there before the run, and may be replaced with `force`.
+    """
+
+    path: Path
+    stem: str
+    before: frozenset[str] = frozenset()
+
+    @classmethod
+    def at_start(cls, path: Path, stems: Sequence[str], inputs: Sequence[Path | Source] = ()) -> "list[Folder]":
+        """One for each of the stems, before any result of the run is there.
+
+        Args:
+            path: of the folder.
+            stems: all different.
+            inputs: files that must not be lost, whatever they are called.
+
+        Raises:
+            StegoError: when the folder can't be listed.
+        """
+        kept: set[str | Identity | None] = {mark for given in inputs if (mark := _identity(given))}
+        before: dict[str, set[str]] = {stem: set() for stem in stems}
+        try:
+            for name in sorted(os.listdir(path)):
+                starts = before.keys() & {name, Path(name).stem}
+                if not starts or {identity(path / name), key(path / name)} & kept:
+                    continue
+                # Of links to one file only the first stands for it: the second result would replace the first.
+                kept.add(key(path / name))
+                for start in starts:
+                    before[start].add(name)
+        except OSError as error:
+            raise StegoError(f"{short(path)} can't be listed ({reason(error)}): check its permissions.") from None
+        return [cls(path, stem, frozenset(before[stem])) for stem in stems]
+
+    def candidates(self, own: str | None, extension: str, force: bool) -> Iterator[tuple[Path, bool]]:
+        """Names to try in turn, each with whether what has it may be replaced.
+
+        Its own name is never taken from another file. Nor are names that other results of the run have.
+        """
+        name = f"{self.stem}{extension}"
+        if own is not None:
+            own = own if Path(own).suffix.lower() == extension else str(Path(own).with_suffix(extension))
+            if is_free(self.path / own):
+                yield self.path / own, False
+        if name in self.before:
+            yield self.path / name, force
+            return
+        numbered = (f"{self.stem}-{n}{extension}" for n in itertools.count(2))
+        yield from ((self.path / n, False) for n in itertools.chain([name], numbered) if not lexists(self.path / n))
+
+
 # -- writing ------------------------------------------------------------------------------------------------------
 
 # Files that exist but have not got their names; a name is in here before its file exists.
 _temporaries: set[Path] = set()
-_creating = threading.Lock()
+_creating = threading.RLock()
 
 
 @atexit.register

@@ -1,10 +1,11 @@
 """PNG chunk by chunk (PNG, third edition, W3C 2025): what a file says besides its samples, and putting it back."""
 
 import functools
+import io
 import itertools
 import struct
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 
@@ -13,6 +14,7 @@ _HEAD = struct.Struct(">I4s")
 _IHDR = struct.Struct(">IIBBBBB")
 # Where the samples stood among the other chunks.
 _SAMPLES = b"IDAT"
+TEXT = (b"tEXt", b"zTXt", b"iTXt")
 # They change the samples, or bring more pictures: a file with one of these is more than samples and remarks.
 _MEANINGFUL = {b"tRNS", b"acTL", b"fcTL", b"fdAT"}
 MOST_ICC = 1 << 24
@@ -22,6 +24,8 @@ _RECIPE = struct.Struct(">II4B")
 # zlib's levels by what a stream's second byte tells of them, those in use first.
 _LEVELS = ((1, 0), (5, 4, 3, 2), (6,), (9, 8, 7))
 _TRIAL = 1 << 17
+# Chunks that a file's samples may lie in: so many of 8 kB are 512 MB. A forged recipe may ask for one a byte.
+_MOST_IDATS = 1 << 16
 
 
 def chunks(content: bytes) -> list[tuple[bytes, bytes]]:
@@ -45,6 +49,37 @@ def chunks(content: bytes) -> list[tuple[bytes, bytes]]:
     if not found or found[0][0] != b"IHDR" or len(found[0][1]) != _IHDR.size or found[-1] != (b"IEND", b""):
         raise ValueError("no whole PNG")
     return found
+
+
+def _extents(content: bytes) -> Iterator[tuple[bytes, int, int]]:
+    """(type, where it begins, where it ends) of each whole chunk, as far as the file is well formed; CRCs unseen."""
+    at = len(SIGNATURE) if content.startswith(SIGNATURE) else len(content)
+    while at + 12 <= len(content):
+        size, kind = _HEAD.unpack_from(content, at)
+        end = at + 12 + size
+        if end > len(content) or not kind.isalpha():
+            return
+        yield kind, at, end
+        at = end
+        if kind == b"IEND":
+            return
+
+
+def walk(content: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """(type, data) of the chunks of a file that may be damaged or followed by something; no samples."""
+    for kind, at, end in _extents(content):
+        if kind not in (b"IHDR", _SAMPLES, b"PLTE", b"fdAT", b"IEND"):
+            yield kind, content[at + 8 : end - 4]
+
+
+def stripped(content: bytes) -> io.BytesIO:
+    """A PNG without text and profile: Pillow refuses long ones, though the picture is intact. Others as they are."""
+    out, last = [], 0
+    for kind, at, end in _extents(content):
+        if kind == b"iCCP" or kind in TEXT:
+            out.append(content[last:at])
+            last = end
+    return io.BytesIO(b"".join([*out, content[last:]]) if out else content)
 
 
 def join(parts: list[tuple[bytes, bytes]]) -> bytes:
@@ -99,12 +134,21 @@ def profile(described: bytes) -> bytes | None:
     Raises:
         ValueError: for bytes that are no `remarks`.
     """
+    return _profile_in(_parse(described))
+
+
+def own_profile(content: bytes) -> bytes | None:
+    """The ICC profile of a file; None where there is none that can be read."""
+    return _profile_in(walk(content))
+
+
+def _profile_in(parts: Iterable[tuple[bytes, bytes]]) -> bytes | None:
     try:
-        named = next(data for kind, data in _parse(described) if kind == b"iCCP")
+        named = next(data for kind, data in parts if kind == b"iCCP")
         unpacker = zlib.decompressobj()
         # A name, a zero, the method of compression, the profile.
         icc = unpacker.decompress(named.partition(b"\0")[2][1:], MOST_ICC)
-        return icc if unpacker.eof else None
+        return bytes(icc) if unpacker.eof else None
     except (StopIteration, zlib.error):
         return None
 
@@ -160,7 +204,8 @@ def recipe(parts: list[tuple[bytes, bytes]], samples: np.ndarray) -> bytes | Non
 
 
 def rebuild(samples: np.ndarray, found: bytes, described: bytes) -> bytes | None:
-    """The file that `recipe` was given; None where this machine's zlib writes otherwise than that file's writer.
+    """The file that `recipe` was given; None where this machine's zlib writes otherwise than that file's writer, or
+    for more chunks of samples than any writer makes.
 
     Raises:
         ValueError: for a recipe that does not fit the samples.
@@ -175,6 +220,8 @@ def rebuild(samples: np.ndarray, found: bytes, described: bytes) -> bytes | None
     filters = (_usual_filters(samples) + unusual) % 5
     packer = zlib.compressobj(level, zlib.DEFLATED, window, memory, strategy)
     stream = packer.compress(_filtered(samples, filters)) + packer.flush()
+    if len(stream) > size * _MOST_IDATS:
+        return None
     stored = [(_SAMPLES, stream[at : at + size]) for at in range(0, len(stream), size)]
     colour = {1: 0, 3: 2, 4: 6}[samples.size // (height * width)]
     out = [(b"IHDR", _IHDR.pack(width, height, 8, colour, 0, 0, 0))]

@@ -8,7 +8,7 @@ from conftest import natural
 from PIL import Image
 
 from stegocli import StegoError, api
-from stegocli.methods import Exact, Robust
+from stegocli.methods import Auto, Robust
 from stegocli.picture import files, metrics
 from stegocli.robust.channels import CHANNELS
 
@@ -32,7 +32,7 @@ def recompressed(path, target, quality, **options):
 
 def test_a_picture_survives_a_messenger(folder, tmp_path):
     hidden = api.hide(folder / "cover.png", folder / "secret.png", tmp_path / "s.png", Robust(75))
-    assert hidden.cover.psnr > 36 and hidden.secret.psnr > 24 and "quality 75" in hidden.method
+    assert hidden.cover.psnr > 36 and hidden.secret.psnr > 24 and "quality 75" in hidden.summary
     sent = [
         recompressed(tmp_path / "s.png", tmp_path / f"{i}.jpg", quality, **options)
         for i, (quality, options) in enumerate(
@@ -42,14 +42,14 @@ def test_a_picture_survives_a_messenger(folder, tmp_path):
     sent.append(recompressed(recompressed(tmp_path / "s.png", tmp_path / "once.jpg", 79), tmp_path / "twice.jpg", 75))
     for received in sent:
         done = api.reveal(received, tmp_path / "r.png", force=True)
-        assert done.size == (120, 91) and done.method == "approximate"
+        assert done.size == (120, 91) and done.summary == "approximate"
         shown = files.read(folder / "secret.png").rgb, files.read(tmp_path / "r.png").rgb
         assert metrics.psnr(*shown) == hidden.secret.psnr
 
 
 def test_a_note_is_made_to_survive_several_recompressions(folder, tmp_path):
     hidden = api.hide(folder / "cover.png", folder / "note.txt", tmp_path / "s.png", Robust(75))
-    assert "down to quality 33" in hidden.method and hidden.cover.psnr > 42
+    assert "down to quality 33" in hidden.summary and hidden.cover.psnr > 42
     received = tmp_path / "s.png"
     for turn, quality in enumerate((85, 75, 80, 90)):
         received = recompressed(received, tmp_path / f"{turn}.jpg", quality)
@@ -57,8 +57,8 @@ def test_a_note_is_made_to_survive_several_recompressions(folder, tmp_path):
 
 
 def test_a_jpeg_output_survives_by_itself_and_under_a_password(folder, tmp_path):
-    hidden = api.hide(folder / "cover.png", folder / "note.txt", tmp_path / "s.jpg", Exact("nine"))
-    assert "survives JPEG" in hidden.method and Image.open(tmp_path / "s.jpg").format == "JPEG"
+    hidden = api.hide(folder / "cover.png", folder / "note.txt", tmp_path / "s.jpg", Auto(password="nine"))
+    assert "survives JPEG" in hidden.summary and Image.open(tmp_path / "s.jpg").format == "JPEG"
     assert hidden.cover.psnr == metrics.psnr(files.read(folder / "cover.png").rgb, files.read(tmp_path / "s.jpg").rgb)
     received = recompressed(tmp_path / "s.jpg", tmp_path / "t.jpg", 75)
     assert api.reveal(received, password="nine").path.read_text() == "Meet me at nine.\n"
@@ -97,7 +97,7 @@ def test_channels_shrink_the_cover_first(tmp_path, folder, monkeypatch):
 
 @pytest.mark.parametrize("survive", ["fax", 20, "99"])
 def test_unknown_channels_and_qualities_are_refused(folder, tmp_path, survive):
-    with pytest.raises(StegoError, match="--survive"):
+    with pytest.raises(StegoError, match="survive"):
         api.hide(folder / "cover.png", folder / "note.txt", tmp_path / "s.png", Robust(survive))
 
 

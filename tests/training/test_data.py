@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from stegocli.training import data
+from stegocli.training import data, procedural
 
 
 def test_procedural_pictures_are_the_same_everywhere_and_varied():
@@ -100,7 +100,7 @@ def test_photographs_are_made_harder_now_and_then():
 
 def test_stripes_are_fine_and_regular():
     for seed in range(20):
-        stripes = data._grating(np.random.default_rng(seed), 64, 0.0)
+        stripes = procedural.grating(np.random.default_rng(seed), 64, 0.0)
         assert stripes.min() >= 0 and stripes.max() <= 1
         assert np.allclose(stripes.mean(1).std(), 0, atol=0.2)  # they run from top to bottom
         assert np.abs(np.diff(stripes, axis=1)).mean() > 0.01
@@ -125,3 +125,23 @@ def test_large_pictures_are_validated_on_in_part():
 
     cover, secret = data.WholePairs(Two(), [0, 1], 4)[0]
     assert cover.shape == secret.shape == (3, 512, 512)
+
+
+def test_links_to_folders_are_followed_once(tmp_path):
+    from conftest import natural
+    from PIL import Image
+
+    outside, folder = tmp_path / "outside", tmp_path / "folder"
+    (outside / "deep").mkdir(parents=True)
+    (folder / "own").mkdir(parents=True)
+    for i, where in enumerate((outside, outside / "deep", folder, folder / "own")):
+        Image.fromarray(natural(40, 40, i)).save(where / f"{i}.png")
+    (folder / "link").symlink_to(outside)
+    (folder / "again").symlink_to(outside)
+    (folder / "own" / "loop").symlink_to(folder)
+    (outside / "deep" / "up").symlink_to(outside)
+    (folder / "broken").symlink_to(tmp_path / "none")
+    (folder / "picture.png").symlink_to(outside / "0.png")
+    found = data.FolderPictures.scan(folder, 16).paths
+    assert sorted(p.name for p in found) == ["0.png", "1.png", "2.png", "3.png", "picture.png"]
+    assert found == sorted(found)

@@ -1,0 +1,52 @@
+"""Pictures in few bytes."""
+
+import struct
+
+import numpy as np
+import pytest
+from conftest import photograph
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from stegocli.payload import lossy
+from stegocli.payload.errors import InvalidContent, LaterVersion
+from stegocli.picture import metrics
+
+
+@pytest.mark.parametrize("kind", ["colour", "grey", "alpha"])
+@pytest.mark.parametrize("budget", [300, 2000, 20_000])
+def test_fits_and_comes_back(kind, budget):
+    rgb = photograph(120, 150)
+    samples = {"colour": rgb, "grey": rgb[..., 0], "alpha": np.dstack([rgb, rgb[..., 1]])}[kind]
+    content, seen = lossy.fit_picture(samples, budget)
+    assert len(content) <= budget
+    assert seen.shape == samples.shape
+    assert np.array_equal(lossy.open_picture(content), seen)
+    if kind == "colour":
+        assert metrics.psnr(seen, samples) > {300: 16, 2000: 22, 20_000: 32}[budget]
+
+
+@pytest.mark.parametrize("budget", [40, 9, 3])
+def test_what_fits_nowhere_is_refused(budget):
+    with pytest.raises(lossy.TooSmall):
+        lossy.fit_picture(photograph(120, 150), budget)
+
+
+def test_forged_content_is_refused():
+    content, _ = lossy.fit_picture(photograph(64, 64), 1500)
+    for forged in (b"", content[:5], content[:12], content[:200], b"\xff" * 40, content[:8] + b"\x09" + content[9:]):
+        with pytest.raises((InvalidContent, LaterVersion)):
+            lossy.open_picture(forged)
+    for width, height in ((64, 63), (0, 64), (70_000, 1), (4001, 4000)):
+        with pytest.raises((InvalidContent, LaterVersion), match="a picture of"):
+            lossy.open_picture(struct.pack(">II", width, height) + content[8:], 100)
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(0, 2**32 - 1), st.integers(0, 255), st.binary(max_size=300))
+@settings(max_examples=200, deadline=None)
+def test_any_bytes_are_a_picture_or_refused(width, height, codec, stream):
+    try:
+        seen = lossy.open_picture(struct.pack(">IIB", width, height, codec) + stream, 1000)
+    except (InvalidContent, LaterVersion):
+        return
+    assert seen.shape[:2] == (height, width) and seen.dtype == np.uint8
