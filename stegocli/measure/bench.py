@@ -194,6 +194,7 @@ def _machine(model: Model) -> dict[str, Any]:
         "threads": torch.get_num_threads(),
         "gigaflops_of_matrix_products": matrix_peak(device) / 1e9,
         "weights": model.name,
+        "inference": str(model.precision),
         "teraflops_per_megapixel": model.network.operations_per_megapixel() / 1e12,
     }
 
@@ -206,6 +207,7 @@ def run(
     source: str | None = None,
     sizes: bool = False,
     on_row: OnRow = lambda section, row: None,
+    amp: bool | None = None,
 ) -> dict[str, Any]:
     """Measure on this machine.
 
@@ -218,6 +220,7 @@ def run(
         sizes: measure hiding and revealing at `MEGAPIXELS` instead of training.
         on_row: called with ``machine``, ``training``, ``ablation``, ``inference`` or ``sizes`` and each row of it
             as soon as it is there.
+        amp: half precision for hiding and revealing; see `weights.load_model`.
 
     Returns:
         The rows by section, ready for JSON; a list for ``ablation`` and ``sizes``.
@@ -225,7 +228,7 @@ def run(
     Raises:
         StegoError: for unusable data or weights.
     """
-    model = weights.load_model(source)
+    model = weights.load_model(source, amp=amp)
     figures: dict[str, Any] = {}
 
     def add(section: str, row: dict[str, Any]) -> dict[str, Any]:
@@ -277,7 +280,10 @@ class Printer:
             f"torch {row['torch']}, {row['precision']}, {row['threads']} threads, float32 matrix products at "
             f"{row['gigaflops_of_matrix_products']:.0f} GFLOP/s"
         )
-        self._line(f"weights {row['weights']}: {row['teraflops_per_megapixel']:.2f} TFLOP for a pass over a megapixel")
+        self._line(
+            f"weights {row['weights']}: {row['teraflops_per_megapixel']:.2f} TFLOP for a pass over a megapixel; "
+            f"hide and reveal in {row['inference']}"
+        )
 
     def _training(self, row: dict[str, Any], first: bool) -> None:
         facts = Table(title="Training step", title_justify="left", show_header=False)

@@ -56,7 +56,7 @@ def test_rows_are_printed_as_they_come(capsys):
     show = bench.Printer(Console(width=120))
     show("machine", {
         "gpu": False, "precision": "cpu float32", "torch": "2", "threads": 2, "gigaflops_of_matrix_products": 139.0,
-        "weights": "default", "teraflops_per_megapixel": 0.3,
+        "weights": "default", "inference": "cpu float32", "teraflops_per_megapixel": 0.3,
     })  # fmt: skip
     assert "No GPU here" in (out := capsys.readouterr().out) and "139 GFLOP/s" in out and "0.30 TFLOP" in out
     row = {"component": "none", "samples_per_second": 1.0, "speedup": 1.0, "seed_claim": 1.0}
