@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from ..errors import printable
-from .common import FLAG, JsonOption, WeightsOption, console
+from .common import FLAG, AmpOption, JsonOption, WeightsOption, console
 
 
 def bench(
@@ -27,6 +27,7 @@ def bench(
     ] = None,
     as_json: JsonOption = False,
     weights: WeightsOption = None,
+    amp: AmpOption = None,
 ) -> None:
     """Measure training, its five speed-ups one by one, and hiding and revealing.
 
@@ -36,12 +37,13 @@ def bench(
 
       stego bench --sizes
     """
+    from .. import render
     from ..measure import bench as bench_module
     from ..training.hardware import limit_memory
 
     if vram_limit and (note := limit_memory(vram_limit)):
         print(printable(f"note: {note}"), file=sys.stderr)
-    on_row = (lambda section, row: None) if as_json else bench_module.Printer(console())
-    figures = bench_module.run(batch_size, data, crop, steps, weights, sizes, on_row)
+    on_row = (lambda section, row: None) if as_json else render.BenchPrinter(console())
+    figures = bench_module.run(batch_size, data, crop, steps, weights, sizes, amp, on_row)
     if as_json:
         print(json.dumps(figures, indent=1))

@@ -157,19 +157,16 @@ def hide(
         ask = word  # type: ignore[assignment]
     keep = [] if password_file is None else [password_file]
     method = _method(exact, fit, flow, cover_psnr, ask, survive, weights, amp, show.is_terminal)
-    from .. import api, folders
-
     unused = [UNUSED_PASSWORD] if PASSWORD_VARIABLE in os.environ and not private else []
     if cover.is_dir():
+        from .. import folders
+
         show_notes(unused, show)
-        show_folder(
-            folders.hide(cover, secret, output, method, jobs, force=force, keep=keep, note=noter(quiet)), as_json, show,
-            lambda done: show.print(
-                f"{done.path}: cover {done.cover.psnr:.2f} dB"
-                + (f", secret {done.secret.psnr:.2f} dB" if done.secret else "") + f"; {done.summary}", soft_wrap=True,
-            ),
-        )  # fmt: skip
+        results = folders.hide(cover, secret, output, method, jobs, force=force, keep=keep, note=noter(quiet))
+        show_folder(results, as_json, show, lambda done: _show_line(done, show))
         return
+    from .. import api
+
     cover_file, secret_file = read_inputs([cover, secret], keep)
     with output_file(output, "stego.png") as target, Meter(show) as meter:
         done = api.hide(
@@ -193,8 +190,6 @@ def _method(
     advise: bool,
 ) -> "Method":
     """The method that the options name; options that have no effect together are an error that says why."""
-    from ..methods import Auto, Exact, Flow, Robust
-
     chosen = [f"--{name}" for name, wanted in (("exact", exact), ("fit", fit), ("flow", flow)) if wanted]
     if survive is not None and chosen:
         raise typer.BadParameter(
@@ -211,17 +206,24 @@ def _method(
     if flow and cover_psnr is not None:
         raise typer.BadParameter("the network chooses for itself; it is for bytes", param_hint="--cover-psnr")
     psnr = {} if cover_psnr is None else {"cover_psnr": cover_psnr}
+    from .. import methods
+
     if survive is not None:
-        return Robust(survive, password, **psnr)
+        return methods.Robust(survive, password, **psnr)
     if exact or fit:
-        return Exact(password, fit=fit, **psnr)
+        return methods.Exact(password, fit=fit, **psnr)
     if flow:
-        return Flow(weights)
-    return Auto(weights, password, cover_psnr, advise)
+        return methods.Flow(weights, amp)
+    return methods.Auto(weights, password, cover_psnr, advise, amp)
+
+
+def _show_line(done: Any, console: "Console") -> None:
+    secret = f", secret {done.secret.psnr:.2f} dB" if done.secret else ""
+    console.print(f"{done.path}: cover {done.cover.psnr:.2f} dB{secret}; {done.summary}", soft_wrap=True)
 
 
 def _show(done: Any, secret: Path, console: "Console") -> None:
-    from ..picture import look
+    from .. import render
 
     what = f"{secret.name} ({done.secret_size[0]}x{done.secret_size[1]})" if done.secret_size else secret.name
     show_notes(done.notes, console)
@@ -230,4 +232,4 @@ def _show(done: Any, secret: Path, console: "Console") -> None:
     console.print(f"{done.path}: {done.size[0]}x{done.size[1]}, holds {what}; {done.summary}", soft_wrap=True)
     columns = {"cover and stego": done.cover} | ({"secret and revealed": done.secret} if done.secret else {})
     shown = ("psnr", "ssim", "worst_block")
-    console.print(look.score_table({k: {n: getattr(v, n) for n in shown} for k, v in columns.items()}))
+    console.print(render.score_table({k: {n: getattr(v, n) for n in shown} for k, v in columns.items()}))

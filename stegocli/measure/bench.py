@@ -10,8 +10,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from rich.console import Console
-from rich.table import Table
 
 from .. import api
 from ..flow import precision, tiles, weights
@@ -89,7 +87,8 @@ def _training(settings: Settings, steps: int, pictures: data.Pictures) -> dict[s
     if precision.choose(amp=settings.amp).is_mixed:
         in_float32 = _measure(replace(settings, amp=False), steps, pictures)["epoch_seconds"]
     share = settings.amp_share
-    return {**row, f"seconds_for_{EPOCHS}_epochs": EPOCHS * (share * mixed + (1 - share) * in_float32)}
+    seconds = EPOCHS * (share * mixed + (1 - share) * in_float32)
+    return {**row, "epochs": EPOCHS, "float32_epochs": round(EPOCHS * (1 - share)), "seconds_for_epochs": seconds}
 
 
 def _ablation(best: Settings, steps: int, pictures: data.Pictures, on_row: OnRow) -> list[dict[str, Any]]:
@@ -206,8 +205,8 @@ def run(
     steps: int = 20,
     source: str | None = None,
     sizes: bool = False,
-    on_row: OnRow = lambda section, row: None,
     amp: bool | None = None,
+    on_row: OnRow = lambda section, row: None,
 ) -> dict[str, Any]:
     """Measure on this machine.
 
@@ -217,10 +216,10 @@ def run(
         crop: side of the crops.
         steps: training steps timed for each row; on a card at least five seconds of them.
         source: weights for hiding and revealing; None for the default.
+        amp: half precision for hiding and revealing, as `load_model` takes it.
         sizes: measure hiding and revealing at `MEGAPIXELS` instead of training.
         on_row: called with ``machine``, ``training``, ``ablation``, ``inference`` or ``sizes`` and each row of it
             as soon as it is there.
-        amp: half precision for hiding and revealing; see `weights.load_model`.
 
     Returns:
         The rows by section, ready for JSON; a list for ``ablation`` and ``sizes``.
@@ -250,86 +249,3 @@ def run(
         {f"{name}_seconds_per_megapixel": one[f"{name}_seconds"] / one["megapixels"] for name in ("hide", "reveal")},
     )
     return figures
-
-
-class Printer:
-    """Prints each row as soon as it is measured."""
-
-    def __init__(self, console: Console):
-        self.console = console
-        self.section = ""
-
-    def __call__(self, section: str, row: dict[str, Any]) -> None:
-        show = {
-            "machine": self._machine,
-            "training": self._training,
-            "ablation": self._component,
-            "inference": self._inference,
-            "sizes": self._size,
-        }
-        first, self.section = section != self.section, section
-        show[section](row, first)
-
-    def _line(self, text: str) -> None:
-        self.console.print(text, soft_wrap=True, markup=False)
-
-    def _machine(self, row: dict[str, Any], first: bool) -> None:
-        if not row["gpu"]:
-            self._line("No GPU here: these are the CPU's figures; pinned and non-blocking copies change nothing on it.")
-        self._line(
-            f"torch {row['torch']}, {row['precision']}, {row['threads']} threads, float32 matrix products at "
-            f"{row['gigaflops_of_matrix_products']:.0f} GFLOP/s"
-        )
-        self._line(
-            f"weights {row['weights']}: {row['teraflops_per_megapixel']:.2f} TFLOP for a pass over a megapixel; "
-            f"hide and reveal in {row['inference']}"
-        )
-
-    def _training(self, row: dict[str, Any], first: bool) -> None:
-        facts = Table(title="Training step", title_justify="left", show_header=False)
-        facts.add_row("device", f"{row['device']}, {row['precision']}, {row['threads']} threads")
-        facts.add_row("batch", f"{row['batch_size']} pairs of {row['crop']}x{row['crop']}")
-        facts.add_row("speed", f"{row['samples_per_second']:.2f} samples/s")
-        facts.add_row(f"epoch of {row['pairs_per_epoch']} pairs", f"{row['epoch_seconds']:.1f} s")
-        facts.add_row(
-            f"{EPOCHS} epochs, the last {EPOCHS * (1 - Settings.amp_share):.0f} in float32",
-            f"{row[f'seconds_for_{EPOCHS}_epochs'] / 60:.1f} min",
-        )
-        if row["utilisation_mean"] is not None:
-            use = f"{row['utilisation_mean']:.0f} %"
-            if row["utilisation_quartiles"]:
-                use += " (quartiles " + ", ".join(f"{q:.0f}" for q in row["utilisation_quartiles"]) + ")"
-            facts.add_row("utilisation", use)
-        if row["memory_mib"] is not None:
-            facts.add_row("memory", f"{row['memory_mib']:.0f} MiB, peak {row['peak_memory_mib']:.0f} MiB")
-        if row["temperature_c"] is not None:
-            facts.add_row("temperature", f"{row['temperature_c']:.0f} °C")
-        facts.add_row("fallbacks", "; ".join(row["fallbacks"]) or "none")
-        self.console.print(facts)
-
-    def _component(self, row: dict[str, Any], first: bool) -> None:
-        if first:
-            self._line("Each component alone, and all together")
-            self._line(f"{'component':24}{'samples/s':>12}{'speed-up here':>16}{'seed claims':>14}")
-        claim = f"{row['seed_claim']:13.2f}x" if row["seed_claim"] else ""
-        self._line(f"{row['component']:24}{row['samples_per_second']:12.2f}{row['speedup']:15.2f}x{claim}")
-
-    def _inference(self, row: dict[str, Any], first: bool) -> None:
-        self._line(
-            f"the network: hide {row['hide_seconds_per_megapixel']:.2f} s, "
-            f"reveal {row['reveal_seconds_per_megapixel']:.2f} s a megapixel"
-        )
-
-    def _size(self, row: dict[str, Any], first: bool) -> None:
-        if first:
-            self._line("Seconds, and the share of the matrix products' speed that the network reaches")
-            self._line(
-                f"{'megapixels':>10}{'network hide':>20}{'network reveal':>20}{'files hide':>12}{'files reveal':>14}"
-                f"{'memory':>12}"
-            )
-        shares = [f"{row[f'{n}_seconds']:.2f} s, {100 * row[f'{n}_share_of_peak']:.0f} %" for n in ("hide", "reveal")]
-        memory = f"{row['peak_memory_mib']:.0f} MiB" if row["peak_memory_mib"] else ""
-        self._line(
-            f"{row['megapixels']:10.2f}{shares[0]:>20}{shares[1]:>20}{row['file_hide_seconds']:10.2f} s"
-            f"{row['file_reveal_seconds']:12.2f} s{memory:>12}"
-        )

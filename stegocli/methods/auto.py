@@ -9,7 +9,6 @@ from ..picture import files, metrics
 from .base import Cover, Hiding, Lossless, Method, ModelLike, Password, Progress, Secret, unseen
 from .exact import COVER_PSNR, Exact
 from .flow import Flow
-from .robust import Robust
 
 # Under these a change or a blemish shows, and the secret goes as bytes: mean of either picture in dB, and blocks of
 # 16x16 pixels. A single block shows at x1 where it is far off; others do where there are several.
@@ -34,16 +33,20 @@ class Auto(Lossless):
         cover_psnr: how far the cover may change, in dB, for what goes as bytes in any case: under a password, into a
             .jpg, or a secret that is no picture.
         advise: also say what another way would have done better; it takes a share of a second.
+        amp: half precision for the network, as `Flow` takes it.
     """
 
     model: ModelLike = None
     password: Password = None
     cover_psnr: float | None = None
     advise: bool = False
+    amp: bool | None = None
 
     def to_file(self, suffix: str) -> Method:
         if suffix not in files.LOSSY:
             return self
+        from .robust import Robust
+
         if self.cover_psnr is None:
             return Robust(password=self.password)
         return Robust(password=self.password, cover_psnr=self.cover_psnr)
@@ -67,7 +70,7 @@ class Auto(Lossless):
         enough = COVER_PSNR if _is_more_than_seen(secret) else NETWORK_AT_MOST
         if expected is not None and expected > enough:
             return _as_bytes(cover, secret, expected, progress)
-        hiding = Flow(self.model).hide(cover, secret, progress)
+        hiding = Flow(self.model, self.amp).hide(cover, secret, progress)
         kept = metrics.psnr(cover.rgb, hiding.rgb)
         if expected is not None and expected >= kept - UNSURE:
             return _as_bytes(cover, secret, min(kept, expected), progress)

@@ -135,7 +135,8 @@ class Encoder:
         if self._picture is None:
             raise container.TooLarge(len(whole.content))
         self._check_pixels(carrier)
-        return lossy.fit(self.secret.picture, container.name_to_keep(self.secret.source.own_name), budget)
+        name = container.name_to_keep(self.secret.source.own_name)
+        return lossy.fit(files.as_said(self.secret.picture)[0], name, budget)
 
     def fit_lossy(self, budget: int, carrier: int | None = None) -> Payload:
         """The file's own bytes where they fit a small budget; a picture as well as AVIF, JPEG XL or WebP can in it.

@@ -19,7 +19,7 @@ from .channels import QUALITIES
 from .lock import Lock
 from .precompensation import Target
 from .precompensation import applied as precompensated
-from .simulate import LARGE, Chain, chains, lowest, recompress
+from .simulate import LARGE, Chain
 from .strength import Design, Designer
 
 COVER_PSNR = 37.0
@@ -46,7 +46,6 @@ _DECODED = 4
 # The trellis goes through so often to keep cells above their floor, changes beyond it made dearer by a little more.
 _FLOOR_TRIES, _DEARER = 5, 1.3
 Progress = Callable[[str, float], None]
-__all__ = ["COVER_PSNR", "QUALITIES", "Embedded", "Embedder", "Unsuitable", "chains", "lowest", "recompress"]
 
 
 class Unsuitable(ValueError):
@@ -76,7 +75,6 @@ class Embedded:
 class _Frame:
     """All about a stego but its content's bits."""
 
-    shape: tuple[int, int]
     design: Design
     levels: bytes
     header: sync.Header
@@ -120,7 +118,7 @@ def _simulated(stego: np.ndarray, at: Carriers, stream: np.ndarray, llr_scale: i
 
 def _worst_first(stego: np.ndarray, at: Carriers, stream: np.ndarray) -> list[_Received]:
     """All chains, the one that leaves least first; of that one with the LLR scale that suits."""
-    tried = chains(at.quality, stego.shape[0] * stego.shape[1])
+    tried = simulate.chains(at.quality, stego.shape[0] * stego.shape[1])
     middle = _usual_llr_scale(at.quality)
     through = partial(_simulated, stego, at, stream, middle)
     found = sorted(simulate.side_by_side(through, tried), key=lambda received: received.information)
@@ -278,7 +276,7 @@ class Embedder:
         order = of_content.order if of_content else sync.CONTENT_ORDER
         taken = [at_header, at_parameters]
         found = carriers.carriers(self.shape, self.quality, design.strength, design.levels, taken, order)
-        return _Frame(self.shape, design, levels, header, lock, at_header, at_parameters, found)
+        return _Frame(design, levels, header, lock, at_header, at_parameters, found)
 
     def _fitting(self, needed: float, lock: Lock | None) -> _Frame | None:
         """The frame of the least cost whose carriers hold so many bits; None when there is none."""

@@ -2,8 +2,8 @@
 
 A change shows where a picture is flat: the structural similarity (Wang et al., 2004) of a window of variance v
 falls with added noise of variance n by about n / (2 v + C2 + n). Strength minimises squared error plus a multiple
-of that loss. Each cell of 16x16 pixels has a level, an octave of strength each, of which the last carries nothing
-(`rangecoder` sends them).
+of that loss. Each cell of 16x16 pixels has a level, an octave of strength each; the last carries nothing
+(`rangecoder` sends them). No cell is changed by more than leaves it above 30 dB, and the flat ones not at all.
 """
 
 from collections.abc import Callable

@@ -62,7 +62,7 @@ def append_crc(content: bytes) -> bytes:
 def check_crc(content: bytes) -> bytes | None:
     """Undo `append_crc`; None when damaged."""
     body = content[: -_CRC.size]
-    return body if len(content) > CRC and append_crc(body) == content else None
+    return body if len(content) >= CRC and append_crc(body) == content else None
 
 
 def close(content: bytes, seal: Seal | None) -> bytes:
@@ -186,7 +186,7 @@ def parameter_positions(rest: np.ndarray, header: Header, order: bytes) -> np.nd
 
 def redundancy(size: int, rest: int, flat: float) -> int | None:
     """Bits for each bit of `size` bytes, in tenths: more where a share of the positions is flat; None if no room."""
-    found = min(int(_REDUNDANCY / (1 - min(flat, 0.8))) + 2 * (flat > 0), MOST_REDUNDANCY, 10 * rest // (8 * size))
+    found = min(int(_REDUNDANCY / (1 - min(flat, 0.8))) + 3 * (flat > 0), MOST_REDUNDANCY, 10 * rest // (8 * size))
     return found if found >= _REDUNDANCY else None
 
 
@@ -286,7 +286,8 @@ class Reader:
     def parameters(self, header: Header, positions: np.ndarray, seal: Seal | None) -> Parameters | None:
         """The parameters that a sync header leads to; None when they are lost or forged."""
         whitening = seal.whitening(len(positions)) if seal else None
-        llr = self.llr(positions, grid_steps(header.quality, positions), whitening)
+        written = header.redundancy == _REDUNDANCY  # there is no spare: every position was written to
+        llr = self.llr(positions, grid_steps(header.quality, positions), whitening, written)
         bits, _ = ldpc.code(8 * header.size, len(positions)).decode(llr[None])
         opened = open_(np.packbits(bits[0]).tobytes(), seal)
         return None if opened is None else Parameters.unpack(opened)

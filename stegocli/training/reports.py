@@ -8,7 +8,8 @@ from typing import Any
 import torch
 
 from .. import __version__
-from ..picture import charts, files, look, outputs
+from ..picture import files, look, outputs
+from . import curves
 from .checkpoint import Progress, Row
 from .loaders import DataLoaders
 from .trainer import Trainer
@@ -56,5 +57,5 @@ def write(trainer: Trainer, loaders: DataLoaders, progress: Progress, shown: lis
     writer.writerows(history)
     outputs.write_beside(out / "metrics.csv", table.getvalue().encode())
     outputs.write_beside(out / "metrics.json", json.dumps(summary(trainer, loaders, progress), indent=1).encode())
-    files.write(out / "curves.png", files.Picture(charts.training_curves([dict(row) for row in history])))
+    files.write(out / "curves.png", files.Picture(curves.training_curves([dict(row) for row in history])))
     files.write(out / "grid.png", files.Picture(look.picture_grid(shown)))

@@ -5,6 +5,7 @@ import pytest
 import torch
 from rich.console import Console
 
+from stegocli import render
 from stegocli.flow.couplings import FlowConfig
 from stegocli.measure import bench, monitor
 from stegocli.training import data
@@ -53,7 +54,7 @@ def test_on_a_card_steps_are_measured_for_some_seconds(monkeypatch):
 
 
 def test_rows_are_printed_as_they_come(capsys):
-    show = bench.Printer(Console(width=120))
+    show = render.BenchPrinter(Console(width=120))
     show("machine", {
         "gpu": False, "precision": "cpu float32", "torch": "2", "threads": 2, "gigaflops_of_matrix_products": 139.0,
         "weights": "default", "inference": "cpu float32", "teraflops_per_megapixel": 0.3,
@@ -64,10 +65,11 @@ def test_rows_are_printed_as_they_come(capsys):
     assert len(capsys.readouterr().out.splitlines()) == 3
     show("ablation", row | {"seed_claim": None})
     assert capsys.readouterr().out.split() == ["none", "1.00", "1.00x"]
-    numbers = ("samples_per_second", "epoch_seconds", "seconds_for_50_epochs", "utilisation_mean", "memory_mib",
+    numbers = ("samples_per_second", "epoch_seconds", "seconds_for_epochs", "utilisation_mean", "memory_mib",
                "peak_memory_mib")  # fmt: skip
     show("training", {
         "device": "cpu", "precision": "cpu float32", "threads": 2, "batch_size": 2, "crop": 32, "pairs_per_epoch": 4,
+        "epochs": 50, "float32_epochs": 10,
         "fallbacks": [], "utilisation_quartiles": None, "temperature_c": None, **dict.fromkeys(numbers, 1.0),
     })  # fmt: skip
     assert "2 pairs of 32x32" in capsys.readouterr().out
@@ -75,7 +77,7 @@ def test_rows_are_printed_as_they_come(capsys):
 
 def test_sizes_tell_time_share_and_memory(model, monkeypatch, capsys):
     monkeypatch.setattr(bench, "MEGAPIXELS", (0.004, 0.008))
-    figures = bench.run(sizes=True, on_row=bench.Printer(Console(width=120)))
+    figures = bench.run(sizes=True, on_row=render.BenchPrinter(Console(width=120)))
     assert [round(row["megapixels"], 3) for row in figures["sizes"]] == [0.004, 0.008]
     for row in figures["sizes"]:
         assert row["hide_share_of_peak"] > 0 and row["file_hide_seconds"] > 0 and row["peak_memory_mib"] > 50

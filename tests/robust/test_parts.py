@@ -104,9 +104,9 @@ def _header_written(rgb, alone):
     now = blocks.forward(rgb)
     positions = sync.header_positions(now.shape[:2])[0]
     content = sync.Header.new(75, 9, 17, False).pack(None)
-    written = (
-        ~sync.left_alone(strength.flatness(rgb), positions, len(content)) if alone else np.full(len(positions), True)
-    )
+    written = np.full(len(positions), True)
+    if alone:
+        written &= ~sync.left_alone(strength.flatness(rgb), positions, len(content))
     values = now.reshape(-1)[positions] / sync.OPEN_STEP
     change = np.zeros(now.size)
     change[positions[written]] = ((sync.write(values, content) - values) * sync.OPEN_STEP)[written]
