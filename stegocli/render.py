@@ -147,7 +147,10 @@ class BenchPrinter:
             f"torch {row['torch']}, {row['precision']}, {row['threads']} threads, float32 matrix products at "
             f"{row['gigaflops_of_matrix_products']:.0f} GFLOP/s"
         )
-        self._line(f"weights {row['weights']}: {row['teraflops_per_megapixel']:.2f} TFLOP for a pass over a megapixel")
+        self._line(
+            f"weights {row['weights']}: {row['teraflops_per_megapixel']:.2f} TFLOP for a pass over a megapixel; "
+            f"hide and reveal in {row['inference']}"
+        )
 
     def _training(self, row: dict[str, Any], first: bool) -> None:
         facts = Table(title="Training step", title_justify="left", show_header=False)
