@@ -165,18 +165,23 @@ def _cover(source: Source, secret: Secret, output: Path) -> Cover:
         )
     picture, changes = files.kept_in(output, picture)
     changes = (*picture.changes, *changes)
-    return Cover(path, picture, (f"{path}: {'; '.join(changes)}.",) if changes else ())
+    return Cover(path, picture, (f"{path}: {'; '.join(changes)}.",) if changes else (), source)
 
 
 def _write(run: Outputs, output: Path, hiding: Hiding, cover: Picture, force: bool) -> np.ndarray:
     """Write the stego and return its file's pixels; one that does not hold the secret never gets its name."""
+    if hiding.file is not None:
+        run.add(output, hiding.file, force=force)
+        return hiding.rgb
     seen = []
 
     def check(written: np.ndarray) -> bool:
         seen.append(written)
         return np.array_equal(written, hiding.rgb) if hiding.comes_back is None else hiding.comes_back(written)
 
-    files.add(run, output, replace(cover, rgb=hiding.rgb, grey=False), check, force=force)
+    # Grey stays grey where the method kept it so: a file of three equal channels would be a sign.
+    grey = cover.grey and bool((hiding.rgb == hiding.rgb[..., :1]).all())
+    files.add(run, output, replace(cover, rgb=hiding.rgb, grey=grey), check, force=force)
     return seen[0]
 
 
@@ -237,7 +242,9 @@ def reveal(
         if output.is_dir():
             output = Folder.at_start(output, [default_output(path).stem], inputs)[0]
     picture = files.read(source, as_stored=True)
-    seen = Stego(path, picture.rgb, picture.alpha)
+    # What lies in a JPEG's coefficients is not in its samples.
+    content = source.content if source.content[:2] == b"\xff\xd8" else b""
+    seen = Stego(path, picture.rgb, picture.alpha, content)
     del source  # a large file is not kept beside its samples
     found, authenticated = _found(seen, methods.readers(model, amp), password, progress)
     if not isinstance(output, Folder):

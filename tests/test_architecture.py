@@ -14,7 +14,7 @@ PACKAGE = Path(stegocli.__file__).parent
 # Top to bottom: a room imports only from itself and those below. The package itself holds the version alone.
 ROOMS = (
     "__main__", "cli", "commands", "render", "measure", "folders", "inspection", "api", "training", "methods", "flow",
-    "robust", "payload", "picture", "errors", "threads", "",
+    "robust", "discreet", "payload", "picture", "errors", "threads", "",
 )  # fmt: skip
 FILES = {
     ".".join(path.relative_to(PACKAGE).with_suffix("").parts).removesuffix("__init__").rstrip("."): path

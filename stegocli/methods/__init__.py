@@ -8,16 +8,17 @@ from .base import Method, ModelLike, Reader
 
 if TYPE_CHECKING:
     from .auto import Auto
+    from .discreet import Discreet
     from .exact import Exact
     from .flow import Flow
     from .robust import Robust
 
-__all__ = ["Auto", "Exact", "Flow", "Method", "Reader", "Robust", "readers"]
+__all__ = ["Auto", "Discreet", "Exact", "Flow", "Method", "Reader", "Robust", "readers"]
 
 
 def __getattr__(name: str) -> Any:
     # Looked up on first use: what one method needs is not imported for another.
-    if name in ("Auto", "Exact", "Flow", "Robust"):
+    if name in ("Auto", "Discreet", "Exact", "Flow", "Robust"):
         return getattr(importlib.import_module(f".{name.lower()}", __name__), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
@@ -29,6 +30,8 @@ def readers(model: ModelLike = None, amp: bool | None = None) -> Iterator[Reader
 
     yield Flow(model, amp)
     yield Exact()
+    from .discreet import Discreet
     from .robust import Robust
 
     yield Robust()
+    yield Discreet()
