@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import natural
 from picture.test_inputs import fifo, fifos
+from pictures import natural
 from PIL import Image
 from test_names import content, stego_of
 

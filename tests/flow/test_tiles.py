@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import natural
+from pictures import natural
 
 from stegocli.flow import channel, precision, tiles, weights
 from stegocli.flow.couplings import FlowConfig

@@ -4,7 +4,7 @@ import struct
 
 import numpy as np
 import pytest
-from conftest import photograph
+from pictures import photograph
 
 from stegocli.payload import coarse
 from stegocli.picture import metrics

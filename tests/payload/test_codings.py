@@ -5,7 +5,7 @@ import zlib
 
 import numpy as np
 import pytest
-from conftest import natural
+from pictures import natural
 from PIL import Image, ImageCms, PngImagePlugin
 
 from stegocli.errors import StegoError

@@ -5,7 +5,7 @@ import threading
 from contextlib import contextmanager
 
 import pytest
-from conftest import natural
+from pictures import natural
 from PIL import Image
 
 from stegocli.errors import StegoError

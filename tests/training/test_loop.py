@@ -4,7 +4,8 @@ import math
 from dataclasses import replace
 
 import pytest
-from conftest import natural, same_weights
+from networks import same_weights
+from pictures import natural
 from PIL import Image
 
 from stegocli.errors import StegoError

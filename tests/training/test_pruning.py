@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from conftest import natural
+from pictures import natural
 
 from stegocli.errors import StegoError
 from stegocli.flow import channel, weights

@@ -61,7 +61,7 @@ def test_two_processes_learn_as_one_with_twice_the_batch(settings):
 
 FAILING = """
 import json, sys
-from conftest import uint8_pairs
+from networks import uint8_pairs
 from stegocli.flow import precision
 from stegocli.flow.couplings import FlowConfig
 from stegocli.training import ladder, losses
