@@ -11,6 +11,7 @@ from .errors import StegoError, option
 from .methods import Auto, Method
 from .methods.base import Choice, Cover, Found, Hiding, Locked, ModelLike, Outcome, Progress, Secret, Stego, unseen
 from .payload import codings
+from .payload.errors import InvalidContent, LaterVersion
 from .picture import files, metrics, outputs
 from .picture.files import Picture
 from .picture.inputs import Source, check_read_once
@@ -222,7 +223,8 @@ def reveal(
         output = Path(output)
         if output.is_dir():
             output = Folder.at_start(output, [default_output(path).stem], inputs)[0]
-    seen = Stego(path, files.read(source, as_stored=True).rgb)
+    picture = files.read(source, as_stored=True)
+    seen = Stego(path, picture.rgb, picture.alpha)
     del source  # a large file is not kept beside its samples
     found, authenticated = _found(seen, model, password, progress)
     if not isinstance(output, Folder):
@@ -250,6 +252,8 @@ def _found(
                     found = replace(found, told=replace(found.told, notes=[*found.told.notes, note]))
                 return found, False
             locked += [reader] if isinstance(found, Locked) else []
+        if stego.header is not None:
+            raise LaterVersion(f"method {stego.header.method}")
         word = password() if callable(password) else password
         if not word:
             raise StegoError(
@@ -261,10 +265,10 @@ def _found(
             found = reader.reveal(stego, word, progress)
             if isinstance(found, Found):
                 return found, True
-    except ValueError as error:
-        raise StegoError(
-            f"{stego.path} was made by a later stego, or forged ({error}): upgrade, or ask its maker for the very file."
-        ) from None
+    except LaterVersion as error:
+        raise StegoError(f"{stego.path} was made by a later stego ({error}): upgrade.") from None
+    except InvalidContent as error:
+        raise StegoError(f"{stego.path} was forged, or damaged ({error}): ask its maker for the very file.") from None
     raise StegoError(
         f"{stego.path} can't be opened: the password is wrong, or the picture was altered, or nothing is hidden in it."
     )

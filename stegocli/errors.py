@@ -34,6 +34,11 @@ def speak_of_options(wanted: bool = True) -> None:
     _at_command_line = wanted
 
 
+def speaks_of_options() -> bool:
+    """Whether it does: what a process of a pool must be told."""
+    return _at_command_line
+
+
 def option(argument: str) -> str:
     """What whoever reads a message calls an argument: ``--cover-psnr`` or ``cover_psnr``."""
     if _at_command_line:

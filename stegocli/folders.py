@@ -14,7 +14,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from . import api
+from . import api, errors
 from . import threads as cores
 from .api import Hidden, Revealed
 from .errors import StegoError
@@ -101,7 +101,7 @@ def _into(output: str | Path) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise StegoError(f"{folder} can't be made a folder ({error.strerror}): choose another --output.") from None
+        raise StegoError(f"{folder} can't be made a folder ({error.strerror}): choose another.") from None
     return folder
 
 
@@ -179,9 +179,9 @@ def hide(
         from .flow import weights
 
         weights.find(model)  # told once, not for each pair
-    folder = _into(output)
     # A pipe gives its content once, and it goes into every cover.
     one = None if Path(secrets).is_dir() or Path(secrets).is_file() else Source.read(secrets)
+    folder = _into(output)
     names = _names([cover for cover, _ in work])
     inputs = {identity(path) for pair in work for path in pair}
     targets: dict[str, Path] = {}
@@ -281,7 +281,7 @@ def _processes(jobs: int) -> Iterator[ProcessPoolExecutor]:
     context = get_context("spawn")
     watched, held = context.Pipe(duplex=False)
     threads = max(1, (os.cpu_count() or 1) // jobs)
-    pool = ProcessPoolExecutor(jobs, context, _begin, (threads, watched))
+    pool = ProcessPoolExecutor(jobs, context, _begin, (threads, watched, errors.speaks_of_options()))
     try:
         yield pool
     except BaseException:
@@ -293,8 +293,9 @@ def _processes(jobs: int) -> Iterator[ProcessPoolExecutor]:
         watched.close()
 
 
-def _begin(threads: int, watched: Connection) -> None:
+def _begin(threads: int, watched: Connection, of_options: bool) -> None:
     """What each process does first."""
+    errors.speak_of_options(of_options)
     cores.limit(threads)
     # Ctrl-C reaches the whole group of processes; the first of them tells the others.
     signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -249,6 +249,7 @@ def test_a_model_hides_arrays_and_pillow_pictures(model):
 def test_a_secret_far_beyond_its_cover_is_refused(tmp_path, model):
     """Ten times the pixels are legal; what holds nothing is refused by hide, and as forged by reveal."""
     rgb = natural(40, 50)
+    assert flow_model.most_pixels(2000) == 16_000_000 and flow_model.most_pixels(10**6) == 10**8
     cover, large = save(tmp_path / "c.png", rgb), tmp_path / "l.png"
     Image.new("L", (4001, 4000)).save(large)
     with pytest.raises(StegoError, match=r"l\.png has 4001x4000 pixels.*16 million"):

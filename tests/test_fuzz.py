@@ -194,7 +194,7 @@ FIELDS = [2, 3, 4, 5, 6, 7, 10, 11, 14, 15, 16, 17, 18, 19]
 def forged_header(rng: np.random.Generator, rgb: np.ndarray) -> np.ndarray:
     """The picture with a bit or two of its header changed, or all of it, and checksums that are right again."""
     flat = rgb.reshape(-1).copy()
-    where = header.places(flat.size)
+    where = header.positions(flat.size)
     fields = bytearray(header.read_bits(flat, where)[:20])
     if rng.random() < 0.2:
         fields[4:] = b"".join(struct.pack(">I", int(rng.choice([0, 1, 255, 2**31, 2**32 - 1]))) for _ in range(4))

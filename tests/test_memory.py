@@ -34,10 +34,11 @@ STEPS = {
     "hide": "tiles.hide(one, cover, cover.astype(np.float32))",
     "reveal": "tiles.reveal(one, cover)",
     "compare": "metrics.compare(cover, cover[::-1])",
-    "open": "plan = embedding.plan(embedding.room(cover.size, False), 3 * cover.size)\n"
+    "open": "plan = embedding.plan(embedding.capacity(cover.size, False), 3 * cover.size)\n"
     "stego = embedding.embed_open(cover, bytes(cover.size // 3), plan)\n"
-    "assert embedding.extract_open(stego, embedding.Extent(cover.size // 3, plan)) == bytes(cover.size // 3)",
-    "private": "plan = embedding.plan(embedding.room(cover.size, True), 3 * cover.size)\n"
+    "found = embedding.PayloadDescriptor(cover.size // 3, plan)\n"
+    "assert embedding.extract_open(stego, found) == bytes(cover.size // 3)",
+    "private": "plan = embedding.plan(embedding.capacity(cover.size, True), 3 * cover.size)\n"
     "stego = embedding.embed_private(cover, bytes(cover.size // 3), plan, 'word')\n"
     "assert embedding.extract_private(stego, 'word') == bytes(cover.size // 3)",
 }

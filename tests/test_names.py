@@ -7,14 +7,13 @@ import numpy as np
 import pytest
 from pictures import natural
 from PIL import Image
+from stegos import content, stego_of
 
 from stegocli import api, folders
 from stegocli.errors import StegoError
 from stegocli.methods import Exact, Flow
 from stegocli.methods.base import Found
-from stegocli.payload import codings, embedding, header
-from stegocli.payload.embedding import Extent
-from stegocli.payload.header import Header
+from stegocli.payload import codings
 
 FORGED = [
     "../up.txt", "/etc/passwd", "a/b.txt", "a\\b.txt", "C:x.txt", "..", ".a.b", ".", "-rf", "~root", "CON", "con.txt",
@@ -32,20 +31,6 @@ PLAIN = [
     "console.txt",
     "a" * 200,
 ]
-
-
-def content(name: str, own: bytes = b"content") -> bytes:
-    field = name.encode("utf-8", "surrogateescape")
-    return bytes([codings.FILE, len(field)]) + field + own
-
-
-def stego_of(path: Path, packed: bytes, rgb: np.ndarray | None = None) -> Path:
-    """A stego with any content, forged or not."""
-    rgb = natural(60, 80) if rgb is None else rgb
-    plan = embedding.plan(embedding.room(rgb.size, False), 8 * len(packed))
-    rgb = embedding.embed_open(rgb, packed, plan)
-    Image.fromarray(header.embed(rgb, Header(2, Extent(len(packed), plan).pack()))).save(path)
-    return path
 
 
 @pytest.mark.parametrize("name", FORGED)

@@ -10,6 +10,7 @@ from PIL import Image
 
 from ..errors import StegoError
 from ..payload import header
+from ..payload.errors import InvalidContent
 from ..payload.header import Header
 from ..picture import claims, files, layout
 from . import tiles
@@ -45,10 +46,13 @@ class Origin:
         """Undo `pack` for a stego of so many pixels.
 
         Raises:
-            ValueError: when it says what can't be.
+            InvalidContent: when it says what can't be.
         """
         weights_id, width, height, flags = cls._FORM.unpack(packed)
-        claims.check_revealed(width, height, cover)
+        try:
+            claims.check_revealed(width, height, cover)
+        except ValueError as error:
+            raise InvalidContent(str(error)) from None
         return cls(weights_id, width, height, bool(flags & 1))
 
 

@@ -121,7 +121,7 @@ def compare(
     Returns:
         What `folder` returns, for each method.
     """
-    files.check_output(plot)
+    files.check_output(plot, [path for pair in pairs(directory) for path in pair])
     compared = {"flow": Flow(model), **BYTES}
     results = {name: folder(directory, method, on_pair) for name, method in compared.items()}
     files.write(plot, files.Picture(charts.method_map(results)))

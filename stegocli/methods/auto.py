@@ -7,7 +7,7 @@ from ..errors import StegoError, option
 from ..payload import estimate
 from ..picture import files, metrics
 from .base import Cover, Hiding, Lossless, Method, ModelLike, Password, Progress, Secret, unseen
-from .exact import COVER_PSNR, Exact, budget
+from .exact import COVER_PSNR, Exact
 from .flow import Flow
 from .robust import Robust
 
@@ -136,8 +136,8 @@ def _is_more_than_seen(secret: Secret) -> bool:
 def _expected_psnr(cover: Cover, secret: Secret) -> float | None:
     """About the PSNR in dB that the cover keeps with the secret's bytes in it; None where the network is kinder."""
     # No network leaves less than the floor without a note, so bytes that change more are no choice.
-    limit = budget(cover.rgb.size, False, LEAST_PSNR)
-    length = estimate.exact_length(secret.content, secret.path.suffix.lower(), limit)
+    limit = estimate.holds(cover.rgb, False, LEAST_PSNR)
+    length = estimate.exact_length(secret, limit)
     return None if length is None or length > limit else estimate.cover_psnr(cover.rgb, length)
 
 
@@ -154,7 +154,7 @@ def _advice(cover: Cover, secret: Secret, hiding: Hiding) -> str | None:
     """What `fit` would do better, by estimate, where that is several decibels."""
     # Rounded down, as the option that is named takes it.
     kept = floor(10 * metrics.psnr(cover.rgb, hiding.rgb)) / 10
-    limit = budget(cover.rgb.size, False, kept + estimate.lost_psnr(cover.rgb, kept))
+    limit = estimate.holds(cover.rgb, False, kept)
     assert hiding.reference is not None and hiding.decoded is not None  # the secret is a picture
     gained = metrics.psnr(hiding.reference, hiding.decoded) + WORTH_FITTING
     fitted = estimate.fitted_psnr(secret.picture, limit, gained)

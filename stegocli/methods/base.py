@@ -10,10 +10,10 @@ import numpy as np
 
 from ..errors import StegoError, option
 from ..payload import header
+from ..payload.codings import Secret
 from ..payload.header import Header
 from ..picture import files
 from ..picture.files import Picture
-from ..picture.inputs import Source
 
 if TYPE_CHECKING:
     from ..flow.model import Model
@@ -53,41 +53,6 @@ class Cover:
     @property
     def rgb(self) -> np.ndarray:
         return self.picture.rgb
-
-
-@dataclass(frozen=True)
-class Secret:
-    """The file to hide, decoded when first asked."""
-
-    source: Source
-
-    @property
-    def path(self) -> Path:
-        return self.source.path
-
-    @property
-    def content(self) -> bytes:
-        """The file's own bytes."""
-        return self.source.content
-
-    @cached_property
-    def is_picture(self) -> bool:
-        return files.is_picture(self.source)
-
-    @cached_property
-    def picture(self) -> Picture:
-        """As its file holds it."""
-        return files.read(self.source)
-
-    @cached_property
-    def seen(self) -> Picture:
-        """As a viewer shows it: through its profile, over white."""
-        return files.seen(self.picture)
-
-    def notes(self) -> list[str]:
-        """What does not come back when only how it looks is coded: one sentence or none."""
-        lost = files.lost_as_pixels(self.picture)
-        return [f"{self.path}: {'; '.join(lost)}."] if lost else []
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,10 +111,15 @@ class Hiding:
 
 @dataclass(frozen=True)
 class Stego:
-    """A picture that may hold something; its header is read once for all methods."""
+    """A picture that may hold something; its header is read once for all methods.
+
+    Attributes:
+        alpha: its transparency, uint8, (height, width), which a password guards too.
+    """
 
     path: Path
     rgb: np.ndarray
+    alpha: np.ndarray | None = None
 
     @cached_property
     def header(self) -> Header | None:

@@ -1,12 +1,17 @@
 """Hide any file as bytes: whole, under a password if wanted, or a picture as finely as the cover allows."""
 
+import math
 from dataclasses import dataclass
 
+import numpy as np
+
 from ..errors import StegoError, option
-from ..payload import codings, embedding, header
-from ..payload.embedding import Extent
+from ..payload import codings, embedding, estimate, header
+from ..payload.container import TooLarge
+from ..payload.embedding import PayloadDescriptor
+from ..payload.errors import AuthenticationError
 from ..payload.header import Header
-from ..picture import files, metrics
+from ..picture import files
 from .base import (
     Choice,
     Cover,
@@ -29,15 +34,6 @@ COVER_PSNR = 40.0
 LEAST_COVER_PSNR = 20.0
 
 
-def budget(samples: int, private: bool, cover_psnr: float) -> int:
-    """Bytes of content that a cover of so many samples holds at a PSNR, away from black and white."""
-    room = embedding.room(samples, private)
-    if min(room) <= 0:
-        return 0
-    plan = embedding.largest(room, 255**2 / 10 ** (cover_psnr / 10))
-    return max(0, plan.bits // 8 - embedding.overhead(private))
-
-
 @dataclass(frozen=True)
 class Exact(Lossless):
     """Embedded bytes as a method.
@@ -55,39 +51,30 @@ class Exact(Lossless):
 
     def hide(self, cover: Cover, secret: Secret, progress: Progress = unseen) -> Hiding:
         password = asked(self.password)
-        private = password is not None
-        holds = budget(cover.rgb.size, private, self.cover_psnr)
+        private, pixels = password is not None, cover.rgb.size // 3
         progress("coding", 0.0)
-        own = secret.content
-        pixels = cover.rgb.size // 3
-        if self.fit:
-            packed = codings.fitted(secret.path, holds, own, pixels)
-        else:
-            packed = codings.exact(secret.path, own, pixels)
-        while True:
+        holds = estimate.holds(cover.rgb, private, self.cover_psnr)
+        try:
+            packed = secret.encoder.within(holds, pixels) if self.fit else secret.encoder.exact(pixels)
             if len(packed.content) > holds:
-                raise StegoError(
-                    f"{secret.path} needs {len(packed.content):,} bytes and {cover.path} holds {holds:,} at a cover "
-                    f"PSNR of {self.cover_psnr:g} dB: {self._remedy()}."
-                )
-            bits = 8 * (len(packed.content) + embedding.overhead(private))
-            plan = embedding.plan(embedding.room(cover.rgb.size, private), bits)
-            assert plan is not None  # the budget's own plan holds it
-            progress("embedding", 0.0)
-            if password is not None:
-                rgb = embedding.embed_private(cover.rgb, packed.content, plan, password)
-            else:
-                rgb = embedding.embed_open(cover.rgb, packed.content, plan)
-                rgb = header.embed(rgb, Header(METHOD, Extent(len(packed.content), plan).pack()))
-            reached = metrics.psnr(cover.rgb, rgb)
-            if reached >= self.cover_psnr - 0.05:
-                break
-            # Black and white leave only one way to go, so such covers change more than others.
-            holds = int(holds * 10 ** ((reached - self.cover_psnr) / 40) * 0.98)
-            if self.fit:
-                packed = codings.fitted(secret.path, holds, own, pixels)
+                raise TooLarge(len(packed.content))
+        except TooLarge as error:
+            remedy = self._remedy(cover, secret, holds, error.fewest)
+            raise StegoError(
+                f"{secret.path} needs {error.fewest:,} bytes{' at the least' if self.fit else ''} and {cover.path} "
+                f"holds {holds:,} at a cover PSNR of {self.cover_psnr:g} dB: {remedy}."
+            ) from None
+        bits = 8 * (len(packed.content) + embedding.overhead(private))
+        plan = embedding.plan(embedding.capacity(cover.rgb.size, private), bits)
+        assert plan is not None  # `holds` has found one
+        progress("embedding", 0.0)
+        if password is not None:
+            rgb = embedding.embed_private(cover.rgb, packed.content, plan, password, cover.picture.alpha)
+        else:
+            rgb = embedding.embed_open(cover.rgb, packed.content, plan)
+            rgb = header.embed(rgb, Header(METHOD, PayloadDescriptor(len(packed.content), plan).pack()))
         progress("checking", 0.0)
-        if _content(Stego(cover.path, rgb), password) != packed.content:
+        if _content(Stego(cover.path, rgb, cover.picture.alpha), password) != packed.content:
             raise StegoError(f"{secret.path} does not come back from {cover.path}: please report this.")
         summary = f"{packed.coding}; {packed.fidelity}; {len(packed.content):,} of {holds:,} bytes"
         told = Choice(method=self.name, summary=summary + (", encrypted" if private else ""))
@@ -102,30 +89,45 @@ class Exact(Lossless):
         if content is None:
             return None if stego.header is not None else Locked()
         progress("decoding", 0.0)
-        extension, secret = codings.unpack(content, stego.rgb.size // 3)
-        told = Outcome(method=self.name, summary=codings.fidelity(content, secret))
-        return Found(secret, extension, told, name=codings.name(content))
+        found = codings.unpack(content, stego.rgb.size // 3)
+        told = Outcome(method=self.name, summary=found.fidelity)
+        return Found(found.secret, found.extension, told, name=found.name)
 
-    def _remedy(self) -> str:
-        ways = ["use a larger cover"]
-        if self.cover_psnr > LEAST_COVER_PSNR:
-            ways.append(f"a lower {option('cover_psnr')}")
-        if not self.fit:
-            ways.append(f"{option('fit')}, for a picture")
-        return ", or ".join(ways)
+    def _remedy(self, cover: Cover, secret: Secret, holds: int, length: int) -> str:
+        """What would do for `length` bytes: more pixels, a lower PSNR, or a picture with loss."""
+        private, pixels = self.password is not None, cover.rgb.size // 3
+        # A cover of the same kind holds in proportion; what every stego holds besides makes it a little more.
+        needed = math.ceil(1.02 * pixels * length / max(1, holds))
+        larger = f"use a cover of {needed:,} pixels instead of {pixels:,}"
+        lower = _lower_psnr(cover.rgb, private, length, self.cover_psnr)
+        if lower is not None:
+            larger += f", or {option('cover_psnr')} {lower:g}"
+        elif self.cover_psnr > LEAST_COVER_PSNR:
+            larger += f" (not even {option('cover_psnr')} {LEAST_COVER_PSNR:g} would do)"
+        return larger + (f", or {option('fit')}" if secret.is_picture and not self.fit else "")
+
+
+def _lower_psnr(rgb: np.ndarray, private: bool, length: int, wanted: float) -> float | None:
+    """The highest cover PSNR, in tenths of a dB, at which so many bytes go in; None where none below `wanted` does."""
+    tenths = math.floor(10 * min(wanted, estimate.cover_psnr(rgb, length, private) + estimate.TOLERANCE))
+    # The search for what a cover holds ends a little below what it holds.
+    for psnr in (tenths / 10, (tenths - 1) / 10, (tenths - 2) / 10):
+        if psnr >= LEAST_COVER_PSNR and estimate.holds(rgb, private, psnr) >= length:
+            return psnr
+    return None
 
 
 def _content(stego: Stego, password: str | None) -> bytes | None:
     """The embedded bytes; None when there are none, or none for this password."""
     found = stego.header
     if found is not None and found.method == METHOD:
-        extent = Extent.unpack(found.own, embedding.room(stego.rgb.size, False, found.version))
+        extent = PayloadDescriptor.unpack(found.own, embedding.capacity(stego.rgb.size, False, found.version))
         if not found.intact:
             raise StegoError(f"{stego.path} was altered after hiding: use the very file that `stego hide` wrote.")
         return embedding.extract_open(stego.rgb, extent)
     if found is not None or password is None:
         return None
     try:
-        return embedding.extract_private(stego.rgb, password)
-    except embedding.Rejected:
+        return embedding.extract_private(stego.rgb, password, stego.alpha)
+    except AuthenticationError:
         return None

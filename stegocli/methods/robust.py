@@ -9,7 +9,7 @@ import numpy as np
 
 from ..errors import StegoError, option
 from ..payload import codings
-from ..payload.codings import Payload
+from ..payload.container import SAME_FILE, Payload
 from ..picture import files
 from ..robust import embedding
 from ..robust.channels import CHANNELS
@@ -109,18 +109,18 @@ class Robust:
         capacity = embedding.capacity(cover.rgb, self.quality, self.cover_psnr, password is not None)
         while capacity >= LEAST_BYTES:
             progress("coding", 0.0)
-            packed = codings.squeezed(secret.path, capacity, secret.content, cover.rgb.size // 3)
+            packed = secret.encoder.fit_lossy(capacity, cover.rgb.size // 3)
             try:
                 return packed, self._sturdiest(cover.rgb, packed, password, progress)
             except Unsuitable:
-                if packed.fidelity == codings.SAME_FILE:
+                if packed.fidelity == SAME_FILE:
                     raise
                 capacity = int(SHRINK * len(packed.content))
         raise Unsuitable("it is too small, too flat or too noisy")
 
     def _sturdiest(self, rgb: np.ndarray, packed: Payload, password: str | None, progress: Progress) -> Embedded:
         """A file that leaves most of the capacity is made to survive more than was asked for, which costs little."""
-        if packed.fidelity == codings.SAME_FILE:
+        if packed.fidelity == SAME_FILE:
             spared = max(self.cover_psnr, embedding.SPARED_PSNR)
             lower = embedding.sturdiest(rgb, len(packed.content), self.quality, spared)
             if lower < self.quality:
@@ -143,9 +143,9 @@ class Robust:
                 "corrected: ask for a copy that was compressed less and not resized."
             ) from None
         progress("decoding", 0.0)
-        extension, found = codings.unpack(content, stego.rgb.size // 3)
-        told = Outcome(method=self.name, summary=codings.fidelity(content, found))
-        return Found(found, extension, told, name=codings.name(content))
+        found = codings.unpack(content, stego.rgb.size // 3)
+        told = Outcome(method=self.name, summary=found.fidelity)
+        return Found(found.secret, found.extension, told, name=found.name)
 
 
 def _comes_back(content: bytes, password: str | None) -> Callable[[np.ndarray], bool]:

@@ -1,8 +1,9 @@
 """Embed bytes in a picture and take them out bit for bit, openly or under a password.
 
-Openly: the header tells the extent, its checksum guards the whole picture. Under a password
-nothing tells: the header's samples hold a random salt and nonce, and in an order that only the key gives follow
-the picture's MAC, the encrypted plan, and the encrypted content. Without the password all of it is noise.
+Openly: the header tells how many bytes there are and how they lie, and its checksum guards the picture's shape and
+colours. Under a password nothing tells: the header's samples hold a random salt and nonce, and in an order that only
+the key gives follow the MAC of the whole picture (shape, colours and, from format version 3 on, transparency), the
+encrypted plan, and the encrypted content. Without the password all of it is noise.
 
 Large pictures are worked on in n segments, so that memory stays bounded: segment k holds the samples k, k + n,
 k + 2n ..., n = ceil(samples / 2**22), and every segment has its own order, its share of the larger digits, and the
@@ -19,6 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from . import header, keys, trellis
+from .errors import AuthenticationError, InvalidContent
 from .trellis import LARGEST_BASE, Plan
 
 # Public, so that an open picture spreads its changes as evenly as a private one.
@@ -29,12 +31,8 @@ _SEALED_PLAN = 16 + keys.TAG
 _RESERVED = 8 * (keys.MAC + _SEALED_PLAN)
 
 
-class Rejected(Exception):
-    """Wrong password or altered picture: the two can't be told apart."""
-
-
 @dataclass(frozen=True)
-class Spread:
+class EmbeddingPlan:
     """A plan for all segments of a picture.
 
     Attributes:
@@ -59,13 +57,18 @@ class Spread:
         """How much fits."""
         return sum(plan.bits for plan in self.plans())
 
+    @property
+    def used(self) -> int:
+        """Samples that carry anything."""
+        return sum(plan.used for plan in self.plans())
+
 
 @dataclass(frozen=True)
-class Extent:
+class PayloadDescriptor:
     """What a reader must know of embedded bytes, 16 bytes packed: how many, and how they lie in the samples."""
 
     length: int
-    plan: Spread
+    plan: EmbeddingPlan
 
     _FORM = struct.Struct(">IBI7x")
 
@@ -73,16 +76,16 @@ class Extent:
         return self._FORM.pack(self.length, self.plan.base, self.plan.larger)
 
     @classmethod
-    def unpack(cls, packed: bytes, sizes: tuple[int, ...]) -> "Extent":
-        """Undo `pack` for a picture with a `room` of so many samples in each segment.
+    def unpack(cls, packed: bytes, sizes: tuple[int, ...]) -> "PayloadDescriptor":
+        """Undo `pack` for a picture with a `capacity` of so many samples in each segment.
 
         Raises:
-            ValueError: when it says what can't be.
+            InvalidContent: when it says what can't be.
         """
         length, base, larger = cls._FORM.unpack(packed)
-        plan = Spread(sizes, base, larger)
+        plan = EmbeddingPlan(sizes, base, larger)
         if base >= LARGEST_BASE or larger > sum(sizes) or 8 * length > plan.bits:
-            raise ValueError(f"{length} bytes in {sum(sizes)} samples")
+            raise InvalidContent(f"{length} bytes in {sum(sizes)} samples")
         return cls(length, plan)
 
 
@@ -90,31 +93,31 @@ def _segments(samples: int, version: int) -> int:
     return 1 if version == 1 else -(-samples // SEGMENT)
 
 
-def _free_places(samples: int, segment: int, segments: int) -> np.ndarray:
+def _free_positions(samples: int, segment: int, segments: int) -> np.ndarray:
     """Indices within a segment of the samples that the header leaves free."""
-    taken = header.places(samples)
+    taken = header.positions(samples)
     taken = taken[taken % segments == segment] // segments
     return np.delete(np.arange(len(range(segment, samples, segments))), taken)
 
 
-def room(samples: int, private: bool, version: int = header.VERSION) -> tuple[int, ...]:
+def capacity(samples: int, private: bool, version: int = header.VERSION) -> tuple[int, ...]:
     """Samples of each segment left for content in a picture of so many; negative when not even the frame fits."""
     segments = _segments(samples, version)
-    taken = np.bincount(header.places(samples) % segments, minlength=segments) if samples else [0]
+    taken = np.bincount(header.positions(samples) % segments, minlength=segments) if samples else [0]
     sizes = [len(range(k, samples, segments)) - int(taken[k]) for k in range(segments)]
     return sizes[0] - (_RESERVED if private else 0), *sizes[1:]
 
 
-def plan(sizes: tuple[int, ...], bits: int) -> Spread | None:
-    """The plan with the least change that holds `bits` in a `room`; None when none does."""
-    found = trellis.least(sum(sizes), bits, lambda base, larger: Spread(sizes, base, larger).bits)
-    return found and Spread(sizes, *found)
+def plan(sizes: tuple[int, ...], bits: int) -> EmbeddingPlan | None:
+    """The plan with the least change that holds `bits` in a `capacity`; None when none does."""
+    found = trellis.least(sum(sizes), bits, lambda base, larger: EmbeddingPlan(sizes, base, larger).bits)
+    return found and EmbeddingPlan(sizes, *found)
 
 
-def largest(sizes: tuple[int, ...], mse: float) -> Spread:
+def largest(sizes: tuple[int, ...], mse: float) -> EmbeddingPlan:
     """The plan that holds most within a mean squared change."""
     one = trellis.largest(sum(sizes), mse)
-    return Spread(sizes, one.base, one.larger)
+    return EmbeddingPlan(sizes, one.base, one.larger)
 
 
 def overhead(private: bool) -> int:
@@ -132,7 +135,7 @@ def _orders(samples: int, key: bytes, segments: int) -> Iterator[np.ndarray]:
     """For each segment the indices within it, in the order in which they are to be used."""
 
     def order(segment: int) -> np.ndarray:
-        return keys.shuffle(key, _free_places(samples, segment, segments), segment)
+        return keys.shuffle(key, _free_positions(samples, segment, segments), segment)
 
     # The next is sorted while the last is used.
     with ThreadPoolExecutor(1) as thread:
@@ -143,23 +146,23 @@ def _orders(samples: int, key: bytes, segments: int) -> Iterator[np.ndarray]:
         yield coming.result()
 
 
-def _write(flat: np.ndarray, key: bytes, content: bytes, spread: Spread, skip: int) -> None:
-    """Embed content in place; `skip` places of the first segment's order are not for it."""
-    segments, begin = len(spread.sizes), 0
-    for segment, order in enumerate(_orders(flat.size, key, segments)):
-        samples, plan = flat[segment::segments], spread.plans()[segment]
+def _write(flat: np.ndarray, key: bytes, content: bytes, plan: EmbeddingPlan, skip: int) -> None:
+    """Embed content in place; `skip` positions of the first segment's order are not for it."""
+    plans, begin = plan.plans(), 0
+    for segment, order in enumerate(_orders(flat.size, key, len(plans))):
+        samples, own = flat[segment :: len(plans)], plans[segment]
         order = order[0 if segment else skip :]
-        samples[order] = trellis.write(samples[order], _bits(content, begin, plan.bits), plan)
-        begin += plan.bits
+        samples[order] = trellis.write(samples[order], _bits(content, begin, own.bits), own)
+        begin += own.bits
 
 
-def _read(flat: np.ndarray, key: bytes, length: int, spread: Spread, skip: int) -> bytes:
+def _read(flat: np.ndarray, key: bytes, length: int, plan: EmbeddingPlan, skip: int) -> bytes:
     """The first `length` bytes that `_write` embedded."""
-    segments = len(spread.sizes)
+    plans = plan.plans()
     content, left = bytearray(), np.zeros(0, np.uint8)
-    for segment, order in enumerate(_orders(flat.size, key, segments)):
-        samples = flat[segment::segments]
-        found = trellis.read(samples[order[0 if segment else skip :]], spread.plans()[segment])
+    for segment, order in enumerate(_orders(flat.size, key, len(plans))):
+        samples = flat[segment :: len(plans)]
+        found = trellis.read(samples[order[0 if segment else skip :]], plans[segment])
         bits = np.concatenate([left, found])
         whole = len(bits) // 8 * 8
         content += np.packbits(bits[:whole]).tobytes()
@@ -169,82 +172,99 @@ def _read(flat: np.ndarray, key: bytes, length: int, spread: Spread, skip: int) 
     return bytes(content[:length])
 
 
-def embed_open(rgb: np.ndarray, content: bytes, plan: Spread) -> np.ndarray:
-    """A copy of the picture that holds the content; the header that tells its `Extent` is the caller's.
+def embed_open(rgb: np.ndarray, content: bytes, plan: EmbeddingPlan) -> np.ndarray:
+    """A copy of the picture that holds the content; the header that tells its `PayloadDescriptor` is the caller's.
 
     Args:
         rgb: uint8, (height, width, 3).
         content: any bytes.
-        plan: for its `room`, with at least 8 bits for each byte of content.
+        plan: for its `capacity`, with at least 8 bits for each byte of content.
     """
     flat = rgb.reshape(-1).copy()
     _write(flat, _OPEN_ORDER, content, plan, 0)
     return flat.reshape(rgb.shape)
 
 
-def embed_private(rgb: np.ndarray, content: bytes, plan: Spread, password: str) -> np.ndarray:
+def embed_private(
+    rgb: np.ndarray, content: bytes, plan: EmbeddingPlan, password: str, alpha: np.ndarray | None = None
+) -> np.ndarray:
     """A copy of the picture that holds the content for those who know the password.
 
     Args:
         rgb, content: as for `embed_open`.
-        plan: for its `room`, with at least 8 bits for each byte of content and `overhead`.
+        plan: for its `capacity`, with at least 8 bits for each byte of content and `overhead`.
         password: not empty.
+        alpha: the picture's transparency, uint8, (height, width), which the MAC guards too.
     """
     flat = rgb.reshape(-1).copy()
     salt, nonce = os.urandom(keys.SALT), os.urandom(keys.NONCE)
-    secret = keys.derive(password, salt)
+    secret = keys.derive(keys.normalized(password), salt)
     # Bits that the content leaves over must look random too.
     noise = os.urandom(-(-plan.bits // 8) - len(content) - keys.TAG)
     sealed = keys.encrypt(secret.content, nonce, content) + noise
-    header.write_bits(flat, header.places(flat.size), salt + nonce)
-    mac, sealed_plan = _frame(flat.size, secret.order, len(plan.sizes))
-    header.write_bits(flat, sealed_plan, keys.encrypt(secret.plan, nonce, Extent(len(content), plan).pack()))
+    header.write_bits(flat, header.positions(flat.size), salt + nonce)
+    mac, sealed_plan = _reserved(flat.size, secret.order, len(plan.sizes))
+    header.write_bits(flat, sealed_plan, keys.encrypt(secret.plan, nonce, PayloadDescriptor(len(content), plan).pack()))
     _write(flat, secret.order, sealed, plan, _RESERVED)
     flat[mac] &= 0xFE
-    header.write_bits(flat, mac, keys.picture_mac(secret.picture, rgb.shape, flat))
+    header.write_bits(flat, mac, keys.picture_mac(secret.picture, rgb.shape, flat, alpha, header.VERSION))
     return flat.reshape(rgb.shape)
 
 
-def _frame(samples: int, key: bytes, segments: int) -> tuple[np.ndarray, np.ndarray]:
+def _reserved(samples: int, key: bytes, segments: int) -> tuple[np.ndarray, np.ndarray]:
     """Indices of the samples that hold a private picture's MAC, and of those that hold its plan."""
-    first = keys.first_of_shuffle(key, _free_places(samples, 0, segments), _RESERVED) * segments
+    first = keys.first_of_shuffle(key, _free_positions(samples, 0, segments), _RESERVED) * segments
     return first[: 8 * keys.MAC], first[8 * keys.MAC :]
 
 
-def extract_open(rgb: np.ndarray, found: Extent) -> bytes:
-    """The content of an openly embedded picture, whose header gave the extent and whose checksum was right."""
+def extract_open(rgb: np.ndarray, found: PayloadDescriptor) -> bytes:
+    """The content of an openly embedded picture, whose header gave the descriptor and whose checksum was right."""
     return _read(rgb.reshape(-1), _OPEN_ORDER, found.length, found.plan, 0)
 
 
-def extract_private(rgb: np.ndarray, password: str) -> bytes:
+def extract_private(rgb: np.ndarray, password: str, alpha: np.ndarray | None = None) -> bytes:
     """The content of a picture embedded under a password, in any version of the format.
 
+    Args:
+        rgb: uint8, (height, width, 3).
+        password: however its letters are composed, see `keys.candidates`.
+        alpha: the picture's transparency, uint8, (height, width); versions 1 and 2 did not guard it.
+
     Raises:
-        Rejected: wrong password, or a sample was changed, or nothing is there.
+        AuthenticationError: wrong password, or a sample was changed, or nothing is there.
+        InvalidContent: for a plan that no `embed_private` writes.
     """
     flat = rgb.reshape(-1).copy()
-    if min(room(flat.size, True)) < 0:
-        raise Rejected
-    start = header.read_bits(flat, header.places(flat.size))
+    if min(capacity(flat.size, True)) < 0:
+        raise AuthenticationError
+    start = header.read_bits(flat, header.positions(flat.size))
     salt, nonce = start[: keys.SALT], start[keys.SALT :]
-    secret = keys.derive(password, salt)
-    # Nothing open tells the version. Where there is one segment, all are the same.
-    for version in sorted({header.VERSION, 1} if _segments(flat.size, header.VERSION) > 1 else {1}, reverse=True):
-        mac, sealed_plan = _frame(flat.size, secret.order, _segments(flat.size, version))
-        given = header.read_bits(flat, mac)
-        last = flat[mac]
-        flat[mac] &= 0xFE
-        if keys.same(given, keys.picture_mac(secret.picture, rgb.shape, flat)):
-            break
-        flat[mac] = last
-    else:
-        raise Rejected
+    segments = _segments(flat.size, header.VERSION)
+    # Nothing open tells the version. Versions 1 and 2 are the same where there is one segment.
+    layouts = [(segments, header.VERSION), (segments, 2)] + [(1, 1)] * (segments > 1)
+    for candidate in keys.candidates(password):
+        secret = keys.derive(candidate, salt)
+        for count, version in layouts:
+            mac, sealed_plan = _reserved(flat.size, secret.order, count)
+            last = flat[mac]
+            flat[mac] &= 0xFE
+            code = keys.picture_mac(secret.picture, rgb.shape, flat, alpha, version)
+            if keys.same(np.packbits(last & 1).tobytes(), code):
+                return _decrypted(flat, secret, nonce, sealed_plan, capacity(flat.size, True, version))
+            flat[mac] = last
+    raise AuthenticationError
+
+
+def _decrypted(
+    flat: np.ndarray, secret: keys.Keys, nonce: bytes, sealed_plan: np.ndarray, sizes: tuple[int, ...]
+) -> bytes:
+    """The content of a picture whose MAC was right."""
     opened = keys.decrypt(secret.plan, nonce, header.read_bits(flat, sealed_plan))
     if opened is None:
-        raise Rejected
-    found = Extent.unpack(opened, room(flat.size, True, version))
+        raise AuthenticationError
+    found = PayloadDescriptor.unpack(opened, sizes)
     sealed = _read(flat, secret.order, found.length + keys.TAG, found.plan, _RESERVED)
     content = keys.decrypt(secret.content, nonce, sealed)
     if content is None:
-        raise Rejected
+        raise AuthenticationError
     return content

@@ -1,4 +1,7 @@
-"""What bytes would make of a pair, from coded sizes and the plan alone: nothing is embedded."""
+"""What bytes would make of a pair, from coded sizes, the plan and a trial on some samples: nothing is embedded.
+
+So a choice between methods, or a refusal, needs neither the network nor the embedding of a whole picture.
+"""
 
 import math
 
@@ -6,8 +9,18 @@ import numpy as np
 
 from ..picture import metrics
 from ..picture.files import Picture
-from . import codings, embedding, trellis
+from . import embedding, lossless, lossy, streams, trellis
+from .codings import Secret
 
+# What a cover gives up of the PSNR that was asked for, in dB: less than any figure shows.
+TOLERANCE = 0.05
+# Samples of a trial, whose mean squared change is then known to half a percent.
+TRIAL = 1 << 16
+# Standard deviations by which content and order may make a cover worse than its trial said.
+SURE = 3.0
+# The search for what a cover holds ends within this share of the squared change.
+NEAR = 0.003
+_STEPS = 8
 # Efforts of JPEG XL: 3 takes an eighth of the time of 7, and how much larger it comes out is seen on strips of a
 # quarter of the picture, of at least so many rows each.
 QUICK, USUAL = 3, 7
@@ -18,52 +31,88 @@ SHARE = 0.98
 USUAL_SHARE, LEAST_SHARE = 0.93, 0.6
 
 
-def lost_psnr(rgb: np.ndarray, psnr: float) -> float:
-    """By how many dB bytes that leave other covers at a PSNR leave one with black and white, which go only one way.
+def holds(rgb: np.ndarray, private: bool, psnr: float) -> int:
+    """Bytes of content that go into a cover without leaving it more than `TOLERANCE` below a PSNR.
+
+    Black and white can change only one way, so that covers with much of them hold less.
 
     Args:
-        rgb: the cover, uint8, any shape.
-        psnr: in dB; tells the base of the digits.
+        rgb: the cover, uint8, (height, width, 3).
+        private: whether under a password.
+        psnr: in dB.
     """
-    base = math.sqrt(255**2 / 10 ** (psnr / 10) / trellis.COST)
-    # Fitted to the trellis on covers with 0 to 100 % of black, bases 1 to 5: within 0.4 dB.
-    weight = float(np.interp(base, (1, 2, 3), (0.3, 0.9, 1.1)))
-    ends = np.count_nonzero((rgb == 0) | (rgb == 255)) / rgb.size
-    return 10 * math.log10(1 + weight * (ends + ends**2))
+    sizes = embedding.capacity(rgb.size, private)
+    allowed = 255**2 / 10 ** ((psnr - TOLERANCE) / 10) - _reserved_mse(rgb, private)
+    if min(sizes) <= 0 or allowed <= 0:
+        return 0
+    aim, best = allowed, 0
+    for _ in range(_STEPS):
+        plan = embedding.largest(sizes, aim)
+        found = _trial_mse(rgb, plan)
+        if found <= allowed:
+            best = max(best, plan.bits)
+        if (1 - NEAR) * allowed <= found <= allowed or not found:
+            break
+        # A little below what the last trial says, so as to end on the right side.
+        aim *= (1 - NEAR / 2) * allowed / found
+    return max(0, best // 8 - embedding.overhead(private))
 
 
-def cover_psnr(rgb: np.ndarray, length: int) -> float:
-    """PSNR in dB that a cover (uint8, (height, width, 3)) keeps with so many bytes in it; -inf when they don't fit."""
-    room = embedding.room(rgb.size, False)
-    spread = embedding.plan(room, 8 * length) if min(room) > 0 else None
-    if spread is None:
+def cover_psnr(rgb: np.ndarray, length: int, private: bool = False) -> float:
+    """PSNR in dB that a cover (uint8, (height, width, 3)) keeps at least with so many bytes; -inf where they don't fit.
+
+    The longest that `holds` allows at this PSNR is about as long.
+    """
+    sizes = embedding.capacity(rgb.size, private)
+    bits = 8 * (length + embedding.overhead(private))
+    plan = embedding.plan(sizes, bits) if min(sizes) > 0 else None
+    if plan is None:
         return -math.inf
-    plan = trellis.Plan(sum(room), spread.base, spread.larger)
-    psnr = metrics.psnr_of(trellis.expected_mse(plan))
-    return psnr - lost_psnr(rgb, psnr)
+    return metrics.psnr_of(_trial_mse(rgb, plan) + _reserved_mse(rgb, private))
 
 
-def exact_length(own: bytes, suffix: str, limit: int) -> int | None:
-    """About how many bytes `codings.exact` makes of a file's own; None when that is clearly over a limit."""
-    plain = codings.plain(own, suffix)
-    if plain is None:
-        return len(own)
-    samples, rest = plain
-    quick = len(codings.jxl(samples, QUICK))
+def _reserved_mse(rgb: np.ndarray, private: bool) -> float:
+    """Mean squared change of all samples by the bits that every stego holds: half of them are right already."""
+    return 0.5 * (rgb.size - sum(embedding.capacity(rgb.size, private))) / max(1, rgb.size)
+
+
+def _trial_mse(rgb: np.ndarray, plan: embedding.EmbeddingPlan) -> float:
+    """Mean squared change of all samples by a plan, from random bits in some; an embedding hardly ever exceeds it."""
+    used = plan.used
+    if not used:
+        return 0.0
+    count = min(used, TRIAL)
+    rng = np.random.default_rng(0)
+    # Without drawing any twice where that costs nothing.
+    drawn = rng.permutation(rgb.size)[:count] if rgb.size <= 4 * TRIAL else rng.integers(0, rgb.size, count)
+    samples = rgb.reshape(-1)[drawn]
+    small = trellis.Plan(count, plan.base, plan.larger * count // used)
+    written = trellis.write(samples, rng.integers(0, 2, small.bits, dtype=np.uint8), small)
+    squares = np.square(written.astype(np.float64) - samples)
+    mean, spread = squares.mean(), squares.std()
+    return float(mean + SURE * spread * math.sqrt(1 / count + 1 / used)) * used / rgb.size
+
+
+def exact_length(secret: Secret, limit: int) -> int | None:
+    """About how many bytes `Encoder.exact` makes of a secret; None when that is clearly over a limit."""
+    taken = lossless.stored(secret.content, rebuild=False)
+    if taken is None:
+        return len(secret.encoder.exact().content)
+    quick = len(streams.jxl(taken.samples, QUICK))
     if LEAST_SHARE * quick > limit:
         return None
-    return min(len(own), rest + int(SHARE * _share(samples) * quick))
+    return min(len(secret.content), len(taken.head) + int(SHARE * _share(taken.samples) * quick))
 
 
 def fitted_psnr(picture: Picture, limit: int, least: float) -> float | None:
-    """About the PSNR in dB that `codings.fitted` gives a picture within a limit in bytes; None for under `least`.
+    """About the PSNR in dB that `Encoder.within` gives a picture within a limit in bytes; None for under `least`.
 
     Of its two ways it looks at rounding, the better one down to 45 dB.
     """
     good: list[tuple[float, int]] = []
     levels = sum(np.bincount(row.reshape(-1), minlength=256) for row in picture.rgb)
-    for step in codings.STEPS:
-        squares = np.square(codings.rounding(step) - np.arange(256.0))
+    for step in lossy.STEPS:
+        squares = np.square(lossy.rounding(step) - np.arange(256.0))
         psnr = metrics.psnr_of(float(np.average(squares, weights=levels)))
         if psnr < least:
             break
@@ -71,8 +120,8 @@ def fitted_psnr(picture: Picture, limit: int, least: float) -> float | None:
     tried: list[tuple[float, int]] = []
     finest = None
     for psnr, step in reversed(good):
-        finest = codings.rounded(picture, step)
-        quick = len(codings.jxl(finest, QUICK))
+        finest = lossy.rounded(picture, step)
+        quick = len(streams.jxl(finest, QUICK))
         tried.append((psnr, quick))
         if USUAL_SHARE * quick > limit:
             break
@@ -90,5 +139,5 @@ def _share(samples: np.ndarray) -> float:
     if height > STRIPS * strip:
         tops = [(2 * i + 1) * height // (2 * STRIPS) - strip // 2 for i in range(STRIPS)]
         samples = np.concatenate([samples[top : top + strip] for top in tops])
-    usual, quick = (len(codings.jxl(samples, effort)) for effort in (USUAL, QUICK))
+    usual, quick = (len(streams.jxl(samples, effort)) for effort in (USUAL, QUICK))
     return usual / quick

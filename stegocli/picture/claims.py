@@ -3,8 +3,8 @@
 A header of a few bytes may name any width and height, and decoders allocate what it names. So there is one rule for
 each of the two places where sizes come from:
 
-- a file that the user gives may have `FREE` pixels whatever its length, since flat pictures take next to nothing, and
-  more only as far as its codec could store them in the file's bytes (`check_file`);
+- a file that the user gives may have as many pixels as its codec can store in the file's bytes at best, and `LEAST` or
+  `FREE` whatever its length (`check_file`);
 - content that comes out of a stego is somebody else's word: its picture may have `FREE_REVEALED` pixels, or
   `PER_CARRIER` for each pixel of the stego (`check_revealed`). What a reveal takes is then bounded by the picture that
   the receiver holds in his hands. `hide` asks the same question, so it makes nothing that `reveal` would refuse.
@@ -12,26 +12,28 @@ each of the two places where sizes come from:
 
 from pathlib import Path
 
-from PIL import Image
+from PIL import Image, TiffImagePlugin
 
 from ..errors import StegoError
 
 # Where Pillow refuses to decode a file.
 MOST_PIXELS = 2 * 89_478_485
-FREE = 36_000_000
+# Of a file in a codec that stores a flat picture of any size in next to nothing, and of one in any other.
+FREE, LEAST = 36_000_000, 1_000_000
 FREE_REVEALED, PER_CARRIER = 16_000_000, 100
 # To rebuild a PNG is to compress its rows again, for which deflate takes up to 5 s a megapixel of rows made for that.
 FREE_REBUILT, REBUILT_PER_CARRIER = 2_000_000, 32
 # Of a revealed picture: one row of many million pixels is worked on at once, and no file format for photographs goes
 # much further.
 LONGEST_SIDE = 65_536
-# Pixels a byte of a file can stand for at most, where the codec has such a limit: GIF's longest word of 3,838 pixels in
-# 12 bits, two bits for a JPEG's block of 64 pixels or one for its DC when a progressive file skips all the rest, run
-# lengths of a BMP. The others code a flat area of any size in no bits at all: what is flat has `FREE`.
-_PER_BYTE = {"GIF": 2560, "JPEG": 512, "MPO": 512, "BMP": 128, "PPM": 8, "WEBP": 1032, "JPEG2000": 1032, "AVIF": 1032}
-# Deflate's longest match, 258 bytes, in 2 bits; LZW in TIFF reaches 2,730. In bits a byte.
-_DEFLATE, _LZW = 8 * 1032, 8 * 2730
-_BITS = {"1": 1, "P": 1, "L": 1, "I": 16, "I;16": 16, "I;16B": 16, "I;16L": 16, "LA": 2, "PA": 2, "RGB": 24}
+# Bits of samples that a bit of a file can stand for at most. Deflate: 258 bytes in 2 bits. LZW: a word of 4,096 in 12
+# bits. PackBits: 128 bytes in 2. A JPEG's block of 64 samples takes two bits, or one if it is progressive; four times
+# that is left for arithmetic coding. Where there is no such limit: as deflate, and `FREE`.
+_DEFLATE, _LZW, _PACKED, _JPEG = 1032, 2731, 64, 2048
+_TIFF = {1: 1, 5: _LZW, 6: _JPEG, 7: _JPEG, 8: _DEFLATE, 32773: _PACKED, 32946: _DEFLATE}
+_RATIOS = {"PNG": _DEFLATE, "GIF": _LZW, "JPEG": _JPEG, "MPO": _JPEG, "BMP": 128, "PPM": 8}
+# Bits a pixel at least, by what Pillow makes of it: grey and palettes may be of one bit.
+_BITS = {"1": 1, "P": 1, "L": 1, "LA": 2, "PA": 2, "I": 12, "I;16": 12, "I;16B": 12, "F": 16}
 
 
 def most_revealed(carrier: int | None) -> int:
@@ -81,7 +83,7 @@ def check_unopened(content: bytes) -> None:
     """
     if content[:4] == b"RIFF" and content[8:12] == b"WEBP":
         width, height = webp_size(content)
-        if width * height > max(FREE, len(content) * _PER_BYTE["WEBP"]):
+        if width * height > max(FREE, len(content) * _DEFLATE // 3):
             raise ValueError(f"{width}x{height} pixels in {len(content):,} bytes")
 
 
@@ -97,25 +99,26 @@ def check_file(picture: Image.Image, content: bytes) -> None:
     """
     width, height = picture.size
     pixels = width * height
-    for tile in getattr(picture, "tile", ()):
-        # A TIFF's tiles may be larger than the picture, and are allocated whole.
-        left, top, right, bottom = tile[1] or (0, 0, 0, 0)
-        pixels = max(pixels, (right - left) * (bottom - top))
-    if pixels > MOST_PIXELS:
-        raise ValueError(f"a picture of {width}x{height}")
-    if pixels > FREE and pixels > _held(picture, content):
+    if isinstance(picture, TiffImagePlugin.TiffImageFile):
+        # Tiles may be larger than the picture, and are allocated whole.
+        pixels = max(pixels, picture.tag_v2.get(322, 0) * picture.tag_v2.get(323, 0))
+    if pixels > min(MOST_PIXELS, _held(picture, content)):
         raise ValueError(f"{width}x{height} pixels in {len(content):,} bytes")
 
 
 def _held(picture: Image.Image, content: bytes) -> int:
     """Pixels that a file's bytes can hold at most."""
-    bits = _BITS.get(picture.mode, 24)
+    bits = 8 if picture.format in ("GIF", "JPEG", "MPO") else _BITS.get(picture.mode, 8 * len(picture.getbands()))
     if picture.format == "PNG":
         depth, colour = content[24:26]
-        return len(content) * _DEFLATE // (depth * {2: 3, 4: 2, 6: 4}.get(colour, 1))
-    if picture.format == "TIFF":
-        return len(content) * _LZW // bits
-    return len(content) * _PER_BYTE.get(picture.format or "", 1)
+        bits = depth * {2: 3, 4: 2, 6: 4}.get(colour, 1)
+    if isinstance(picture, TiffImagePlugin.TiffImageFile):
+        ratio = _TIFF.get(picture.tag_v2.get(259, 1))
+    else:
+        ratio = _RATIOS.get(picture.format or "")
+    if ratio is None:
+        return max(FREE, 8 * len(content) * _DEFLATE // bits)
+    return max(LEAST, 8 * len(content) * ratio // bits)
 
 
 def webp_size(content: bytes) -> tuple[int, int]:

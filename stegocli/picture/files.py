@@ -84,6 +84,7 @@ def _decode(path: Path, content: bytes, carrier: int | None) -> Image.Image:
         opened = _open(content)
         if carrier is not None:
             claims.check_revealed(*opened.size, carrier)
+        samples.prepare(opened)
         opened.load()
         return opened
     except Image.DecompressionBombError:
@@ -136,7 +137,6 @@ def _converted(opened: Image.Image, content: bytes, as_stored: bool) -> Picture:
     alpha = samples.cut_out(opened, picture, content)
     if picture.mode in ("I", "F") or picture.mode.startswith("I;16"):
         picture = samples.narrowed(picture, opened, depth)
-    samples.check_samples(opened)
     grey = picture.mode in ("1", "L", "LA", "La")
     if alpha is None and (picture.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in picture.info):
         picture = picture.convert("RGBA")

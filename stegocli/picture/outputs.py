@@ -14,7 +14,7 @@ from os.path import lexists
 from pathlib import Path
 from typing import BinaryIO
 
-from ..errors import StegoError
+from ..errors import StegoError, option
 from .inputs import Identity, Source, identity, reason, short
 
 
@@ -22,7 +22,7 @@ class Exists(StegoError):
     """A file has the output's name already, and may not be replaced."""
 
     def __init__(self, path: Path):
-        super().__init__(f"{path} already exists: add --force to replace it, or choose another output name.")
+        super().__init__(f"{path} already exists: add {option('force')} to replace it, or choose another output name.")
 
 
 # -- before any work is done --------------------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 """Samples as Pillow decodes them to what they are for a viewer: turned, cut out, 8 bits, RGB."""
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, TiffImagePlugin
 
 from . import colour, png
 
@@ -22,9 +22,21 @@ def to_rgb(picture: Image.Image, icc: bytes | None) -> tuple[Image.Image, str]:
     return (shown, "its CMYK becomes sRGB through its profile") if shown else (picture, "its CMYK becomes RGB")
 
 
-def check_samples(opened: Image.Image) -> None:
-    """Refuse what Pillow takes for something else."""
-    tags = getattr(opened, "tag_v2", {})
+def prepare(opened: Image.Image) -> None:
+    """Before a file is decoded: tell Pillow what it misses of a TIFF.
+
+    Raises:
+        ValueError: for one that it takes for something else.
+    """
+    if not isinstance(opened, TiffImagePlugin.TiffImageFile):
+        return
+    tags = opened.tag_v2
+    if tags.get(284) == 2 and max(tags.get(258, (1,))) > 8 and all(tile.codec_name == "raw" for tile in opened.tile):
+        # Planes of 16 bits that are not compressed are read as bytes, unless each says what it is.
+        if opened.mode not in ("RGB", "RGBA"):
+            raise ValueError(f"planes of {opened.mode} in 16 bits")
+        mark = ";16L" if tags.prefix == b"II" else ";16B"
+        opened.tile = [tile._replace(args=(tile.args[0] + mark, *tile.args[1:])) for tile in opened.tile]
     if 2 in tags.get(339, ()) and opened.mode not in ("I", "F"):
         raise ValueError("samples with a sign")
 

@@ -1,4 +1,4 @@
-"""A secret is read once, and decoded again only where a profile changes what is seen."""
+"""A secret is read and decoded once, whatever is asked of it."""
 
 import numpy as np
 import pytest

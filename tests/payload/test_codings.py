@@ -1,6 +1,7 @@
 import io
 import lzma
 import struct
+import sys
 import zlib
 
 import numpy as np
@@ -9,7 +10,7 @@ from pictures import natural
 from PIL import Image, ImageCms, PngImagePlugin
 
 from stegocli.errors import StegoError
-from stegocli.payload import codings
+from stegocli.payload import coarse, codings
 from stegocli.picture import claims, files, metrics, png
 
 PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
@@ -270,7 +271,90 @@ def test_what_would_fill_the_memory_is_refused_before_it_is_decoded(monkeypatch)
             codings.unpack(bytes([codings.PACKED, 0]) + struct.pack(">I", claimed) + text)
     monkeypatch.setattr(claims, "MOST_PIXELS", RGB.shape[0] * RGB.shape[1] - 1)
     monkeypatch.setattr(Image, "open", None)
-    codings._need_jxl()
+    coarse.need_jxl()
     for kind, content in ((codings.WEBP, stream), (codings.JXL, codings._jxl(RGB, lossless=True))):
         with pytest.raises(ValueError, match="80x60"):
             codings.unpack(bytes([kind, 0]) + bytes(4) + content)
+
+
+@pytest.fixture
+def without_jxl(monkeypatch):
+    """As if the plug-in were not installed."""
+    monkeypatch.setitem(sys.modules, "pillow_jxl", None)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("name", ["a.png", "a.tif", "a.bmp", "a.jpg"])
+def test_without_jpeg_xl_a_picture_is_still_hidden(tmp_path, without_jxl, kind, name):
+    samples = KINDS[kind]
+    if name in ("a.jpg", "a.bmp") and samples.ndim == 3:
+        samples = samples[..., :3]
+    own = saved(tmp_path / name, samples)
+    packed = codings.exact(tmp_path / name)
+    assert codings.unpack(packed.content) == (name[1:], own) and packed.picture is not None
+    assert packed.fidelity == codings.SAME_FILE
+    assert codings.fitted(tmp_path / name, len(packed.content)).content == packed.content
+    assert codings.squeezed(tmp_path / name, len(own) + 99).fidelity == codings.SAME_FILE
+    small = codings.squeezed(tmp_path / name, len(packed.content) // 2)
+    assert small.fidelity == codings.APPROXIMATE and codings.unpack(small.content)[1].size == (80, 60)
+
+
+def test_what_needs_jpeg_xl_says_so(tmp_path, monkeypatch):
+    path = tmp_path / "a.png"
+    saved(path, RGB)
+    content = codings._content(codings.LOSSY, ".png", bytes(4), codings._jxl(RGB, quality=60, effort=3))
+    monkeypatch.setitem(sys.modules, "pillow_jxl", None)
+    for work in (lambda: codings.fitted(path, 2000), lambda: codings.unpack(content)):
+        with pytest.raises(StegoError, match="pip install pillow-jxl-plugin"):
+            work()
+
+
+# -- what is claimed against what may be ------------------------------------------------------------------------
+
+
+def test_hide_codes_nothing_that_reveal_would_refuse(tmp_path, monkeypatch):
+    path = tmp_path / "a.png"
+    own = saved(path, RGB, compress_level=0)
+    monkeypatch.setattr(claims, "FREE_REVEALED", 4799)
+    for carrier in (1, 47):
+        packed = codings.exact(path, own, carrier)
+        assert codings.unpack(packed.content, carrier) == (".png", own), "by its own bytes"
+        for work in (codings.fitted, codings.squeezed):
+            with pytest.raises(StegoError, match=r"a\.png has 80x60 pixels"):
+                work(path, 1000, own, carrier)
+    for carrier in (48, None):
+        assert codings.fitted(path, 1000, own, carrier).picture.size == (80, 60)
+    whole = codings.exact(path, own).content
+    assert codings.unpack(whole, 48)[1] == own
+    with pytest.raises(ValueError, match="80x60"):
+        codings.unpack(whole, 47)
+
+
+def test_a_png_is_rebuilt_as_far_as_the_stego_bears(tmp_path, monkeypatch):
+    path = tmp_path / "a.png"
+    own = saved(path, RGB)
+    monkeypatch.setattr(claims, "FREE_REBUILT", 100)
+    whole = codings.exact(path, own).content
+    assert whole[0] == codings.PNG_REBUILT and codings.unpack(whole, 150)[1] == own
+    fewer = codings.unpack(whole, 149)[1]
+    assert np.array_equal(fewer.rgb, RGB) and codings.fidelity(whole, fewer) == codings.SAME_PIXELS
+    assert codings.exact(path, own, 149).content[0] != codings.PNG_REBUILT
+
+
+@pytest.mark.parametrize("size", [1, 2, 3])
+def test_a_recipe_for_a_chunk_a_byte_is_not_followed(monkeypatch, size):
+    """An IDAT for each byte of a picture that is not compressed fills gigabytes."""
+    samples = np.zeros((300, 300, 3), np.uint8)
+    recipe = png._RECIPE.pack(0, size, 0, 15, 9, 0) + bytes(300)
+    monkeypatch.setattr(png, "join", None)
+    assert png.rebuild(samples, recipe, b"") is None
+
+
+@pytest.mark.parametrize("extra", ["layers", "colours"])
+def test_a_jpeg_xl_of_more_than_one_picture_is_refused(extra):
+    stream = bytearray(codings.jxl(np.zeros((8, 8, 3), np.uint8), 1))
+    bits = int.from_bytes(stream[2:8], "little")
+    # After the size (small, 5 bits, ratio): all usual, extra fields, orientation, intrinsic size, preview, animation.
+    head = (bits & 0x1FF) | {"layers": 0b10000_10, "colours": 0b11_0_000_00}[extra] << 9
+    with pytest.raises(ValueError, match="JPEG XL of"):
+        claims.jxl_size(b"\xff\x0a" + head.to_bytes(4, "little") + bytes(stream[6:]))

@@ -20,6 +20,7 @@ from stegocli import api
 from stegocli.errors import StegoError
 from stegocli.methods import Exact
 from stegocli.payload import embedding, header, keys, trellis
+from stegocli.payload.errors import AuthenticationError
 from stegocli.payload.header import Header
 from stegocli.picture import files, metrics
 
@@ -35,13 +36,13 @@ def quick_keys(monkeypatch):
 
 def plan_for(rgb, content, password):
     private = password is not None
-    return embedding.plan(embedding.room(rgb.size, private), 8 * (len(content) + embedding.overhead(private)))
+    return embedding.plan(embedding.capacity(rgb.size, private), 8 * (len(content) + embedding.overhead(private)))
 
 
 def embedded(rgb, content, plan, password, version=header.VERSION):
     if password is not None:
         return embedding.embed_private(rgb, content, plan, password)
-    extent = embedding.Extent(len(content), plan)
+    extent = embedding.PayloadDescriptor(len(content), plan)
     return header.embed(embedding.embed_open(rgb, content, plan), Header(2, extent.pack(), version))
 
 
@@ -51,7 +52,7 @@ def taken_out(rgb, password):
     found = header.extract(rgb)
     assert found.intact
     return embedding.extract_open(
-        rgb, embedding.Extent.unpack(found.own, embedding.room(rgb.size, False, found.version))
+        rgb, embedding.PayloadDescriptor.unpack(found.own, embedding.capacity(rgb.size, False, found.version))
     )
 
 
@@ -67,7 +68,7 @@ def test_round_trip_over_shapes_covers_and_sizes(password, shape, cover, share):
         "noise": lambda: np.random.default_rng(0).integers(0, 256, (*shape, 3), dtype=np.uint8),
     }[cover]()
     private = password is not None
-    most = embedding.Spread(embedding.room(rgb.size, private), trellis.LARGEST_BASE - 1, 0)
+    most = embedding.EmbeddingPlan(embedding.capacity(rgb.size, private), trellis.LARGEST_BASE - 1, 0)
     limit = most.bits // 8 - embedding.overhead(private)
     content = os.urandom(max(0, int(limit * share)))
     plan = plan_for(rgb, content, password)
@@ -80,10 +81,10 @@ def test_round_trip_over_shapes_covers_and_sizes(password, shape, cover, share):
 def test_pictures_of_several_segments(monkeypatch, password, share, segment):
     monkeypatch.setattr(embedding, "SEGMENT", segment)
     rgb = natural(61, 43)
-    sizes = embedding.room(rgb.size, password is not None)
+    sizes = embedding.capacity(rgb.size, password is not None)
     assert len(sizes) == -(-rgb.size // segment)
     assert sum(sizes) == rgb.size - 224 - (384 if password else 0)
-    limit = embedding.Spread(sizes, 7, 3000).bits // 8 - embedding.overhead(password is not None)
+    limit = embedding.EmbeddingPlan(sizes, 7, 3000).bits // 8 - embedding.overhead(password is not None)
     content = os.urandom(int(limit * share))
     stego = embedded(rgb, content, plan_for(rgb, content, password), password)
     assert taken_out(stego, password) == content
@@ -99,15 +100,17 @@ def test_large_pictures_of_version_1_are_one_segment(monkeypatch, password):
     """As version 1 made them: one order for the whole picture, however large."""
     rgb, content = natural(61, 43), os.urandom(900)
     private = password is not None
-    sizes = embedding.room(rgb.size, private, 1)
+    sizes = embedding.capacity(rgb.size, private, 1)
     plan = embedding.plan(sizes, 8 * (len(content) + embedding.overhead(private)))
-    stego = embedded(rgb, content, plan, password, version=1)
+    with monkeypatch.context() as earlier:
+        earlier.setattr(header, "VERSION", 1)
+        stego = embedded(rgb, content, plan, password, version=1)
     monkeypatch.setattr(embedding, "SEGMENT", 977)
     assert taken_out(stego, password) == content
     changed = stego.copy()
     changed[30, 20, 1] ^= 4
     if private:
-        with pytest.raises(embedding.Rejected):
+        with pytest.raises(AuthenticationError):
             taken_out(changed, password)
 
 
@@ -214,14 +217,14 @@ def test_two_thousand_single_changes_are_all_refused(tmp_path, password):
             found = header.extract(changed)
             assert found is None or not found.intact
         else:
-            with pytest.raises(embedding.Rejected):
+            with pytest.raises(AuthenticationError):
                 embedding.extract_private(changed, password)
 
 
 @pytest.mark.parametrize("forged", [(2**31, 3, 0), (1, 200, 0), (1, 3, 9999)])
 def test_forged_extents_are_refused(forged):
     with pytest.raises(ValueError):
-        embedding.Extent.unpack(struct.pack(">IBI7x", *forged), (1576,))
+        embedding.PayloadDescriptor.unpack(struct.pack(">IBI7x", *forged), (1576,))
 
 
 def test_nothing_tells_without_the_password():
@@ -231,7 +234,7 @@ def test_nothing_tells_without_the_password():
     plan = plan_for(rgb, content, "secret")
     stegos = [embedding.embed_private(rgb, content, plan, "secret") for _ in range(6)]
     assert all(header.extract(s) is None for s in stegos)
-    places = header.places(rgb.size)
+    places = header.positions(rgb.size)
     ones = np.mean([s.reshape(-1)[places] & 1 for s in stegos])
     assert abs(ones - 0.5) < 4 * 0.5 / np.sqrt(6 * len(places))
     # The same content twice: the changes are unrelated, so neither order, salt nor cipher repeats.
@@ -262,6 +265,60 @@ def test_key_derivation_is_argon2id_as_documented(monkeypatch):
 def test_an_empty_password_is_refused(tmp_path, pair):
     with pytest.raises(StegoError, match="empty"):
         api.hide(*pair, tmp_path / "o.png", Exact(""))
+
+
+def private(tmp_path, rgba: np.ndarray) -> np.ndarray:
+    """A stego's samples and transparency, hidden in a cover of these."""
+    Image.fromarray(rgba).save(tmp_path / "c.png")
+    (tmp_path / "a.txt").write_text("text")
+    api.hide(tmp_path / "c.png", tmp_path / "a.txt", tmp_path / "s.png", password="word")
+    return np.asarray(Image.open(tmp_path / "s.png"))
+
+
+def opens(tmp_path, samples: np.ndarray) -> bool:
+    Image.fromarray(samples).save(tmp_path / "t.png")
+    try:
+        return (
+            api.reveal(tmp_path / "t.png", tmp_path / "r.txt", password="word", force=True).path.read_text() == "text"
+        )
+    except StegoError:
+        return False
+
+
+def test_transparency_is_under_the_mac(tmp_path):
+    rgb = natural(40, 40)
+    alpha = np.full((40, 40), 255, np.uint8)
+    alpha[10:20] = 90
+    stego = private(tmp_path, np.dstack([rgb, alpha]))
+    assert np.array_equal(stego[..., 3], alpha) and opens(tmp_path, stego)
+    for change in (lambda a: a[:1], lambda a: a[10:11], lambda a: a):
+        changed = stego.copy()
+        change(changed[..., 3])[:] ^= 1
+        assert not opens(tmp_path, changed)
+    assert not opens(tmp_path, stego[..., :3]), "nor may it be dropped"
+    transposed = np.ascontiguousarray(stego.reshape(20, 80, 4))
+    assert not opens(tmp_path, transposed)
+
+
+@pytest.mark.parametrize("cover", ["without", "opaque"])
+def test_no_transparency_and_full_opacity_are_the_same(tmp_path, cover):
+    rgb = natural(40, 40)
+    opaque = np.full((40, 40), 255, np.uint8)
+    stego = private(tmp_path, rgb if cover == "without" else np.dstack([rgb, opaque]))[..., :3]
+    assert opens(tmp_path, stego) and opens(tmp_path, np.dstack([stego, opaque]))
+    opaque[3, 3] = 254
+    assert not opens(tmp_path, np.dstack([stego, opaque])), "put on afterwards"
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_stegos_of_versions_that_did_not_guard_transparency_still_open(monkeypatch, version):
+    rgb = natural(40, 40)
+    alpha = np.full((40, 40), 9, np.uint8)
+    plan = plan_for(rgb, b"text", "word")
+    with monkeypatch.context() as earlier:
+        earlier.setattr(header, "VERSION", version)
+        stego = embedding.embed_private(rgb, b"text", plan, "word", alpha)
+    assert embedding.extract_private(stego, "word", alpha) == embedding.extract_private(stego, "word") == b"text"
 
 
 # -- command line -----------------------------------------------------------------------------------------------

@@ -2,8 +2,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from stegocli.payload import header
+from stegocli.payload.errors import InvalidContent, LaterVersion
 from stegocli.payload.header import Header
 
 HEADER = Header(7, bytes(range(16)))
@@ -25,13 +28,13 @@ def test_round_trip_changes_only_lowest_bits(size):
 
 
 def test_bits_are_spread_over_the_picture():
-    places = header.places(500 * 500 * 3)
+    places = header.positions(500 * 500 * 3)
     assert len(set(places)) == header.SIZE * 8
     assert np.diff(places).max() < 2 * 500 * 500 * 3 / (header.SIZE * 8)
 
 
 def test_places_are_part_of_the_format():
-    assert header.places(3000)[:5].tolist() == [3, 20, 28, 42, 64]
+    assert header.positions(3000)[:5].tolist() == [3, 20, 28, 42, 64]
 
 
 def test_plain_pictures_hold_none():
@@ -42,7 +45,7 @@ def test_plain_pictures_hold_none():
 
 def test_every_damaged_bit_is_noticed():
     marked = header.embed(picture(), HEADER)
-    for place in header.places(marked.size):
+    for place in header.positions(marked.size):
         damaged = marked.copy().reshape(-1)
         damaged[place] ^= 1
         assert header.extract(damaged.reshape(marked.shape)) is None
@@ -50,13 +53,39 @@ def test_every_damaged_bit_is_noticed():
 
 def test_changes_elsewhere_are_told():
     marked = header.embed(picture(), HEADER)
-    other = np.setdiff1d(np.arange(marked.size), header.places(marked.size))
+    other = np.setdiff1d(np.arange(marked.size), header.positions(marked.size))
     damaged = marked.copy().reshape(-1)
     damaged[other[50]] ^= 4
     assert header.extract(damaged.reshape(marked.shape)) == replace(HEADER, intact=False)
 
 
+@pytest.mark.parametrize("shape", [(30, 20, 3), (1, 600, 3), (600, 1, 3), (40, 15, 3)])
+def test_another_shape_is_told(shape):
+    marked = header.embed(picture(20, 30), HEADER).reshape(shape)
+    assert header.extract(marked) == replace(HEADER, intact=False)
+    older = replace(HEADER, version=2)
+    assert header.extract(header.embed(picture(20, 30), older).reshape(shape)) == older, "version 2 did not know it"
+
+
 def test_later_versions_are_named():
     marked = header.embed(picture(), replace(HEADER, version=9))
-    with pytest.raises(ValueError, match="version 9"):
+    with pytest.raises(LaterVersion, match="version 9"):
         header.extract(marked)
+    with pytest.raises(InvalidContent, match="version 0"):
+        header.extract(header.embed(picture(), replace(HEADER, version=0)))
+
+
+@given(st.integers(1, 16), st.integers(16, 48), st.integers(0, 255), st.binary(min_size=16, max_size=16), st.data())
+@settings(max_examples=60, deadline=None)
+def test_any_header_comes_back_or_is_known_as_damaged(height, width, method, own, data):
+    rgb = picture(height, width, data.draw(st.integers(0, 99)))
+    written = Header(method, own, data.draw(st.integers(1, header.VERSION)))
+    if not header.fits(rgb):
+        assert header.extract(rgb) is None
+        return
+    marked = header.embed(rgb, written)
+    assert header.extract(marked) == written
+    changed = marked.reshape(-1).copy()
+    changed[data.draw(st.integers(0, rgb.size - 1))] ^= data.draw(st.integers(1, 255))
+    found = header.extract(changed.reshape(rgb.shape))
+    assert found is None or found == replace(written, intact=False)

@@ -1,23 +1,41 @@
-"""A picture in few bytes: AVIF, JPEG XL or WebP, at its own size or a smaller one, whichever is nearest to it.
+"""A picture with loss: as finely as a budget allows (`fit`), or in very few bytes (`fit_picture`).
 
-Content: width (4, big-endian), height (4), codec (1: AVIF, 2: JPEG XL, 3: WebP; 128
-more: grey), then the codec's stream. An AVIF
-begins with some 270 bytes of boxes that are nearly always the same: they are deflated against a dictionary of them
-(2 bytes of length, then the deflated boxes, then the rest).
+The latter takes AVIF, JPEG XL or WebP, at the picture's own size or a smaller one, whichever is nearest to it. Its
+bytes: width (4, big-endian), height (4), codec (1: AVIF, 2: JPEG XL, 3: WebP; 128 more: grey), then the codec's stream.
+An AVIF begins with some 270 bytes of boxes that are nearly always the same: they are deflated against a dictionary of
+them (2 bytes of length, then the deflated boxes, then the rest).
 """
 
 import io
 import math
 import struct
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from PIL import Image
 
+from ..errors import StegoError
 from ..picture import claims, metrics
+from ..picture.files import Picture
+from . import streams
+from .container import (
+    APPROXIMATE,
+    LOSSY,
+    NEAR_LOSSLESS,
+    SMALL,
+    Frame,
+    Payload,
+    TooLarge,
+    pack,
+    pack_profile,
+    take_part,
+    unframe,
+)
+from .errors import InvalidContent, LaterVersion
 
 AVIF, JXL, WEBP = 1, 2, 3
+_NAMES = {AVIF: "AVIF", JXL: "JXL", WEBP: "WEBP"}
 _GREY = 0x80
 _HEAD = struct.Struct(">IIB")
 _LENGTH = struct.Struct(">H")
@@ -39,13 +57,113 @@ _BOXES = (
     b"\0\0\x12\x38mdat"
 )
 
-
 # By how much the logarithm of a length grows with the quality, about.
 _STEEP = 0.04
 
 
+# Steps in halves of a grey level. For PSNR, dividing the samples and coding them without loss beats lossy
+# JPEG XL down to about 45 dB, which is most of what anyone asks of a hidden picture.
+STEPS = (3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20, 24, 32)
+_QUALITIES = tuple(float(q) for q in np.linspace(99.8, 20, 64))
+_EFFORT = 7
+_LEVELS = np.arange(256, dtype=np.uint8)
+
+
 class TooSmall(ValueError):
     """The picture does not fit at any size."""
+
+
+def _divided(samples: np.ndarray, step: int) -> np.ndarray:
+    return np.round(_LEVELS / (step / 2)).astype(np.uint8)[samples]
+
+
+def _multiplied(divided: np.ndarray, step: int) -> np.ndarray:
+    return np.round(_LEVELS * (step / 2)).clip(0, 255).astype(np.uint8)[divided]
+
+
+def rounded(picture: Picture, step: int) -> np.ndarray:
+    """What near-lossless coding with a step in `STEPS` codes of a picture."""
+    return _divided(streams.samples_of(picture), step)
+
+
+def rounding(step: int) -> np.ndarray:
+    """What a receiver gets of each of the 256 levels with a step in `STEPS`, uint8."""
+    return _multiplied(_divided(_LEVELS, step), step)
+
+
+def fit(picture: Picture, name: str, budget: int) -> Payload:
+    """A picture coded as finely as a budget in bytes allows.
+
+    Raises:
+        TooLarge: when it does not fit at any quality.
+    """
+    samples, profile = streams.samples_of(picture), pack_profile(picture.icc)
+
+    def near(step: int) -> bytes:
+        stream = streams.jxl(_divided(samples, step), _EFFORT)
+        return pack(NEAR_LOSSLESS, name, profile, bytes([step]), stream)
+
+    def lossy(quality: float) -> bytes:
+        return pack(LOSSY, name, profile, streams.encode_jxl(samples, quality=quality, effort=_EFFORT))
+
+    fitting: list[tuple[bytes, str]] = []
+    fewest = []
+    index, content = _first_that_fits(near, STEPS, budget)
+    fewest.append(len(content))
+    if index is not None:
+        fitting.append((content, f"near-lossless JPEG XL, step {STEPS[index] / 2:g}"))
+    index, content = _first_that_fits(lossy, _QUALITIES, budget)
+    fewest.append(len(content))
+    if index is not None:
+        fitting.append((content, f"JPEG XL of quality {_QUALITIES[index]:.1f}"))
+    if not fitting:
+        raise TooLarge(min(fewest))
+    seen = [(open_frame(unframe(content), None), content, words) for content, words in fitting]
+    nearest, content, words = max(seen, key=lambda found: metrics.psnr(found[0].rgb, picture.rgb))
+    return Payload(content, nearest, words, APPROXIMATE)
+
+
+def _first_that_fits(code: Callable[..., bytes], settings: Sequence[float], budget: int) -> tuple[int | None, bytes]:
+    """Bisect settings, ordered from the finest, for the first whose content is within the budget.
+
+    Returns:
+        (its index, its content), or (None, the content of the coarsest).
+    """
+    low, high = 0, len(settings)
+    best, content = None, b""
+    while low < high:
+        middle = (low + high) // 2
+        tried = code(settings[middle])
+        if len(tried) <= budget:
+            best, content, high = middle, tried, middle
+        else:
+            low = middle + 1
+            content = content if best is not None else tried
+    return best, content
+
+
+def open_frame(frame: Frame, carrier: int | None) -> Picture:
+    """The picture in content of kind 3, 4 or 5.
+
+    Args:
+        carrier: as for `streams.decode`.
+
+    Raises:
+        InvalidContent: for content that no `hide` wrote.
+        LaterVersion: for a codec that this version does not know.
+        StegoError: when JPEG XL is not installed.
+    """
+    if frame.kind == SMALL:
+        return streams.picture_of(open_picture(frame.body, carrier))
+    profile, body = take_part(frame.body)
+    if frame.kind == LOSSY:
+        return streams.picture_of(streams.decode(body, "JXL", carrier), profile or None)
+    if not body:
+        raise InvalidContent("content that is cut")
+    return streams.picture_of(_multiplied(streams.decode(body[1:], "JXL", carrier), body[0]), profile or None)
+
+
+# -- in very few bytes ------------------------------------------------------------------------------------------
 
 
 def _deflated(stream: bytes) -> bytes:
@@ -72,27 +190,21 @@ def _encoded(samples: np.ndarray, codec: int, quality: int, careful: bool) -> by
         picture.save(file, "AVIF", quality=quality, speed=speed, subsampling="4:4:4", advanced={"tune": "psnr"})
         return _deflated(file.getvalue())
     if codec == JXL:
-        import pillow_jxl  # noqa: F401
-
-        picture.save(file, "JXL", quality=quality, effort=7)
-    else:
-        picture.save(file, "WEBP", quality=quality, method=6 if careful else 4)
+        return streams.encode_jxl(samples, quality=quality, effort=_EFFORT)
+    picture.save(file, "WEBP", quality=quality, method=6 if careful else 4)
     return file.getvalue()
 
 
 def _decoded(stream: bytes, codec: int, size: tuple[int, int]) -> np.ndarray:
     """At the given size, which the stream may not exceed: a picture is coded at its own size or a smaller one."""
-    known = {AVIF: "AVIF", JXL: "JXL", WEBP: "WEBP"}
     kind = codec & ~_GREY
-    if kind not in known:
-        raise ValueError(f"codec {codec}")
     if kind == JXL:
         # The plug-in decodes as soon as it opens.
         _check_size(claims.jxl_size(stream), size)
-        import pillow_jxl  # noqa: F401
+        streams.need_jxl()
     if kind == WEBP:
         _check_size(claims.webp_size(stream), size)
-    with Image.open(io.BytesIO(_inflated(stream) if kind == AVIF else stream), formats=[known[kind]]) as picture:
+    with Image.open(io.BytesIO(_inflated(stream) if kind == AVIF else stream), formats=[_NAMES[kind]]) as picture:
         _check_size(picture.size, size)
         picture.load()
         if codec & _GREY:
@@ -104,7 +216,7 @@ def _decoded(stream: bytes, codec: int, size: tuple[int, int]) -> np.ndarray:
 
 def _check_size(coded: tuple[int, int], size: tuple[int, int]) -> None:
     if coded[0] > size[0] or coded[1] > size[1]:
-        raise ValueError(f"a picture of {coded[0]}x{coded[1]} for one of {size[0]}x{size[1]}")
+        raise InvalidContent(f"a picture of {coded[0]}x{coded[1]} for one of {size[0]}x{size[1]}")
 
 
 def _finest(code: Callable[[int], bytes], budget: int, low: int, high: int) -> tuple[int, bytes] | None:
@@ -163,7 +275,8 @@ def fit_picture(samples: np.ndarray, budget: int) -> tuple[bytes, np.ndarray]:
             break
         small = at(scale)
         found = []
-        for codec in (AVIF, JXL, WEBP) if 8 * room > _PLENTY * small.shape[0] * small.shape[1] else (AVIF,):
+        plenty = 8 * room > _PLENTY * small.shape[0] * small.shape[1]
+        for codec in (AVIF, *((JXL,) if streams.has_jxl() else ()), WEBP) if plenty else (AVIF,):
             draft = _finest(coder(small, codec, False), room, 1, 99)
             if draft:
                 found.append((metrics.psnr(seen(draft[1], codec), samples), codec, draft, small))
@@ -197,11 +310,19 @@ def open_picture(content: bytes, carrier: int | None = None) -> np.ndarray:
         carrier: pixels of the picture that it was embedded in, which bound what is decoded (`claims`).
 
     Raises:
-        ValueError: for content that `fit_picture` did not write.
+        InvalidContent: for content that `fit_picture` did not write.
+        LaterVersion: for a codec that this version does not know.
+        StegoError: when JPEG XL is not installed.
     """
+    if len(content) < _HEAD.size:
+        raise InvalidContent("a picture that is cut")
+    width, height, codec = _HEAD.unpack_from(content)
+    if codec & ~_GREY not in _NAMES:
+        raise LaterVersion(f"codec {codec & ~_GREY}")
     try:
-        width, height, codec = _HEAD.unpack_from(content)
         claims.check_revealed(width, height, carrier)
         return _decoded(content[_HEAD.size :], codec, (width, height))
-    except (OSError, struct.error, zlib.error, SyntaxError) as error:
-        raise ValueError(f"the picture can't be decoded: {error}") from None
+    except (InvalidContent, StegoError):
+        raise
+    except Exception as error:  # decoders raise what they like on forged streams
+        raise InvalidContent(f"a picture that can't be decoded ({error})") from None
