@@ -14,7 +14,7 @@ from typing import Any
 __version__ = "0.1.0"
 __all__ = ["StegoError", "__version__", "hide", "load_model", "reveal"]
 
-_HOMES = {"hide": ".api", "reveal": ".api", "load_model": ".flow.weights", "StegoError": ".errors"}
+_HOMES = {"hide": ".api", "reveal": ".api", "load_model": ".methods.arrays", "StegoError": ".errors"}
 
 
 def __getattr__(name: str) -> Any:

@@ -9,7 +9,20 @@ import numpy as np
 from . import methods
 from .errors import StegoError, option
 from .methods import Auto, Method
-from .methods.base import Choice, Cover, Found, Hiding, Locked, ModelLike, Outcome, Progress, Secret, Stego, unseen
+from .methods.base import (
+    SMALLEST_SIDE,
+    Choice,
+    Cover,
+    Found,
+    Hiding,
+    Locked,
+    ModelLike,
+    Outcome,
+    Progress,
+    Secret,
+    Stego,
+    unseen,
+)
 from .payload import codings
 from .payload.errors import InvalidContent, LaterVersion
 from .picture import files, metrics, outputs
@@ -18,7 +31,6 @@ from .picture.inputs import Source, check_read_once
 from .picture.metrics import Comparison, Score
 from .picture.outputs import Exists, Folder, Outputs
 
-SMALLEST_SIDE = 16
 # What becomes of a hidden file that another format can't hold: 16 bits a sample, palettes, a turn in its EXIF.
 AS_SEEN = "as seen, 8 bits"
 

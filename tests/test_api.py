@@ -11,9 +11,9 @@ from PIL import Image, ImageCms
 import stegocli
 from stegocli import api
 from stegocli.errors import StegoError
-from stegocli.flow import model as flow_model
-from stegocli.flow import tiles, weights
-from stegocli.methods import Auto, Flow
+from stegocli.flow import tiles
+from stegocli.methods import Auto, Flow, arrays
+from stegocli.methods import flow as flow_method
 from stegocli.payload import header
 from stegocli.picture import files, metrics
 
@@ -40,7 +40,7 @@ def test_a_picture_comes_back_from_the_file_alone(tmp_path, pair, model):
 
 
 def test_lazy_names_of_the_package():
-    assert stegocli.hide is api.hide and stegocli.reveal is api.reveal and stegocli.load_model is weights.load_model
+    assert stegocli.hide is api.hide and stegocli.reveal is api.reveal and stegocli.load_model is arrays.load_model
     with pytest.raises(AttributeError):
         stegocli.nothing  # noqa: B018
 
@@ -57,7 +57,7 @@ def test_any_sizes(tmp_path, model, cover_size, secret_size):
 def test_rows_and_columns_beyond_the_stride_stay(tmp_path, model):
     stride = model.network.config.stride
     rgb = natural(64 + stride - 1, 64 + 1)
-    stego = tiles.hide(model, rgb, natural(64, 64, 3))
+    stego = tiles.hide(model.network, rgb, natural(64, 64, 3))
     assert np.array_equal(stego[64:], rgb[64:]) and np.array_equal(stego[:, 64:], rgb[:, 64:])
     assert not np.array_equal(stego[:64, :64], rgb[:64, :64])
 
@@ -161,7 +161,7 @@ def test_other_weights_are_named(tmp_path, pair, model):
 
 def test_shipped_weights_are_found_whatever_is_given(tmp_path, pair, model):
     """Scripts that load the default set go on to reveal what an earlier default hid."""
-    full = weights.load_model("full")
+    full = stegocli.load_model("full")
     assert full.id != model.id
     hidden = api.hide(*pair, tmp_path / "stego.png", Flow(full))
     for given in (None, model, full):
@@ -249,13 +249,13 @@ def test_a_model_hides_arrays_and_pillow_pictures(model):
 def test_a_secret_far_beyond_its_cover_is_refused(tmp_path, model):
     """Ten times the pixels are legal; what holds nothing is refused by hide, and as forged by reveal."""
     rgb = natural(40, 50)
-    assert flow_model.most_pixels(2000) == 16_000_000 and flow_model.most_pixels(10**6) == 10**8
+    assert flow_method.most_pixels(2000) == 16_000_000 and flow_method.most_pixels(10**6) == 10**8
     cover, large = save(tmp_path / "c.png", rgb), tmp_path / "l.png"
     Image.new("L", (4001, 4000)).save(large)
     with pytest.raises(StegoError, match=r"l\.png has 4001x4000 pixels.*16 million"):
         api.hide(cover, large, tmp_path / "o.png", Flow(model))
-    own = flow_model.Origin(model.id, 4001, 4000).pack()
-    forged = save(tmp_path / "f.png", header.embed(rgb, header.Header(flow_model.METHOD, own)))
+    own = flow_method.Origin(model.id, 4001, 4000).pack()
+    forged = save(tmp_path / "f.png", header.embed(rgb, header.Header(flow_method.METHOD, own)))
     with pytest.raises(StegoError, match="forged"):
         api.reveal(forged)
     assert {p.name for p in tmp_path.iterdir()} == {"c.png", "l.png", "f.png"}

@@ -16,7 +16,7 @@ START = f"""
 import resource
 import numpy as np
 import torch
-from stegocli.flow import couplings, model, network, precision, tiles
+from stegocli.flow import couplings, network, tiles
 from stegocli.payload import embedding, trellis
 from stegocli.picture import metrics
 
@@ -27,7 +27,6 @@ cover = np.random.default_rng(0).integers(0, 256, {(*SIDES, 3)}, dtype=np.uint8)
 torch.rand(64, 64) @ torch.rand(64, 64)
 # Blocks come one after another and in place: one takes as much memory as eight.
 one = network.StegoNetwork(couplings.FlowConfig(num_blocks=1)).eval().requires_grad_(False)
-one = model.Model(one, precision.Precision(torch.device("cpu"), torch.float32), bytes(4), "one")
 before = peak()
 """
 STEPS = {

@@ -97,14 +97,14 @@ def train(
     from ..training.display import TrainingDisplay
     from ..training.hardware import limit_memory
     from ..training.loop import train as run
-    from ..training.settings import Settings
+    from ..training.settings import ARCHITECTURE, Settings
 
     if resume and force:
         raise typer.BadParameter("give one of --resume and --force")
     if wavelet not in WAVELETS:
         raise typer.BadParameter(f"choose one of {', '.join(WAVELETS)}", param_hint="--wavelet")
     changed = {name for name in context.params if given(context, name)}
-    if init and not changed & {"num_blocks", "hidden_channels", "levels", "wavelet"}:
+    if init and not resume and not changed & ARCHITECTURE:
         flow = shared_model(init).network.config
     else:
         flow = FlowConfig(wavelet=wavelet, levels=levels, num_blocks=num_blocks, hidden_channels=hidden_channels)

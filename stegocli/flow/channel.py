@@ -41,18 +41,16 @@ class NoiseShapedRounding(nn.Module):
 
     # The optimiser moves every parameter by about the same step, and feedback is of the order of one.
     gain = 5.0
-    earlier: Tensor
 
     def __init__(self, block: int):
         super().__init__()
         self.block = block
         samples = 3 * block * block
         self.feedback = nn.Parameter(torch.zeros(samples, samples, 3, 3))
-        self.register_buffer("earlier", torch.ones(samples, samples).tril(-1)[:, :, None, None], persistent=False)
 
     def kernel(self) -> Tensor:
         """What each sample takes from the errors of earlier ones: (samples, samples, 3, 3)."""
-        return self.feedback * self.earlier * self.gain
+        return self.feedback.permute(2, 3, 0, 1).tril(-1).permute(2, 3, 0, 1) * self.gain
 
     @torch.no_grad()
     def round_(self, wanted: Tensor, errors: Tensor, kernel: Tensor | None = None) -> None:

@@ -1,9 +1,9 @@
 """The normalizing flow: cover and secret subbands in, stego subbands and a latent out, and back exactly.
 
-Two streams, as in HiNet (Jing et al., "HiNet: deep image hiding by invertible network", ICCV 2021), built from
-the modules of Glow (Kingma & Dhariwal, 2018) and RealNVP (Dinh et al., 2017). Every module maps a tensor to
-(tensor, log-determinant per sample) and has an exact `inverse`. Convolutions inside couplings may run in half
-precision; sums, products and matrix inverses never do.
+Two streams, as in HiNet (Jing et al., "HiNet: deep image hiding by invertible network", ICCV 2021), coupled as in
+RealNVP (Dinh et al., "Density estimation using Real NVP", 2017). Every module maps two tensors to (tensor, tensor,
+log-determinant per sample) and has an exact `inverse`. Convolutions inside couplings may run in half precision; sums
+and products never do.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -21,6 +21,10 @@ from .wavelet import WAVELETS
 
 # Far beyond what is of use, and small enough for a network to be built: weights files come from strangers, too.
 MOST = {"levels": 3, "num_blocks": 64, "hidden_channels": 1024}
+
+# Layers that the architecture once had and no trained set used. They stay in what is stored: a set's identity is made
+# of it, and earlier versions read it.
+_ABSENT = {"actnorm": False, "conv1x1": False}
 
 # Slope of the subnets' activation below zero.
 _SLOPE = 0.2
@@ -40,20 +44,15 @@ class FlowConfig:
         hidden_channels: width of the subnets.
         widths: of the two hidden layers of each subnet, where pruning has left fewer: (first, second) for the additive
             and the affine one of every block in turn. None: all `hidden_channels`.
-        actnorm: start each block with activation normalisation of both streams.
-        conv1x1: start each block with an invertible 1x1 convolution of the secret stream.
 
     Raises:
-        ValueError: for an unknown wavelet, a number that is no integer from 1 to its limit in `MOST`, or a switch
-            that is neither True nor False.
+        ValueError: for an unknown wavelet, or a number that is no integer from 1 to its limit in `MOST`.
     """
 
     wavelet: str = "haar"
     levels: int = 2
     num_blocks: int = 8
     hidden_channels: int = 128
-    actnorm: bool = False
-    conv1x1: bool = False
     widths: tuple[tuple[int, int], ...] | None = None
 
     def __post_init__(self) -> None:
@@ -63,9 +62,6 @@ class FlowConfig:
             value = getattr(self, name)
             if type(value) is not int or not 1 <= value <= most:
                 raise ValueError(f"{name} is {value!r}: it must be an integer from 1 to {most}")
-        for name in ("actnorm", "conv1x1"):
-            if not isinstance(getattr(self, name), bool):
-                raise ValueError(f"{name} is {getattr(self, name)!r}: it must be true or false")
         if self.widths is not None:
             object.__setattr__(self, "widths", self._checked_widths())
 
@@ -81,8 +77,35 @@ class FlowConfig:
         return tuple((first, second) for first, second in self.widths)
 
     def as_json(self) -> dict[str, Any]:
-        """What `FlowConfig(**...)` takes again. Without widths they are left out, as before there were any."""
-        return {name: value for name, value in asdict(self).items() if value is not None}
+        """What `from_json` takes; without widths they are left out, as before there were any."""
+        return {name: value for name, value in asdict(self).items() if value is not None} | _ABSENT
+
+    @classmethod
+    def from_json(cls, saved: Any) -> "FlowConfig":
+        """Undo `as_json`.
+
+        Raises:
+            ValueError: for what is no architecture, or one that this version has no more.
+        """
+        if not isinstance(saved, dict):
+            raise ValueError("an architecture is an object with names")
+        if any(saved.get(name, False) is not False for name in _ABSENT):
+            raise ValueError(f"{' and '.join(_ABSENT)} must be false: such layers are not supported any more")
+        own = {name: value for name, value in saved.items() if name not in _ABSENT}
+        if unknown := own.keys() - cls.__dataclass_fields__.keys():
+            raise ValueError(f"unknown: {', '.join(sorted(map(str, unknown)))}")
+        return cls(**own)
+
+    def in_words(self) -> str:
+        """The architecture for people."""
+        width = f"{self.hidden_channels} hidden channels"
+        if self.widths:
+            narrowest, widest = (of(map(of, self.widths)) for of in (min, max))
+            width = f"{narrowest} to {widest} hidden channels (pruned)"
+        counts = (
+            f"{n} {what}{'' if n == 1 else 's'}" for n, what in ((self.num_blocks, "block"), (self.levels, "level"))
+        )
+        return f"{next(counts)}, {width}, wavelet {self.wavelet} on {next(counts)}"
 
     def subnet_widths(self, block: int) -> tuple[tuple[int, int], tuple[int, int]]:
         """Of the additive and of the affine subnet of a block."""
@@ -105,64 +128,6 @@ class FlowConfig:
     def channels(self) -> int:
         """Subbands of one RGB picture."""
         return 3 * 4**self.levels
-
-
-class ActNorm(nn.Module):
-    """Per-channel scale and shift, set by the first batch to zero mean and unit variance (Glow, section 3.1).
-
-    Shape (batch, channels, height, width) in and out.
-    """
-
-    ready: Tensor
-
-    def __init__(self, channels: int):
-        super().__init__()
-        self.log_scale = nn.Parameter(torch.zeros(1, channels, 1, 1))
-        self.bias = nn.Parameter(torch.zeros(1, channels, 1, 1))
-        self.register_buffer("ready", torch.tensor(False))
-
-    @torch.no_grad()
-    def _initialise(self, x: Tensor) -> None:
-        mean = x.mean((0, 2, 3), keepdim=True)
-        std = x.std((0, 2, 3), keepdim=True).clamp_min(1e-3)
-        self.bias.copy_(-mean)
-        self.log_scale.copy_(-std.log())
-        self.ready.fill_(True)
-
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        if self.training and not self.ready:
-            self._initialise(x)
-        logdet = self.log_scale.sum() * x.shape[2] * x.shape[3]
-        return (x + self.bias) * self.log_scale.exp(), logdet.expand(x.shape[0])
-
-    def inverse(self, y: Tensor) -> Tensor:
-        return y * (-self.log_scale).exp() - self.bias
-
-    def forward_(self, x: Tensor) -> None:
-        x.add_(self.bias).mul_(self.log_scale.exp())
-
-    def inverse_(self, y: Tensor) -> None:
-        y.mul_((-self.log_scale).exp()).sub_(self.bias)
-
-
-class Invertible1x1Conv(nn.Module):
-    """A learned mixing of channels, started as a random rotation (Glow, section 3.2).
-
-    Shape (batch, channels, height, width) in and out.
-    """
-
-    def __init__(self, channels: int):
-        super().__init__()
-        self.weight = nn.Parameter(nn.init.orthogonal_(torch.empty(channels, channels)))
-
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        logdet = torch.linalg.slogdet(self.weight)[1] * x.shape[2] * x.shape[3]
-        return F.conv2d(x, self.weight[:, :, None, None]), logdet.expand(x.shape[0])
-
-    def inverse(self, y: Tensor) -> Tensor:
-        # In float64, since the error of an inverse is multiplied by the matrix's condition number.
-        weight = torch.linalg.inv(self.weight.double()).float()
-        return F.conv2d(y, weight[:, :, None, None])
 
 
 class Subnet(nn.Sequential):
@@ -283,67 +248,18 @@ class AffineCoupling(nn.Module):
 
 
 class Block(nn.Module):
-    """Optional ActNorm and 1x1 convolution, then a coupling."""
+    """A coupling, under the name that weights files give it."""
 
     def __init__(self, config: FlowConfig, number: int = 0):
         super().__init__()
-        channels = config.channels
-        self.cover_norm = ActNorm(channels) if config.actnorm else None
-        self.secret_norm = ActNorm(channels) if config.actnorm else None
-        self.mix = Invertible1x1Conv(channels) if config.conv1x1 else None
-        self.coupling = AffineCoupling(channels, *config.subnet_widths(number))
+        self.coupling = AffineCoupling(config.channels, *config.subnet_widths(number))
 
     def forward(self, cover: Tensor, secret: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        logdet = cover.new_zeros(cover.shape[0])
-        if self.cover_norm and self.secret_norm:
-            cover, d1 = self.cover_norm(cover)
-            secret, d2 = self.secret_norm(secret)
-            logdet = logdet + d1 + d2
-        if self.mix:
-            secret, d = self.mix(secret)
-            logdet = logdet + d
-        cover, secret, d = self.coupling(cover, secret)
-        if self.cover_norm:
-            # The cover goes back to its own scale: the stego must look like the cover, not like its normal form.
-            cover = self.cover_norm.inverse(cover)
-            logdet = logdet - d1
-        return cover, secret, logdet + d
+        result: tuple[Tensor, Tensor, Tensor] = self.coupling(cover, secret)
+        return result
 
     def inverse(self, cover: Tensor, secret: Tensor) -> tuple[Tensor, Tensor]:
-        if self.cover_norm:
-            cover, _ = self.cover_norm(cover)
-        cover, secret = self.coupling.inverse(cover, secret)
-        if self.mix:
-            secret = self.mix.inverse(secret)
-        if self.cover_norm and self.secret_norm:
-            cover, secret = self.cover_norm.inverse(cover), self.secret_norm.inverse(secret)
-        return cover, secret
-
-    def _mix_(self, secret: Tensor, mix: Callable[[Tensor], Tensor], strips: Strips) -> None:
-        def step(top: int, bottom: int) -> None:
-            secret[:, :, top:bottom].copy_(mix(secret[:, :, top:bottom]))
-
-        strips(secret.shape[2], step)
-
-    def forward_(self, cover: Tensor, secret: Tensor, strips: Strips) -> None:
-        if self.cover_norm and self.secret_norm:
-            self.cover_norm.forward_(cover)
-            self.secret_norm.forward_(secret)
-        if mix := self.mix:
-            self._mix_(secret, lambda x: mix(x)[0], strips)
-        self.coupling.forward_(cover, secret, strips)
-        if self.cover_norm:
-            self.cover_norm.inverse_(cover)
-
-    def inverse_(self, cover: Tensor, secret: Tensor, strips: Strips) -> None:
-        if self.cover_norm:
-            self.cover_norm.forward_(cover)
-        self.coupling.inverse_(cover, secret, strips)
-        if self.mix:
-            self._mix_(secret, self.mix.inverse, strips)
-        if self.cover_norm and self.secret_norm:
-            self.cover_norm.inverse_(cover)
-            self.secret_norm.inverse_(secret)
+        return self.coupling.inverse(cover, secret)
 
 
 class StegoFlow(nn.Module):
@@ -400,12 +316,12 @@ class StegoFlow(nn.Module):
             strips: decides how many rows are worked on together.
         """
         for block in self.blocks:
-            block.forward_(cover, secret, strips)
+            block.coupling.forward_(cover, secret, strips)
 
     def inverse_(self, stego: Tensor, latent: Tensor, strips: Strips) -> None:
         """Undo `forward_`, in place; the latent is given too (zeros for what a file doesn't carry)."""
         for block in reversed(self.blocks):
-            block.inverse_(stego, latent, strips)
+            block.coupling.inverse_(stego, latent, strips)
 
     @property
     def radius(self) -> int:
@@ -418,5 +334,4 @@ class StegoFlow(nn.Module):
 
     def weights_per_place(self) -> int:
         """Multiplications for each position of the subbands in one direction."""
-        layers = (m for m in self.modules() if isinstance(m, (nn.Conv2d, Invertible1x1Conv)))
-        return sum(layer.weight.numel() for layer in layers)
+        return sum(kernel.numel() for kernel in self.kernels())

@@ -1,5 +1,6 @@
 """The whole path from pixels to pixels: wavelet, flow, rounding, and back."""
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -46,6 +47,10 @@ class StegoNetwork(nn.Module):
     @property
     def config(self) -> FlowConfig:
         return self.flow.config
+
+    @property
+    def device(self) -> torch.device:
+        return self.rounding.feedback.device
 
     def set_precision(self, precision: Precision) -> "StegoNetwork":
         """Move to the device and run the subnets in the given type; returns self."""

@@ -1,4 +1,4 @@
-"""Hide and reveal arrays with a model: whole pictures of any size in bounded memory.
+"""Hide and reveal arrays with a network: whole pictures of any size in bounded memory.
 
 A picture's subbands lie in memory row by row, channels last, and take the very bytes of its pixels, so that a
 transform needs no second array. The couplings run over them in place, a strip of rows at a time (`couplings`).
@@ -8,19 +8,16 @@ All in all hide takes two float32 arrays of the picture's size, and reveal too.
 import itertools
 import warnings
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from ..picture.layout import frame_size
 from . import wavelet
 from .channel import PEAK
 from .network import BLOCK, MOST_PASSES, RETREAT, StegoNetwork, block_energy, draw_in
 from .precision import is_out_of_memory
-
-if TYPE_CHECKING:
-    from .model import Model
 
 # Format version 1 worked on larger pictures in tiles that knew nothing of each other.
 TILE = 1024
@@ -46,13 +43,8 @@ Progress = Callable[[float], None]
 Notice = Callable[[str], None]
 
 
-def _unseen(share: float) -> None:
+def unseen(share: float) -> None:
     """Progress that nobody looks at."""
-
-
-def frame_size(width: int, height: int, stride: int) -> tuple[int, int]:
-    """(width, height) of the part of a cover that carries the secret: the last few rows and columns stay."""
-    return width // stride * stride, height // stride * stride
 
 
 def _spans(length: int, stride: int) -> list[slice]:
@@ -182,18 +174,18 @@ class _Plane:
             target[rows] = transform(part)[first : first + rows.stop - rows.start]
 
 
-def _check(model: "Model", cover: np.ndarray, secret: np.ndarray) -> None:
+def _check(network: StegoNetwork, cover: np.ndarray, secret: np.ndarray) -> None:
     height, width = secret.shape[:2]
-    if (width, height) != frame_size(cover.shape[1], cover.shape[0], model.network.config.stride) or not secret.size:
+    if (width, height) != frame_size(cover.shape[1], cover.shape[0], network.config.stride) or not secret.size:
         raise ValueError(f"a secret of {width}x{height} does not fit a cover of {cover.shape[1]}x{cover.shape[0]}")
 
 
 @torch.inference_mode()
 def hide(
-    model: "Model",
+    network: StegoNetwork,
     cover: np.ndarray,
     secret: np.ndarray,
-    progress: Progress = _unseen,
+    progress: Progress = unseen,
     notice: Notice = warnings.warn,
 ) -> np.ndarray:
     """Hide one picture in another, in float32.
@@ -213,11 +205,11 @@ def hide(
 
     Raises:
         ValueError: when the sizes don't go together.
+        ArithmeticError: when the network's weights give no numbers.
     """
-    _check(model, cover, secret)
-    network = model.network
+    _check(network, cover, secret)
     rows, columns = (side // network.config.stride for side in secret.shape[:2])
-    strips = _Strips(model.precision.device, columns, _Count(progress), notice)
+    strips = _Strips(network.device, columns, _Count(progress), notice)
     outer, inner = (_Plane.empty(network, rows, strips) for _ in range(2))
     # The flow works on each place twice a block; rounding takes about a tenth of that.
     strips.count.total = 2.2 * len(network.flow.blocks) * rows * columns
@@ -339,6 +331,12 @@ def _embed_again(stego: _Plane, cover: np.ndarray, secret: np.ndarray, moved: Te
     stego.part(*box).copy_(outer.part(*inside))
 
 
+def _check_numbers(levels: Tensor) -> None:
+    """Raises ArithmeticError when some of these clamped levels are no numbers: then their sum is none."""
+    if levels.sum().isnan():
+        raise ArithmeticError("the network gives values that are no numbers")
+
+
 def _rounded(stego: _Plane, inner: _Plane, cover: np.ndarray) -> np.ndarray:
     """The cover with the stego's samples as 8 bits; the memory of both planes is used up."""
     rows, stride, width, _ = stego.pixels.shape
@@ -351,6 +349,7 @@ def _rounded(stego: _Plane, inner: _Plane, cover: np.ndarray) -> np.ndarray:
     stego.network.rounding.round_(wanted.view(samples), stego.bands.view(samples))
     out = cover.copy()
     for part in stego.strips.cut(rows):
+        _check_numbers(wanted[..., part, :])
         done = wanted[..., part, :].to(torch.uint8).permute(3, 1, 4, 2, 0)
         out[part.start * stride : part.stop * stride, :width] = done.reshape(-1, width, 3).cpu().numpy()
     return out
@@ -358,9 +357,9 @@ def _rounded(stego: _Plane, inner: _Plane, cover: np.ndarray) -> np.ndarray:
 
 @torch.inference_mode()
 def reveal(
-    model: "Model",
+    network: StegoNetwork,
     stego: np.ndarray,
-    progress: Progress = _unseen,
+    progress: Progress = unseen,
     tiled: bool = False,
     notice: Notice = warnings.warn,
 ) -> np.ndarray:
@@ -373,23 +372,25 @@ def reveal(
 
     Returns:
         Grey levels 0..255, not rounded, float32, (height, width, 3), the size that `frame_size` gives for the stego.
+
+    Raises:
+        ArithmeticError: as for `hide`.
     """
-    stride = model.network.config.stride
+    stride = network.config.stride
     width, height = frame_size(stego.shape[1], stego.shape[0], stride)
     if not tiled or max(width, height) <= TILE:
-        return _revealed(model, stego[:height, :width], progress, notice)
+        return _revealed(network, stego[:height, :width], progress, notice)
     secret = np.empty((height, width, 3), np.float32)
     places = list(itertools.product(_spans(height, stride), _spans(width, stride)))
     for done, place in enumerate(places, 1):
-        secret[place] = _revealed(model, stego[place], _unseen, notice)
+        secret[place] = _revealed(network, stego[place], unseen, notice)
         progress(done / len(places))
     return secret
 
 
-def _revealed(model: "Model", stego: np.ndarray, progress: Progress, notice: Notice) -> np.ndarray:
-    network = model.network
+def _revealed(network: StegoNetwork, stego: np.ndarray, progress: Progress, notice: Notice) -> np.ndarray:
     rows, columns = (side // network.config.stride for side in stego.shape[:2])
-    strips = _Strips(model.precision.device, columns, _Count(progress), notice)
+    strips = _Strips(network.device, columns, _Count(progress), notice)
     strips.count.total = 2 * len(network.flow.blocks) * rows * columns
     outer, inner = (_Plane.empty(network, rows, strips) for _ in range(2))
     for part in strips.cut(rows):
@@ -399,5 +400,5 @@ def _revealed(model: "Model", stego: np.ndarray, progress: Progress, notice: Not
     network.flow.inverse_(outer.stream, inner.stream, strips)
     del outer
     inner.synthesise()
-    inner.bands.add_(1).mul_(PEAK / 2).clamp_(0, PEAK)
+    _check_numbers(inner.bands.add_(1).mul_(PEAK / 2).clamp_(0, PEAK))
     return inner.pixels.view(stego.shape).cpu().numpy()

@@ -2,12 +2,16 @@
 
 import hashlib
 import json
+import stat
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
+from safetensors import SafetensorError
+from safetensors.torch import load, save
+from torch import Tensor
 
 from ..errors import StegoError
 from ..picture import outputs
@@ -17,6 +21,8 @@ from .model import Model
 from .network import StegoNetwork
 
 DEFAULT = "default"
+# A header beyond this is no header: it is read before anything is known of the rest.
+LONGEST_HEADER = 1 << 24
 _PACKAGE = Path(__file__).resolve().parent.parent
 # Inside the wheel the weights lie in the package; in a checkout beside it.
 FOLDERS = (_PACKAGE / "weights", _PACKAGE.parent / "weights")
@@ -31,7 +37,7 @@ def identity(network: StegoNetwork) -> bytes:
     return digest.digest()[:4]
 
 
-def save_weights(path: str | Path, network: StegoNetwork, card: dict) -> None:
+def save_weights(path: str | Path, network: StegoNetwork, card: dict[str, Any]) -> None:
     """Write weights with their architecture and card.
 
     Args:
@@ -56,23 +62,74 @@ def find(source: str | Path | None = None) -> Path:
         StegoError: when there is none.
     """
     name = str(source or DEFAULT)
+    if not name.endswith(".safetensors"):
+        for folder in FOLDERS:
+            if _kind(folder / f"{name}.safetensors") is not None:
+                return folder / f"{name}.safetensors"
+    kind = _kind(Path(name))
+    if kind is not None and not stat.S_ISDIR(kind):
+        return Path(name)
+    shown = name if len(name) <= 120 else f"{name[:50]}...{name[-20:]}"
     if name.endswith(".safetensors"):
-        if Path(name).is_file():
-            return Path(name)
-        raise StegoError(f"{name} does not exist: check the path given to --weights.")
-    for folder in FOLDERS:
-        if (folder / f"{name}.safetensors").is_file():
-            return folder / f"{name}.safetensors"
+        raise StegoError(f"{shown!s} does not exist: check the path given to --weights.")
     known = ", ".join(shipped()) or "none"
-    raise StegoError(f"No weights are named {name!r} (shipped: {known}): name one of these or a .safetensors file.")
+    raise StegoError(f"No weights are named {shown!r} (shipped: {known}): name one of these or a .safetensors file.")
 
 
-def _check_shapes(config: FlowConfig, shapes: dict[str, tuple[int, ...]]) -> None:
-    """Raises ValueError when the network would hold other tensors; takes no memory for it, whatever its size."""
+def _kind(path: Path) -> int | None:
+    """The mode of what is there; None when nothing is, or nothing can be called so."""
+    try:
+        return path.stat().st_mode
+    except (OSError, ValueError):
+        return None
+
+
+def _skeleton(config: FlowConfig) -> StegoNetwork:
+    """The network without values: it takes no memory, whatever its size."""
     with torch.device("meta"):
-        expected = {name: tuple(value.shape) for name, value in StegoNetwork(config).state_dict().items()}
-    if shapes != expected:
+        return StegoNetwork(config)
+
+
+def check_tensors(config: FlowConfig, tensors: Mapping[str, Tensor]) -> StegoNetwork:
+    """Make sure that these are the values of a network of this architecture.
+
+    Returns:
+        The network without values.
+
+    Raises:
+        ValueError: when there are others, of other shapes or types, or some are no numbers.
+    """
+    skeleton = _skeleton(config)
+    own = skeleton.state_dict()
+    if {n: (v.shape, v.dtype) for n, v in tensors.items()} != {n: (v.shape, v.dtype) for n, v in own.items()}:
         raise ValueError("other tensors than the architecture has")
+    if not all(value.isfinite().all() for value in tensors.values()):
+        raise ValueError("values that are no numbers")
+    return skeleton
+
+
+def _read(path: Path) -> tuple[StegoNetwork, dict[str, Any]]:
+    """The network and the card of a file, which is read once, and no farther than its architecture reaches.
+
+    Raises:
+        SafetensorError, OSError, KeyError, TypeError, ValueError, RuntimeError: when it is not one of ours.
+    """
+    with path.open("rb") as file:
+        prefix = file.read(8)
+        length = int.from_bytes(prefix, "little")
+        if length > LONGEST_HEADER:
+            raise ValueError(f"a header of {length} bytes")
+        header = file.read(length)
+        metadata = json.loads(header)["__metadata__"]
+        config, card = FlowConfig.from_json(json.loads(metadata["config"])), json.loads(metadata.get("card", "{}"))
+        if not isinstance(card, dict):
+            raise ValueError("the card is no object with names")
+        # A byte more than there should be is seen by safetensors.
+        values = file.read(4 * sum(value.numel() for value in _skeleton(config).state_dict().values()) + 1)
+    tensors = load(prefix + header + values)
+    network = check_tensors(config, tensors)
+    network.load_state_dict(tensors, assign=True)
+    return network, card
 
 
 def load_model(source: str | Path | None = None, device: str | None = None) -> Model:
@@ -87,16 +144,7 @@ def load_model(source: str | Path | None = None, device: str | None = None) -> M
     """
     path = find(source)
     try:
-        with safe_open(path, "pt") as file:
-            metadata = file.metadata() or {}
-            config = FlowConfig(**json.loads(metadata["config"]))
-            card = dict(json.loads(metadata.get("card", "{}")))
-            _check_shapes(config, {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()})  # noqa: SIM118
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not iterable)
-        if not all(value.isfinite().all() for value in tensors.values()):
-            raise ValueError("weights that are no numbers")
-        network = StegoNetwork(config)
-        network.load_state_dict(tensors)
+        network, card = _read(path)
     except (SafetensorError, OSError, KeyError, TypeError, ValueError, RuntimeError):
         raise StegoError(f"{path} is not a weights file of stego: use one that `stego train` wrote.") from None
     chosen = precision.choose(device, amp=False)
@@ -113,7 +161,9 @@ def shared_model(source: str | Path | None = None) -> Model:
     # Links are not resolved: a model is called by the name that was given.
     path = find(source).absolute()
     state = path.stat()
-    return _shared(path, (state.st_mtime_ns, state.st_size, state.st_ino))
+    # What comes through a pipe can be read once only; its times change as it is read.
+    changes = (state.st_mtime_ns, state.st_size) if stat.S_ISREG(state.st_mode) else ()
+    return _shared(path, (state.st_dev, state.st_ino, *changes))
 
 
 @lru_cache(maxsize=4)

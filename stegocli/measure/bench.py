@@ -140,12 +140,12 @@ def _inference(model: Model, megapixels: float, runs: int) -> dict[str, Any]:
     cover, secret = _pair(megapixels)
     device = model.precision.device
     hides, reveals = [], []
-    tiles.hide(model, cover[:64, :64], secret[:64, :64])
+    tiles.hide(model.network, cover[:64, :64], secret[:64, :64])
     for _ in range(runs):
         began = _now(device)
-        stego = tiles.hide(model, cover, secret)
+        stego = tiles.hide(model.network, cover, secret)
         between = _now(device)
-        tiles.reveal(model, stego)
+        tiles.reveal(model.network, stego)
         hides.append(between - began)
         reveals.append(_now(device) - between)
     size = cover.shape[0] * cover.shape[1] / 1e6

@@ -1,6 +1,7 @@
 """What the machine does meanwhile: GPU utilisation, memory and temperature from NVML, or the CPU's share."""
 
 import os
+import sys
 import threading
 import time
 from dataclasses import dataclass, field
@@ -57,7 +58,11 @@ class Nvml:
 
 def peak_memory() -> float | None:
     """The most memory that this process has had so far, in MiB; None where the system doesn't tell."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024 if resource else None
+    if resource is None:
+        return None
+    # In kibibytes, but on macOS in bytes.
+    unit = 1 if sys.platform == "darwin" else 2**10
+    return float(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20)
 
 
 @dataclass

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 ModelLike: TypeAlias = "Model | str | Path | None"
 # A password, or a function that asks for it: called once the cover is known to do.
 Password = str | Callable[[], str] | None
+# Of a cover, whatever the method.
+SMALLEST_SIDE = 16
 # Called with what is being done and the share of it that is done, 0 to 1.
 Progress = Callable[[str, float], None]
 

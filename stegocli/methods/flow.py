@@ -1,21 +1,83 @@
 """Hide a picture with the network: it looks at most a grey level or two off when it comes back."""
 
 import itertools
-from collections.abc import Iterable
+import struct
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from ..errors import StegoError, option
+from ..payload import header
+from ..payload.errors import InvalidContent
+from ..payload.header import Header
 from ..picture import claims, layout
 from ..picture.files import Picture
 from .base import Choice, Cover, Found, Hiding, Lossless, ModelLike, Outcome, Progress, Secret, Stego, unseen
 
 if TYPE_CHECKING:
-    from ..flow.model import Model, Origin
+    from ..flow.model import Model
 
+METHOD = 1
+METHOD = 1
 # The few frequencies that a cover's last rows and columns, which fill no tile, leave no room for are not worth a word.
 WHOLE = 0.985
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What reveal must know of a picture hidden by the network; 16 bytes of the header.
+
+    Attributes:
+        weights_id: first 4 bytes of the weights' SHA-256.
+        width, height: the secret's own size in pixels.
+        grey: the secret had no colour.
+    """
+
+    weights_id: bytes
+    width: int
+    height: int
+    grey: bool = False
+
+    _FORM = struct.Struct(">4sIIB3x")
+
+    def pack(self) -> bytes:
+        return self._FORM.pack(self.weights_id, self.width, self.height, self.grey)
+
+    @classmethod
+    def unpack(cls, packed: bytes, cover: int) -> "Origin":
+        """Undo `pack` for a stego of so many pixels.
+
+        Raises:
+            InvalidContent: when it says what can't be.
+        """
+        weights_id, width, height, flags = cls._FORM.unpack(packed)
+        try:
+            claims.check_revealed(width, height, cover)
+        except ValueError as error:
+            raise InvalidContent(str(error)) from None
+        return cls(weights_id, width, height, bool(flags & 1))
+
+
+def embed(
+    model: "Model", cover: np.ndarray, secret: np.ndarray, grey: bool, progress: Callable[[float], None]
+) -> np.ndarray:
+    """The cover with the secret and the header in it; all uint8, (height, width, 3)."""
+    stego = model.embed(cover, secret, progress)
+    origin = Origin(model.id, secret.shape[1], secret.shape[0], grey)
+    return header.embed(stego, Header(METHOD, origin.pack()))
+
+
+def extract(
+    model: "Model", stego: np.ndarray, origin: Origin, version: int, progress: Callable[[float], None]
+) -> np.ndarray:
+    """The secret of a stego whose header, of this version of the format, is already read."""
+    secret = model.extract(stego, (origin.width, origin.height), progress, tiled=version == 1)
+    if origin.grey:
+        secret = np.repeat(secret.mean(-1, keepdims=True).round().astype(np.uint8), 3, -1)
+    return secret
 
 
 @dataclass(frozen=True)
@@ -37,21 +99,20 @@ class Flow(Lossless):
         model = _loaded(self.model)
         picture = secret.seen
         claims.check_secret(secret.path, picture.size, cover.rgb.size // 3, cover.path)
-        rgb = model.hide(cover.rgb, picture.rgb, picture.grey, lambda share: progress("hiding", share))
-        decoded = model.reveal(rgb, lambda share: progress("checking", share))
+        rgb = embed(model, cover.rgb, picture.rgb, picture.grey, lambda share: progress("hiding", share))
+        origin = Origin(model.id, *picture.size, picture.grey)
+        decoded = extract(model, rgb, origin, header.VERSION, lambda share: progress("checking", share))
         kept = layout.plan(cover.picture.size, picture.size, model.network.config.stride).kept
         told = Choice(method=self.name, summary=f"weights {model.name}", notes=list(_notes(cover, secret, kept)))
         return Hiding(rgb, told, picture.rgb, decoded)
 
     def reveal(self, stego: Stego, password: str | None = None, progress: Progress = unseen) -> Found | None:
-        from ..flow.model import METHOD, Origin
-
         found = stego.header
         if found is None or found.method != METHOD:
             return None
         origin = Origin.unpack(found.own, stego.rgb.size // 3)
         model = _model_for(stego.path, origin, self.model)
-        rgb = model.secret_in(stego.rgb, origin, found.version, lambda share: progress("revealing", share))
+        rgb = extract(model, stego.rgb, origin, found.version, lambda share: progress("revealing", share))
         notes = [] if found.intact else [f"{stego.path} was altered after hiding: the picture may be damaged."]
         told = Outcome(method=self.name, summary=f"weights {model.name}", notes=notes)
         return Found(Picture(rgb, grey=origin.grey), ".png", told)
@@ -63,7 +124,7 @@ def _loaded(model: ModelLike) -> "Model":
     return weights.shared_model(model) if model is None or isinstance(model, (str, Path)) else model
 
 
-def _model_for(stego: Path, origin: "Origin", model: ModelLike) -> "Model":
+def _model_for(stego: Path, origin: Origin, model: ModelLike) -> "Model":
     """The given model or a shipped one: whichever the header names."""
     from ..flow import weights
 

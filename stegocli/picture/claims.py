@@ -54,7 +54,9 @@ def check_revealed(width: int, height: int, carrier: int | None = None) -> None:
         raise ValueError(f"a picture of {width}x{height}")
 
 
-def check_secret(path: Path, size: tuple[int, int], carrier: int | None, cover: Path | str = "this cover") -> None:
+def check_secret(
+    path: Path | str, size: tuple[int, int], carrier: int | None, cover: Path | str = "this cover"
+) -> None:
     """As `check_revealed`, at hide, for people.
 
     Raises:

@@ -1,5 +1,7 @@
 """Samples as Pillow decodes them to what they are for a viewer: turned, cut out, 8 bits, RGB."""
 
+from typing import Any
+
 import numpy as np
 from PIL import Image, ImageOps, TiffImagePlugin
 
@@ -36,7 +38,8 @@ def prepare(opened: Image.Image) -> None:
         if opened.mode not in ("RGB", "RGBA"):
             raise ValueError(f"planes of {opened.mode} in 16 bits")
         mark = ";16L" if tags.prefix == b"II" else ";16B"
-        opened.tile = [tile._replace(args=(tile.args[0] + mark, *tile.args[1:])) for tile in opened.tile]
+        raw: list[Any] = [(tile, tile.args) for tile in opened.tile]
+        opened.tile = [tile._replace(args=(args[0] + mark, *args[1:])) for tile, args in raw]
     if 2 in tags.get(339, ()) and opened.mode not in ("I", "F"):
         raise ValueError("samples with a sign")
 

@@ -1,20 +1,41 @@
 """The file from which a killed run goes on, and how far a run has come."""
 
 import io
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import torch
 
 from ..errors import StegoError
+from ..flow.precision import is_out_of_memory
 from ..picture import outputs
+from .conform import build, conform
 
 CHECKPOINT = "last.pt"
 BEST = "best.safetensors"
 LAST = "last.safetensors"
 # Everything that a run leaves in its folder.
 RUN_FILES = (CHECKPOINT, BEST, LAST, "metrics.csv", "metrics.json", "curves.png", "grid.png")
+
+
+class Row(TypedDict):
+    """Figures of an epoch: those of training are None where it took no step."""
+
+    epoch: int
+    step: int
+    learning_rate: float
+    loss: float | None
+    train_hide_psnr: float | None
+    train_reveal_psnr: float | None
+    val_hide_psnr: float
+    val_hide_ssim: float
+    val_reveal_psnr: float
+    val_reveal_ssim: float
+    val_bit_accuracy: float
+    samples_per_second: float
 
 
 @dataclass
@@ -28,14 +49,23 @@ class Progress:
         best: the row whose weights are kept as the best.
         validation_set: identifies the pictures that `best` was judged by.
         sums: of the epoch under way: loss and errors of the steps taken, their number, and seconds.
+
+    Raises:
+        ValueError: for numbers that can't be.
     """
 
     epoch: int = 0
     pairs_done: int = 0
-    history: list[dict[str, Any]] = field(default_factory=list)
-    best: dict[str, Any] | None = None
+    history: list[Row] = field(default_factory=list)
+    best: Row | None = None
     validation_set: str = ""
     sums: dict[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.pairs_done < 0 or [row["epoch"] for row in self.history] != list(range(1, self.epoch + 1)):
+            raise ValueError(
+                f"{self.epoch} epochs and {self.pairs_done} pairs done, {len(self.history)} in the history"
+            )
 
     def add(self, **figures: float) -> None:
         for name, value in figures.items():
@@ -55,8 +85,29 @@ def write(out: Path, progress: Progress, **parts: dict[str, Any]) -> None:
     outputs.write_beside(out / CHECKPOINT, content.getvalue())
 
 
+@contextmanager
+def believed(out: Path) -> Iterator[None]:
+    """Around all that a checkpoint's content is taken for: what can't be is said in a sentence.
+
+    Raises:
+        StegoError: for any error but a full memory.
+    """
+    try:
+        yield
+    except Exception as error:  # a damaged zip, a pickle of something else, values that don't go together
+        if is_out_of_memory(error):
+            raise
+        reason = " ".join(str(error).split())[:200] or type(error).__name__
+        raise StegoError(
+            f"{out / CHECKPOINT} is not a checkpoint of `stego train`, or was altered ({reason}): start a new run."
+        ) from None
+
+
 def read(out: Path) -> dict[str, Any]:
     """Read the checkpoint in `out`; weights_only, so that a stranger's file can't run code.
+
+    Returns:
+        The parts that `write` was given, as dicts, and ``progress``.
 
     Raises:
         StegoError: when it is missing or not a checkpoint.
@@ -64,8 +115,8 @@ def read(out: Path) -> dict[str, Any]:
     path = out / CHECKPOINT
     if not path.is_file():
         raise StegoError(f"{path} does not exist: --resume goes on with the run in --out.")
-    try:
-        saved = torch.load(path, map_location="cpu", weights_only=True)
-        return {**saved, "settings": saved["settings"], "progress": Progress(**saved["progress"])}
-    except Exception:  # a damaged zip, a pickle of something else, a dict of something else
-        raise StegoError(f"{path} is not a checkpoint of `stego train`: start a new run.") from None
+    with believed(out):
+        saved = conform(torch.load(path, map_location="cpu", weights_only=True), dict[str, dict[str, Any]])
+        if missing := {"settings", "learner", "journal", "progress"} - saved.keys():
+            raise ValueError(f"no {', '.join(sorted(missing))}")
+        return {**saved, "progress": build(Progress, saved["progress"])}

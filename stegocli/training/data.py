@@ -5,6 +5,7 @@ batches whatever the number of workers, and a resumed run goes on with the batch
 have seen.
 """
 
+import os
 import signal
 import threading
 import warnings
@@ -175,6 +176,20 @@ class ProceduralPictures:
         return procedural(np.random.default_rng((20251101, index)), PROCEDURAL_SIDE)
 
 
+def _below(folder: Path) -> Iterator[Path]:
+    """Everything below a folder that is none itself, through links too; each folder once, whatever leads to it."""
+    seen = set()
+    for where, folders, names in os.walk(folder, followlinks=True):
+        state = os.stat(where)
+        if (state.st_dev, state.st_ino) in seen:
+            folders.clear()
+            continue
+        seen.add((state.st_dev, state.st_ino))
+        # Real folders before links, so that a picture keeps its own name; then by name, for all machines alike.
+        folders.sort(key=lambda name: (os.path.islink(os.path.join(where, name)), name))
+        yield from (Path(where, name) for name in names)
+
+
 class FolderPictures:
     """Every readable picture below a folder, decoded on demand and kept while there is room.
 
@@ -193,14 +208,14 @@ class FolderPictures:
 
     @classmethod
     def scan(cls, folder: Path, smallest: int) -> "FolderPictures":
-        """Look below `folder`, recursively; leave out what can't be read or has a side under `smallest`.
+        """Look below `folder`, through links too; what is unreadable or under `smallest` a side is left out.
 
         Raises:
             StegoError: when there is no such folder or fewer than two pictures are left.
         """
         if not folder.is_dir():
             raise StegoError(f"{folder} is not a folder: give --data a folder of pictures.")
-        found = [p for p in sorted(folder.rglob("*")) if p.is_file() and p.suffix.lower() in files.READABLE]
+        found = [p for p in sorted(_below(folder)) if p.suffix.lower() in files.READABLE and p.is_file()]
         good = [p for p in found if files.is_readable(p, smallest)]
         if len(good) < 2:
             raise StegoError(
@@ -356,6 +371,11 @@ def _no_alarm() -> Iterator[None]:
         yield
 
 
+def _take_no_interrupt(worker: int) -> None:
+    """Ctrl-C reaches every process of a terminal's job: the main one decides when the workers end."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
 def loader(dataset: Dataset, batch_size: int, workers: int, pin: bool, sampler: Sampler | range) -> DataLoader:
     """A loader that keeps its workers between epochs and two batches ready in each."""
     with _no_alarm():
@@ -368,6 +388,7 @@ def loader(dataset: Dataset, batch_size: int, workers: int, pin: bool, sampler: 
             drop_last=len(sampler) >= batch_size,  # type: ignore[arg-type]
             prefetch_factor=2 if workers else None,
             persistent_workers=workers > 0,
+            worker_init_fn=_take_no_interrupt,
         )
 
 

@@ -1,17 +1,24 @@
 """What a run shows in the terminal while it lasts."""
 
+import shlex
+import time
 from pathlib import Path
 from types import TracebackType
-from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from ..flow import precision
+from ..flow.precision import Precision
 from ..picture import metrics
-from .checkpoint import BEST
+from .checkpoint import BEST, Row
 from .feed import Feed
 from .journal import Event
 from .step import Learner
+
+# Under these a stego shows its change, or a secret can hardly be recognised: nobody should use such weights.
+LEAST_HIDE_PSNR = 25.0
+LEAST_REVEAL_PSNR = 20.0
 
 
 class Silent:
@@ -26,13 +33,16 @@ class Silent:
     def step(self, epoch: int, batch: int, taken: list[dict[str, float]]) -> None:
         """That many steps of the epoch are done; `taken` are figures read since the last call."""
 
-    def epoch(self, row: dict[str, Any], best: bool) -> None:
+    def epoch(self, row: Row, best: bool) -> None:
         """An epoch is done and validated."""
 
     def event(self, event: Event) -> None:
         """A fallback was taken."""
 
-    def end(self, out: Path, best: dict[str, Any] | None) -> None:
+    def stopped(self, out: Path, epoch: int) -> None:
+        """The run was asked to stop after so many whole epochs, and has been saved."""
+
+    def end(self, out: Path, best: Row | None) -> None:
         """The run is over; `best` is the row of the best epoch."""
 
 
@@ -56,6 +66,9 @@ class TrainingDisplay(Silent):
         if self.progress.tasks:
             self.progress.stop()
 
+    def _line(self, text: str) -> None:
+        self.console.print(text, soft_wrap=True, markup=False)
+
     def pruning(self, done: float) -> None:
         if not self.progress.tasks:
             self.progress.start()
@@ -66,28 +79,32 @@ class TrainingDisplay(Silent):
         pictures = feed.pictures
         skipped = f", {pictures.skipped} unreadable or too small skipped" if pictures.skipped else ""
         together = f"; {learner.team.size} processes" if learner.team.size > 1 else ""
-        self.console.print(
-            f"{len(pictures)} pictures{skipped}; {learner.precision}; {feed.workers} workers{together}", soft_wrap=True
-        )
+        where = f"{learner.precision}{_reason(learner.precision, feed.settings.amp)}"
+        self._line(f"{len(pictures)} pictures{skipped}; {where}; {feed.workers} workers{together}")
         parameters = sum(p.numel() for p in learner.network.parameters())
-        self.console.print(f"{learner.network.config}: {parameters:,} parameters", soft_wrap=True)
-        self.per_epoch, self.per_step = feed.steps_per_epoch, feed.pairs_per_step
-        self.epochs = feed.settings.epochs
+        self._line(f"{learner.network.config.in_words()}; {parameters:,} parameters")
+        self.begin(feed.settings.epochs, feed.steps_per_epoch, feed.pairs_per_step, epoch)
+
+    def begin(self, epochs: int, steps_per_epoch: int, pairs_per_step: int, epoch: int) -> None:
+        """Show the bar, at the beginning of an epoch counted from 0."""
+        self.epochs, self.per_epoch, self.per_step = epochs, steps_per_epoch, pairs_per_step
         self.progress.start()
-        total = self.epochs * self.per_epoch
-        self.task = self.progress.add_task("", total=total, completed=epoch * self.per_epoch, live="")
+        self.task = self.progress.add_task(
+            "", total=epochs * steps_per_epoch, completed=epoch * steps_per_epoch, live=""
+        )
+        self.began, self.steps = time.monotonic(), 0
 
     def step(self, epoch: int, batch: int, taken: list[dict[str, float]]) -> None:
         for figures in taken:
             for name, value in figures.items():
                 self.averages[name] = 0.95 * self.averages.get(name, value) + 0.05 * value
-        speed = self.progress.tasks[self.task].speed or 0
+        self.steps += 1
+        speed = self.steps * self.per_step / max(time.monotonic() - self.began, 1e-9)
         live = ""
         if self.averages:
             hide, reveal = (metrics.psnr_of(self.averages[k]) for k in ("hide_mse", "reveal_mse"))
             live = (
-                f"loss {self.averages['loss']:.2f}  hide {hide:.2f} dB  reveal {reveal:.2f} dB  "
-                f"{speed * self.per_step:.1f} samples/s"
+                f"loss {self.averages['loss']:.2f}  hide {hide:.2f} dB  reveal {reveal:.2f} dB  {speed:.1f} samples/s"
             )
         self.progress.update(
             self.task,
@@ -96,7 +113,9 @@ class TrainingDisplay(Silent):
             live=live,
         )
 
-    def epoch(self, row: dict[str, Any], best: bool) -> None:
+    def epoch(self, row: Row, best: bool) -> None:
+        # Validation is no part of an epoch's speed.
+        self.began, self.steps = time.monotonic(), 0
         loss = "no step taken" if row["loss"] is None else f"loss {row['loss']:.2f}"
         self.console.print(
             f"epoch {row['epoch']}/{self.epochs}  {loss}  validation: "
@@ -109,12 +128,31 @@ class TrainingDisplay(Silent):
     def event(self, event: Event) -> None:
         self.console.print(f"fallback: {event}", style="yellow", soft_wrap=True, markup=False)
 
-    def end(self, out: Path, best: dict[str, Any] | None) -> None:
+    def stopped(self, out: Path, epoch: int) -> None:
         self.progress.stop()
-        if best:
-            self.console.print(
-                f"best: epoch {best['epoch']}, hide {best['val_hide_psnr']:.2f} dB, reveal "
-                f"{best['val_reveal_psnr']:.2f} dB; use it with --weights {out / BEST}",
-                soft_wrap=True,
-                markup=False,
+        self._line(
+            f"stopped in epoch {epoch + 1} of {self.epochs}, saved; go on with: "
+            f"stego train --resume --out {shlex.quote(str(out))}"
+        )
+
+    def end(self, out: Path, best: Row | None) -> None:
+        self.progress.stop()
+        if not best:
+            return
+        hide, reveal = best["val_hide_psnr"], best["val_reveal_psnr"]
+        said = f"best: epoch {best['epoch']}, hide {hide:.2f} dB, reveal {reveal:.2f} dB; "
+        if hide >= LEAST_HIDE_PSNR and reveal >= LEAST_REVEAL_PSNR:
+            self._line(f"{said}use it with --weights {shlex.quote(str(out / BEST))}")
+        else:
+            self._line(
+                f"{said}not fit for use: it takes {LEAST_HIDE_PSNR:.0f} dB and {LEAST_REVEAL_PSNR:.0f} dB; "
+                "train for more --epochs, or on more pictures"
             )
+
+
+def _reason(where: Precision, wanted: bool) -> str:
+    """Why a run that asked for half precision has none."""
+    if not wanted or precision.choose(str(where.device)).is_mixed:
+        return ""
+    lacking = "bfloat16" if where.device.type == "cpu" else "half precision"
+    return f" (no mixed precision: this {where.device.type.upper()} computes no {lacking})"

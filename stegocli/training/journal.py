@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from .conform import conform
+
 log = logging.getLogger(__name__)
 # Callers decide whether the log is seen; the display shows every event anyway.
 log.addHandler(logging.NullHandler())
@@ -62,5 +64,6 @@ class Journal:
         return {"step": self.step, "events": [event.as_dict() for event in self.events]}
 
     def load(self, state: dict[str, Any]) -> None:
-        self.step = state["step"]
-        self.events = [Event(**event) for event in state["events"]]
+        """Undo `state`; raises ValueError for what can't be."""
+        self.step = conform(state.get("step"), int)
+        self.events = conform(state.get("events"), list[Event])

@@ -3,21 +3,21 @@
 import csv
 import io
 import json
-from dataclasses import asdict
 from typing import Any
 
 import torch
 
 from .. import __version__
 from ..picture import charts, files, look, outputs
-from .checkpoint import Progress
+from .checkpoint import Progress, Row
 from .feed import Feed
 from .step import Learner
-from .validation import Four
+from .validation import VALIDATED, Four
 
 
-def model_card(learner: Learner, feed: Feed, row: dict[str, Any]) -> dict[str, Any]:
+def model_card(learner: Learner, feed: Feed, row: Row) -> dict[str, Any]:
     """What the weights file says of itself."""
+    figures: dict[str, Any] = {**row}
     left_out = ("out", "flow", "pin_memory", "non_blocking")
     return {
         "made_by": f"stego {__version__} train",
@@ -25,7 +25,7 @@ def model_card(learner: Learner, feed: Feed, row: dict[str, Any]) -> dict[str, A
         "processes": learner.team.size,
         "pictures": len(feed.pictures),
         "machine": f"{learner.precision}, torch {torch.__version__}",
-        "validation": {k.removeprefix("val_"): round(v, 4) for k, v in row.items() if k.startswith("val_")},
+        "validation": {k: round(figures[f"val_{k}"], 4) for k in VALIDATED},
         "epoch": row["epoch"],
         "steps": row["step"],
         "gigaflops_per_megapixel": round(learner.network.operations_per_megapixel() / 1e9, 1),
@@ -37,7 +37,7 @@ def summary(learner: Learner, feed: Feed, progress: Progress) -> dict[str, Any]:
     """What metrics.json holds: settings, pictures, hardware, events, the best epoch and every epoch."""
     return {
         "settings": feed.settings.as_json(),
-        "flow": asdict(learner.network.config),
+        "flow": learner.network.config.as_json(),
         "pictures": {"used": len(feed.pictures), "skipped": feed.pictures.skipped},
         "precision": str(learner.precision),
         "processes": learner.team.size,
@@ -56,5 +56,5 @@ def write(learner: Learner, feed: Feed, progress: Progress, shown: list[Four]) -
     writer.writerows(history)
     outputs.write_beside(out / "metrics.csv", table.getvalue().encode())
     outputs.write_beside(out / "metrics.json", json.dumps(summary(learner, feed, progress), indent=1).encode())
-    files.write(out / "curves.png", files.Picture(charts.training_curves(history)))
+    files.write(out / "curves.png", files.Picture(charts.training_curves([dict(row) for row in history])))
     files.write(out / "grid.png", files.Picture(look.picture_grid(shown)))

@@ -6,9 +6,25 @@ from typing import Any
 
 from ..errors import StegoError
 from ..flow.couplings import FlowConfig
+from .conform import build
 
 # What may differ when a run goes on; anything else would make another run of it.
 FREE = frozenset({"out", "data", "epochs", "workers", "amp", "reveal_weight"})
+# Options that stand for a part of `flow`.
+ARCHITECTURE = frozenset({"num_blocks", "hidden_channels", "levels", "wavelet"})
+# The least and the most that each number may be; a checkpoint's are anyone's.
+LIMITS: dict[str, tuple[float, float]] = {
+    "epochs": (1, 10**9),
+    "batch_size": (1, 10**6),
+    "amp_share": (0, 1),
+    "workers": (0, 1024),
+    "learning_rate": (1e-8, 1e3),
+    "reveal_weight": (0, 1e6),
+    "prune": (0.01, 1),
+    "warmup_steps": (0, 10**9),
+    "ema_decay": (0, 1),
+    "checkpoint_minutes": (0, 1e9),
+}
 
 
 @dataclass(frozen=True)
@@ -37,7 +53,8 @@ class Settings:
         checkpoint_minutes: between two checkpoints within an epoch.
 
     Raises:
-        StegoError: for a crop under 16 pixels, a seed that does not fit, or nothing to prune.
+        StegoError: for a crop under 16 pixels, a number out of its `LIMITS`, a seed that does not fit, or nothing to
+            prune.
     """
 
     out: Path = Path("runs/train")
@@ -64,6 +81,10 @@ class Settings:
     def __post_init__(self) -> None:
         if self.crop_side < 16:
             raise StegoError(f"--crop {self.crop} is too small: use 16 or more.")
+        for name, (least, most) in LIMITS.items():
+            value = getattr(self, name)
+            if value is not None and not least <= value <= most:
+                raise StegoError(f"{as_typed(name)} {value} can't be used: give {least:g} to {most:g}.")
         if not 0 <= self.seed < 2**63:
             raise StegoError(f"--seed {self.seed} does not fit into 63 bits: use a smaller one, not below 0.")
         if self.prune is not None and not self.init:
@@ -75,24 +96,38 @@ class Settings:
         return self.crop // self.flow.stride * self.flow.stride
 
     def as_json(self) -> dict[str, Any]:
-        return {k: str(v) if isinstance(v, Path) else v for k, v in asdict(self).items()}
+        named = {k: str(v) if isinstance(v, Path) else v for k, v in asdict(self).items()}
+        return {**named, "flow": self.flow.as_json()}
 
     @classmethod
-    def from_json(cls, saved: dict[str, Any]) -> "Settings":
-        paths = {name: Path(saved[name]) if saved[name] else None for name in ("out", "data", "init")}
-        return cls(**{**saved, **paths, "flow": FlowConfig(**saved["flow"])})
+    def from_json(cls, saved: Any) -> "Settings":
+        """Undo `as_json`.
+
+        Raises:
+            ValueError, StegoError: for settings that can't be.
+        """
+        return build(cls, saved)  # type: ignore[no-any-return]
 
     def resumed(self, given: "Settings", changed: frozenset[str] | set[str]) -> "Settings":
         """These settings of a checkpoint, but for the place and what the user gave this time.
 
         Args:
             given: this time's settings.
-            changed: names of those that the user gave.
+            changed: names of those that the user gave, those in `ARCHITECTURE` included; most must be as they were.
 
         Raises:
             StegoError: when one of them can't change in mid-run.
         """
-        if changed - FREE:
-            names = ", ".join(sorted(changed - FREE))
-            raise StegoError(f"A resumed run keeps its {names}: leave that option out.")
-        return replace(self, **{name: getattr(given, name) for name in changed | {"out"}})
+        other = sorted(as_typed(name) for name in changed - FREE if self._value(name) != given._value(name))
+        if other:
+            raise StegoError(f"A resumed run keeps its {', '.join(other)}: leave that out, or give what it began with.")
+        return replace(self, **{name: getattr(given, name) for name in (changed & FREE) | {"out"}})
+
+    def _value(self, name: str) -> Any:
+        value = getattr(self.flow if name in ARCHITECTURE else self, name)
+        return value.resolve() if isinstance(value, Path) else value
+
+
+def as_typed(name: str) -> str:
+    """The option of `stego train` that sets this."""
+    return "--" + name.replace("_", "-")

@@ -6,18 +6,17 @@ figures are handed on unread. Nor does it hold a number that changes anywhere bu
 
 import copy
 import math
-from dataclasses import asdict
-from typing import Any
+from typing import Any, TypedDict
 
 import torch
 from torch import Tensor
 
-from ..errors import StegoError
 from ..flow import channel, precision, weights
 from ..flow.couplings import FlowConfig
 from ..flow.network import StegoNetwork, draw_in
 from ..flow.precision import Precision
 from . import cores, graph, losses
+from .conform import conform
 from .optimizer import Muon
 from .settings import Settings
 from .team import Team
@@ -60,16 +59,9 @@ class Learner:
         self.micro_batch = settings.batch_size
         self.attempts, self.usual_norm, self.rate = (torch.zeros((), device=where.device) for _ in range(3))
         self.start(settings.flow)
-        if settings.init:
-            start = weights.shared_model(settings.init).network
-            if start.config != settings.flow:
-                raise StegoError(f"{settings.init} holds another architecture ({start.config}): train with that one.")
-            self.begin_with(start)
 
     def start(self, config: FlowConfig, checkpointing: bool = False) -> None:
         """A new network with initial weights from the seed, and new optimisers."""
-        if config.actnorm and self.team.size > 1:
-            raise StegoError("Activation normalisation starts from one batch: train it in one process.")
         torch.manual_seed(self.settings.seed)
         self.network = StegoNetwork(config).set_precision(self.precision).train()
         self.network.flow.checkpointing = checkpointing
@@ -83,9 +75,8 @@ class Learner:
         self.replay = self._replay()
 
     def _replay(self) -> graph.Replay | None:
-        """None where a step can't be recorded: it looks at a flag or a matrix, or waits for others; or is untried."""
-        config, device = self.network.config, self.precision.device
-        unfit = config.actnorm or config.conv1x1 or self.team.size > 1 or self.precision.needs_scaler
+        """None where a step can't be recorded, since it waits for others; or is untried."""
+        device, unfit = self.precision.device, self.team.size > 1 or self.precision.needs_scaler
         if device.type != "cuda" or unfit or not self.settings.cuda_graph:
             return None
         return graph.Replay(device, self.settings.non_blocking)
@@ -143,9 +134,7 @@ class Learner:
 
     def _side_by_side(self, cover: Tensor, secret: Tensor) -> list[tuple[Tensor, Tensor]]:
         """The parts that go through the network at the same time; on a card, which has one queue, all is one."""
-        # Activation normalisation starts from the whole batch.
-        alone = self.precision.device.type != "cpu" or self.network.config.actnorm
-        count = 1 if alone else min(len(cover), torch.get_num_threads())
+        count = 1 if self.precision.device.type != "cpu" else min(len(cover), torch.get_num_threads())
         return list(zip(cover.tensor_split(count), secret.tensor_split(count), strict=True))
 
     def _part_of_gradient(self, cover: Tensor, secret: Tensor, share: float, scale: Tensor) -> list[Tensor]:
@@ -205,8 +194,9 @@ class Learner:
         self.replay = self._replay()
 
     def state(self) -> dict[str, Any]:
+        """What a resumed run needs of it; see `LearnerState`."""
         return {
-            "config": asdict(self.network.config),
+            "config": self.network.config.as_json(),
             "checkpointing": self.network.flow.checkpointing,
             "micro_batch": self.micro_batch,
             "mixed": self.precision.is_mixed,
@@ -219,18 +209,58 @@ class Learner:
             "usual_norm": float(self.usual_norm),
         }
 
-    def load(self, state: dict[str, Any]) -> None:
+    def load(self, saved: dict[str, Any]) -> None:
+        """Undo `state`.
+
+        Raises:
+            ValueError: for what can't be; nothing is built before the tensors are known to fit.
+        """
+        state: LearnerState = conform(saved, LearnerState)
+        config = FlowConfig.from_json(state["config"])
+        for part in ("network", "average"):
+            weights.check_tensors(config, state[part])  # type: ignore[literal-required]
+        if not 1 <= state["micro_batch"] <= self.settings.batch_size or min(state["attempts"], state["usual_norm"]) < 0:
+            raise ValueError("numbers out of their range")
         if not state["mixed"]:
             self.precision = precision.choose(str(self.precision.device), amp=False)
-        self.start(FlowConfig(**state["config"]), state["checkpointing"])
+        self.start(config, state["checkpointing"])
         self.micro_batch = state["micro_batch"]
         self.network.load_state_dict(state["network"])
         self.average.load_state_dict(state["average"])
-        self.muon.load_state_dict(state["muon"])
-        self.adam.load_state_dict(state["adam"])
-        for group in self.adam.param_groups:
-            # Saved with the rest, perhaps on another device.
-            group["capturable"] = self.precision.device.type == "cuda"
-        self.scaler.load_state_dict(state["scaler"])
+        _load_moments(self.muon, state["muon"], {"momentum"})
+        _load_moments(self.adam, state["adam"], {"step", "exp_avg", "exp_avg_sq"})
+        if self.scaler.is_enabled() and state["scaler"]:
+            names = self.scaler.state_dict()
+            self.scaler.load_state_dict({name: conform(state["scaler"].get(name), float) for name in names})
         self.attempts.fill_(state["attempts"])
         self.usual_norm.fill_(state["usual_norm"])
+
+
+class LearnerState(TypedDict):
+    """What a checkpoint holds of a `Learner`."""
+
+    config: dict[str, Any]
+    checkpointing: bool
+    micro_batch: int
+    mixed: bool
+    network: dict[str, Tensor]
+    average: dict[str, Tensor]
+    muon: dict[str, Any]
+    adam: dict[str, Any]
+    scaler: dict[str, Any]
+    attempts: int
+    usual_norm: float
+
+
+def _load_moments(optimizer: torch.optim.Optimizer, saved: dict[str, Any], names: set[str]) -> None:
+    """What the optimiser remembers of each parameter; how it works is this program's own business."""
+    parameters = [p for group in optimizer.param_groups for p in group["params"]]
+    moments: dict[int, dict[str, Tensor]] = conform(saved.get("state"), dict[int, dict[str, Tensor]])
+    for number, own in moments.items():
+        if not 0 <= number < len(parameters) or own.keys() != names:
+            raise ValueError(f"an optimiser's state of {sorted(own)} for parameter {number}")
+        for name, value in own.items():
+            shape = torch.Size() if name == "step" else parameters[number].shape
+            if value.shape != shape or value.dtype != torch.float32 or not value.isfinite().all():
+                raise ValueError(f"an optimiser's {name} is not what it should be")
+    optimizer.load_state_dict({"state": moments, "param_groups": optimizer.state_dict()["param_groups"]})

@@ -1,5 +1,7 @@
 """Scores the averaged weights on whole pictures."""
 
+from collections.abc import Iterable
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -9,6 +11,8 @@ from ..picture import metrics
 from .step import Learner
 
 GRID_PAIRS = 3
+# Figures that are kept of an epoch.
+VALIDATED = ("hide_psnr", "hide_ssim", "reveal_psnr", "reveal_ssim", "bit_accuracy")
 # Of a pair: cover, stego, secret, revealed.
 Four = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 
@@ -28,7 +32,7 @@ def _hide_and_reveal(learner: Learner, cover: Tensor, secret: Tensor) -> Four:
     )  # fmt: skip
 
 
-def validate(learner: Learner, pairs: list[tuple[Tensor, Tensor]]) -> tuple[dict[str, float], list[Four]]:
+def validate(learner: Learner, pairs: Iterable[tuple[Tensor, Tensor]]) -> tuple[dict[str, float], list[Four]]:
     """Score this process's pairs; the figures are those of all processes.
 
     Args:
@@ -45,5 +49,4 @@ def validate(learner: Learner, pairs: list[tuple[Tensor, Tensor]]) -> tuple[dict
         if len(shown) < GRID_PAIRS:
             shown.append(four)
     mean = metrics.mean(learner.team.share(scores))
-    names = ("hide_psnr", "hide_ssim", "reveal_psnr", "reveal_ssim", "bit_accuracy")
-    return {f"val_{name}": getattr(mean, name) for name in names}, shown
+    return {f"val_{name}": getattr(mean, name) for name in VALIDATED}, shown

@@ -126,3 +126,11 @@ def test_cpu_share():
         sum(i * i for i in range(10**6))
     summary = watch.summary()
     assert summary["device"] == "cpu" and summary["utilisation_mean"] > 0 and summary["peak_memory_mib"] > 50
+
+
+@pytest.mark.parametrize(("system", "unit"), [("linux", 1024), ("darwin", 1)])
+def test_peak_memory_knows_its_unit(monkeypatch, system, unit):
+    usage = SimpleNamespace(RUSAGE_SELF=0, getrusage=lambda who: SimpleNamespace(ru_maxrss=300 * 2**20 // unit))
+    monkeypatch.setattr(monitor, "resource", usage)
+    monkeypatch.setattr(monitor.sys, "platform", system)
+    assert monitor.peak_memory() == 300

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from stegocli.errors import StegoError
 from stegocli.picture import metrics
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
@@ -51,3 +52,21 @@ def test_ten_times_the_pixels_come_back_as_sharp_as_the_room_allows(model):
     small = Image.fromarray(secret).resize((round(448 * share), round(312 * share)), Image.Resampling.LANCZOS)
     shrunk = np.asarray(small.resize((448, 312), Image.Resampling.LANCZOS))
     assert secret_psnr(model, cover, secret) > metrics.psnr(secret, shrunk) - LOSS
+
+
+@pytest.mark.parametrize("size", [(1, 1), (8, 9), (15, 15), (3, 100), (100, 3), (1, 5000), (16, 15), (0, 16)])
+def test_a_cover_too_small_to_be_revealed_is_refused(model, size):
+    """Arrays and Pillow pictures: the header needs its samples, and the network its tiles."""
+    cover = np.full((size[1], size[0], 3), 120, np.uint8)
+    secret = picture("coffee.jpg", 20, 20)
+    with pytest.raises((StegoError, ValueError), match=r"16x16|height, width"):
+        model.hide(cover, secret)
+    if cover.size:
+        with pytest.raises(StegoError, match="16x16"):
+            model.hide(Image.fromarray(cover), Image.fromarray(secret))
+
+
+@pytest.mark.parametrize("size", [(16, 16), (17, 16), (16, 400), (19, 23)])
+def test_the_smallest_covers_can_be_revealed(model, size):
+    cover, secret = picture("chelsea.jpg", *size), picture("coffee.jpg", 20, 20)
+    assert model.reveal(model.hide(cover, secret)).shape == secret.shape

@@ -125,3 +125,23 @@ def test_large_pictures_are_validated_on_in_part():
 
     cover, secret = data.WholePairs(Two(), [0, 1], 4)[0]
     assert cover.shape == secret.shape == (3, 512, 512)
+
+
+def test_links_to_folders_are_followed_once(tmp_path):
+    from conftest import natural
+    from PIL import Image
+
+    outside, folder = tmp_path / "outside", tmp_path / "folder"
+    (outside / "deep").mkdir(parents=True)
+    (folder / "own").mkdir(parents=True)
+    for i, where in enumerate((outside, outside / "deep", folder, folder / "own")):
+        Image.fromarray(natural(40, 40, i)).save(where / f"{i}.png")
+    (folder / "link").symlink_to(outside)
+    (folder / "again").symlink_to(outside)
+    (folder / "own" / "loop").symlink_to(folder)
+    (outside / "deep" / "up").symlink_to(outside)
+    (folder / "broken").symlink_to(tmp_path / "none")
+    (folder / "picture.png").symlink_to(outside / "0.png")
+    found = data.FolderPictures.scan(folder, 16).paths
+    assert sorted(p.name for p in found) == ["0.png", "1.png", "2.png", "3.png", "picture.png"]
+    assert found == sorted(found)

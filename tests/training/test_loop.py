@@ -1,17 +1,24 @@
 import csv
 import json
 import math
+import signal
 from dataclasses import replace
 
 import pytest
+import torch
 from networks import same_weights
 from pictures import natural
 from PIL import Image
+from rich.console import Console
 
 from stegocli.errors import StegoError
 from stegocli.flow import precision, weights
-from stegocli.training import checkpoint, ladder, losses
+from stegocli.flow.couplings import FlowConfig
+from stegocli.picture import charts, files
+from stegocli.training import checkpoint, ladder, losses, validation
+from stegocli.training.display import TrainingDisplay
 from stegocli.training.loop import train
+from stegocli.training.settings import Settings
 from stegocli.training.step import Learner
 
 
@@ -86,7 +93,7 @@ def test_a_folder_that_holds_a_run_is_refused(settings):
 
 def test_resume_keeps_its_settings(settings):
     train(replace(settings, epochs=1))
-    with pytest.raises(StegoError, match="batch_size"):
+    with pytest.raises(StegoError, match="--batch-size"):
         train(replace(settings, batch_size=1), resume=True, changed={"batch_size"})
     with pytest.raises(StegoError, match="finished its 1 epochs"):
         train(settings, resume=True)
@@ -159,3 +166,136 @@ def test_an_epoch_without_a_step_has_no_loss(settings, monkeypatch):
     assert row["loss"] is None and row["train_hide_psnr"] is None and row["step"] == 0
     assert [e["kind"] for e in summary["events"]] == ["skipped step"] * 2
     assert json.loads((settings.out / "metrics.json").read_text()) == summary
+
+
+# -- stopped at any time ----------------------------------------------------------------------------------------
+
+
+class Killed(BaseException):
+    """Nothing catches it: the process is gone."""
+
+
+@pytest.mark.parametrize("moment", range(1, 15))
+def test_a_run_killed_at_any_write_ends_with_all_its_files(settings, monkeypatch, moment):
+    """Killed before the nth file of the run reaches its place, and resumed."""
+    write, written = files.write_beside, []
+
+    def dying(path, *arguments):
+        written.append(path)
+        if len(written) == moment:
+            raise Killed
+        return write(path, *arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(files, "write_beside", dying)
+        try:
+            train(replace(settings, checkpoint_minutes=1e9))
+        except Killed:
+            pass
+        else:
+            pytest.skip("a run writes fewer files")
+    if not (settings.out / checkpoint.CHECKPOINT).exists():
+        return  # nothing to go on with: the run starts anew
+    summary = train(settings, resume=True)
+    assert {p.name for p in settings.out.iterdir()} == set(checkpoint.RUN_FILES)
+    assert json.loads((settings.out / "metrics.json").read_text()) == json.loads(json.dumps(summary))
+    assert [row["epoch"] for row in summary["history"]] == [1, 2]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("where", ["step", "validation", "report"])
+def test_a_stopped_run_loses_nothing_and_tells_how_to_go_on(settings, monkeypatch, capsys, number, where):
+    settings = replace(settings, checkpoint_minutes=1e9)
+    train(replace(settings, out=settings.out.parent / "whole"))
+    before = [signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)]
+    places = {
+        "step": (ladder, "attempt", 5),
+        "validation": (validation, "_hide_and_reveal", 1),
+        "report": (charts, "training_curves", 1),
+    }
+    module, name, when = places[where]
+    function, calls = getattr(module, name), []
+
+    def interrupted(*arguments):
+        calls.append(1)
+        if len(calls) == when:
+            signal.raise_signal(number)
+        return function(*arguments)
+
+    with monkeypatch.context() as patch, pytest.raises((KeyboardInterrupt, SystemExit)) as stopped:
+        patch.setattr(module, name, interrupted)
+        with TrainingDisplay(Console(width=200)) as display:
+            train(settings, display=display)
+    assert stopped.type is KeyboardInterrupt if number == signal.SIGINT else stopped.value.code == 128 + number
+    assert f"stego train --resume --out {settings.out}" in capsys.readouterr().out
+    assert [signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)] == before
+    assert len(calls) == when, "at most the step under way is finished"
+    taken = []
+    with monkeypatch.context() as patch:
+        attempt = ladder.attempt
+        patch.setattr(ladder, "attempt", lambda *given: taken.append(1) or attempt(*given))
+        train(settings, resume=True)
+    assert len(taken) == {"step": 1, "validation": 3, "report": 3}[where], "no step is taken twice"
+    whole = settings.out.parent / "whole"
+    assert same_weights(values(settings.out / "last.safetensors"), values(whole / "last.safetensors"))
+
+
+def test_a_second_signal_stops_at_once(settings, monkeypatch):
+    def twice(*arguments):
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
+        raise AssertionError("goes on")
+
+    monkeypatch.setattr(ladder, "attempt", twice)
+    with pytest.raises(KeyboardInterrupt):
+        train(settings)
+
+
+def test_what_is_ignored_stays_ignored(settings, monkeypatch):
+    attempt = ladder.attempt
+
+    def interrupted(*arguments):
+        signal.raise_signal(signal.SIGINT)
+        return attempt(*arguments)
+
+    monkeypatch.setattr(ladder, "attempt", interrupted)
+    handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        assert len(train(replace(settings, epochs=1))["history"]) == 1
+    finally:
+        signal.signal(signal.SIGINT, handler)
+
+
+def test_a_run_starts_from_weights(settings, tmp_path):
+    path = tmp_path / "start.safetensors"
+    train(replace(settings, epochs=1, learning_rate=1e-2))
+    (settings.out / "best.safetensors").rename(path)
+    still = replace(settings, epochs=1, init=path, learning_rate=1e-8, out=tmp_path / "still")
+    train(still)
+    before, after = values(path), values(still.out / "last.safetensors")
+    assert all(torch.allclose(before[name], after[name], atol=1e-5) for name in before)
+    with pytest.raises(StegoError, match="another architecture"):
+        train(replace(still, flow=FlowConfig(levels=1), out=tmp_path / "other"))
+
+
+def test_resume_needs_no_init_file(settings, tmp_path):
+    start = tmp_path / "start.safetensors"
+    weights.save_weights(start, Learner(settings, precision.choose("cpu", amp=False)).network, {})
+    first = replace(settings, init=start, epochs=1)
+    train(first)
+    start.unlink()
+    assert len(train(replace(first, epochs=2), resume=True, changed={"epochs", "init"})["history"]) == 2
+
+
+def test_unchanged_options_resume_and_others_are_named_as_they_are_typed(settings):
+    train(replace(settings, epochs=1))
+    every = set(Settings.__dataclass_fields__) - {"flow"} | {"num_blocks", "hidden_channels", "levels", "wavelet"}
+    assert len(train(settings, resume=True, changed=every)["history"]) == 2
+    changes = {
+        "batch_size": 1, "learning_rate": 1e-5, "seed": 4, "crop": 20, "flow": replace(settings.flow, hidden_channels=9)
+    }  # fmt: skip
+    for name, value in changes.items():
+        option = "hidden_channels" if name == "flow" else name
+        with pytest.raises(StegoError, match="--" + option.replace("_", "-")) as refused:
+            train(replace(settings, epochs=3, **{name: value}), resume=True, changed={option, "epochs"})
+        assert option not in str(refused.value) or "_" not in option

@@ -8,12 +8,10 @@ from networks import same_weights, uint8_pairs
 from pictures import natural
 
 from stegocli.errors import StegoError
-from stegocli.flow import precision, weights
-from stegocli.flow.couplings import FlowConfig
+from stegocli.flow import precision
 from stegocli.training import ladder, losses
 from stegocli.training.journal import Journal
 from stegocli.training.step import FIGURES, Learner, learning_rate
-from stegocli.training.team import Team
 from stegocli.training.watch import Watch
 
 CPU = precision.choose("cpu", amp=False)
@@ -83,23 +81,6 @@ def test_memory_that_runs_out_side_by_side_is_told(settings, monkeypatch):
     finally:
         torch.set_num_threads(before)
     assert journal.events and all(e.kind == "memory" for e in journal.events)
-
-
-def test_init_starts_from_weights(settings, tmp_path):
-    start = Learner(settings, CPU)
-    start.step(*uint8_pairs(), 1e-2)
-    path = tmp_path / "start.safetensors"
-    weights.save_weights(path, start.network, {})
-    learner = Learner(replace(settings, init=path), CPU)
-    assert same_weights(learner.network.state_dict(), start.network.state_dict())
-    assert same_weights(learner.average.state_dict(), start.network.state_dict())
-    with pytest.raises(StegoError, match="another architecture"):
-        Learner(replace(settings, init=path, flow=FlowConfig(levels=1)), CPU)
-
-
-def test_activation_normalisation_needs_one_process(settings):
-    with pytest.raises(StegoError, match="one process"):
-        Learner(replace(settings, flow=replace(settings.flow, actnorm=True)), CPU, Team(0, 2))
 
 
 def test_state_comes_back(settings):

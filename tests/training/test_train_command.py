@@ -22,11 +22,13 @@ def options(settings):
 
 def test_a_second_run_needs_force_or_resume(options, settings):
     code, shown, _ = typed(*options, "--epochs", 1)
-    assert code == 0 and "epoch 1/1" in shown and "--weights" in shown
+    assert code == 0 and "epoch 1/1" in shown and "best: epoch 1" in shown
     code, _, error = typed(*options, "--epochs", 1)
     assert code != 0 and isinstance(error, (StegoError, SystemExit))
-    assert typed(*options, "--epochs", 2, "--resume")[0] != 0, "a resumed run keeps its options"
-    assert typed("--out", settings.out, "--epochs", 2, "--resume")[0] == 0
+    code, _, error = typed(*options, "--seed", 5, "--batch-size", 1, "--epochs", 2, "--resume")
+    assert code != 0 and "--batch-size, --seed" in str(error), "a resumed run keeps its options"
+    assert typed(*options, "--epochs", 2, "--resume")[0] == 0, "those of the very command may stay"
+    assert typed("--out", settings.out, "--epochs", 3, "--resume")[0] == 0
     assert typed(*options, "--epochs", 1, "--force")[0] == 0
     assert typed("--out", settings.out, "--resume", "--force")[0] == 2
 
@@ -43,3 +45,15 @@ def test_a_limit_without_a_card_is_a_note(options):
     assert code == 0 and "no CUDA card" in shown
     code, _, error = typed(*options, "--vram-limit", "much")
     assert code != 0 and isinstance(error, (StegoError, SystemExit))
+
+
+def test_a_run_from_weights_resumes_by_its_own_command_without_them(options, settings, tmp_path):
+    start = tmp_path / "start.safetensors"
+    assert typed(*options, "--epochs", 1)[0] == 0
+    (settings.out / "best.safetensors").rename(start)
+    own = ["--data", settings.data, "--out", tmp_path / "own", "--crop", 16, "--workers", 0, "--init", start]
+    assert typed(*own, "--epochs", 1)[0] == 0
+    start.unlink()
+    assert typed(*own, "--epochs", 2, "--resume")[0] == 0
+    code, _, error = typed(*own, "--init", tmp_path / "other.safetensors", "--epochs", 3, "--resume")
+    assert code != 0 and "--init" in str(error)
