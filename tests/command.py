@@ -47,7 +47,7 @@ def stego(*arguments, given=None, binary=False, encoding="utf-8", **environment)
         try:
             cli.run()
         except SystemExit as ended:
-            code = ended.code
+            code = ended.code or 0
     shown = []
     for stream in (out, err):
         stream.flush()

@@ -56,7 +56,7 @@ def hide(
         Path, typer.Argument(metavar="SECRET", help="The picture to hide in it, or any other file; a folder; or -.")
     ],
     output: Annotated[
-        Path,
+        str,
         typer.Option(
             "--output", "-o", metavar="FILE", rich_help_panel=OUTPUT,
             help="Where to write: .png, .tif, .webp, .bmp, or .jpg, which survives JPEG; a folder; or - for stdout.",
@@ -132,37 +132,37 @@ def hide(
       stego hide cover.jpg note.txt -o stego.jpg --survive whatsapp --password
     """
     private = password or password_file is not None
-    if not cover.is_dir() and given(context, "jobs"):
+    is_folder = os.path.isdir(cover)
+    if not is_folder and given(context, "jobs"):
         raise typer.BadParameter("it shares the work on folders, and this is one file", param_hint="--jobs")
-    if cover.is_dir() and report is not None:
+    if is_folder and output == STREAM:
+        raise typer.BadParameter("stdout takes one file: name a folder for what comes out", param_hint="--output")
+    if is_folder and report is not None:
         raise typer.BadParameter("a report shows one pair: leave it out for folders", param_hint="--report")
     show = console(quiet or as_json, stderr=output == STREAM)
-    ask: Callable[[], str] | None = (lambda: new_password(password_file)) if private else None
-    if cover.is_dir() and ask is not None:
+    ask: str | Callable[[], str] | None = (lambda: new_password(password_file)) if private else None
+    if is_folder and private:
         # Asked once, and not in each process.
-        word = ask()
-        ask = word  # type: ignore[assignment]
+        ask = new_password(password_file)
     keep = [] if password_file is None else [password_file]
     method = _method(exact, fit, flow, cover_psnr, ask, survive, weights, amp, show.is_terminal)
     from .. import api, folders
 
     unused = [UNUSED_PASSWORD] if PASSWORD_VARIABLE in os.environ and not private else []
-    if cover.is_dir():
+    if is_folder:
         show_notes(unused, show)
         show_folder(
             folders.hide(cover, secret, output, method, jobs, force=force, keep=keep, note=noter(quiet)), as_json, show,
-            lambda done: show.print(
-                f"{done.path}: cover {done.cover.psnr:.2f} dB"
-                + (f", secret {done.secret.psnr:.2f} dB" if done.secret else "") + f"; {done.summary}", soft_wrap=True,
-            ),
+            lambda done: _show_one_of_many(done, show),
         )  # fmt: skip
         return
     cover_file, secret_file = read_inputs([cover, secret], keep)
     with output_file(output, "stego.png") as target, Meter(show) as meter:
+        assert target is not None
         done = api.hide(
-            cover_file, secret_file, target or output, method, force=force, report=report, keep=keep, progress=meter
+            cover_file, secret_file, target, method, force=force, report=report, keep=keep, progress=meter
         )  # fmt: skip
-    done = replace(done, path=output, notes=[*done.notes, *unused])
+    done = replace(done, path=Path(STREAM) if output == STREAM else done.path, notes=[*done.notes, *unused])
     if as_json:
         print_json(done, output)
     _show(done, secret, show)
@@ -205,6 +205,12 @@ def _method(
     if flow:
         return Flow(weights)
     return Auto(weights, password, cover_psnr, advise)
+
+
+def _show_one_of_many(done: Any, console: "Console") -> None:
+    show_notes(done.notes, console)
+    secret = f", secret {done.secret.psnr:.2f} dB" if done.secret else ""
+    console.print(f"{done.path}: cover {done.cover.psnr:.2f} dB{secret}; {done.summary}", soft_wrap=True)
 
 
 def _show(done: Any, secret: Path, console: "Console") -> None:

@@ -43,7 +43,7 @@ def reveal(
         Path, typer.Argument(metavar="STEGO", help="A picture that `stego hide` wrote, a folder of them, or -.")
     ],
     output: Annotated[
-        Path | None,
+        str | None,
         typer.Option(
             "--output", "-o", metavar="FILE", rich_help_panel=OUTPUT, show_default="NAME-revealed beside STEGO",
             help="Where to write: a file, a folder, or - for stdout.",
@@ -75,11 +75,12 @@ def reveal(
       stego reveal received/ -o revealed/
     """
     prompt = "Password" if password else "Nothing shows without a password. Password"
-    if stego.is_dir() and output is None:
+    is_folder = os.path.isdir(stego)
+    if is_folder and output in (None, STREAM):
         raise typer.BadParameter("name a folder for what comes out", param_hint="--output")
-    if stego == STREAM and output is None:
+    if stego == Path(STREAM) and output is None:
         raise typer.BadParameter("name an output when the stego comes from stdin", param_hint="--output")
-    if not stego.is_dir() and given(context, "jobs"):
+    if not is_folder and given(context, "jobs"):
         raise typer.BadParameter("it shares the work on folders, and this is one file", param_hint="--jobs")
     from .. import api, folders
 
@@ -88,7 +89,7 @@ def reveal(
     ready = password or password_file is not None or PASSWORD_VARIABLE in os.environ
     word = ask_password(password_file, prompt) if ready else None
     keep = [] if password_file is None else [password_file]
-    if stego.is_dir():
+    if is_folder:
         assert output is not None
         results = folders.reveal(stego, output, weights, jobs, password=word, force=force, keep=keep, note=noter(quiet))
         show_folder(results, as_json, show, lambda done: _show(done, show))
@@ -100,7 +101,7 @@ def reveal(
             password=word if ready else lambda: ask_password(password_file, prompt),
         )  # fmt: skip
     if output == STREAM:
-        done = replace(done, path=STREAM)
+        done = replace(done, path=Path(STREAM))
     if as_json:
         print_json(done, output)
     _show(done, show)
