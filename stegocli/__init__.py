@@ -12,9 +12,15 @@ import importlib
 from typing import Any
 
 __version__ = "0.1.0"
-__all__ = ["StegoError", "__version__", "hide", "load_model", "reveal"]
+__all__ = ["Auto", "Exact", "Flow", "Robust", "StegoError", "__version__", "hide", "info", "load_model", "reveal"]
 
-_HOMES = {"hide": ".api", "reveal": ".api", "load_model": ".methods.arrays", "StegoError": ".errors"}
+_HOMES = {
+    "hide": ".api",
+    "reveal": ".api",
+    "info": ".inspection",
+    "load_model": ".methods.arrays",
+    "StegoError": ".errors",
+}
 
 
 def __getattr__(name: str) -> Any:

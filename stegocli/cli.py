@@ -9,7 +9,7 @@ from typing import Annotated, Any, cast
 import typer
 
 from . import __version__, errors
-from .commands import bench, hide, metrics, reveal, train
+from .commands import bench, hide, info, metrics, reveal, train
 from .errors import StegoError, printable
 
 # Set, it shows the traceback of what should not have happened.
@@ -21,7 +21,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
 )
-for command in (hide.hide, reveal.reveal, metrics.metrics, train.train, bench.bench):
+for command in (hide.hide, reveal.reveal, info.info, metrics.metrics, train.train, bench.bench):
     app.command()(command)
 
 # Typer brings its own Click or the installed one, depending on its version.

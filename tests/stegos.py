@@ -1,4 +1,4 @@
-"""Stegos with any content, forged or not."""
+"""Stegos with any content, forged or not, and what codes their content."""
 
 from pathlib import Path
 
@@ -6,14 +6,16 @@ import numpy as np
 from pictures import natural
 from PIL import Image
 
-from stegocli.payload import codings, embedding, header
+from stegocli.payload import container, embedding, header
+from stegocli.payload.codings import Encoder, Secret
 from stegocli.payload.embedding import PayloadDescriptor
 from stegocli.payload.header import Header
+from stegocli.picture.inputs import Source
 
 
 def content(name: str, own: bytes = b"content") -> bytes:
     field = name.encode("utf-8", "surrogateescape")
-    return bytes([codings.FILE, len(field)]) + field + own
+    return bytes([container.FILE, len(field)]) + field + own
 
 
 def stego_of(path: Path, packed: bytes, rgb: np.ndarray | None = None) -> Path:
@@ -23,3 +25,8 @@ def stego_of(path: Path, packed: bytes, rgb: np.ndarray | None = None) -> Path:
     rgb = embedding.embed_open(rgb, packed, plan)
     Image.fromarray(header.embed(rgb, Header(2, PayloadDescriptor(len(packed), plan).pack()))).save(path)
     return path
+
+
+def encoder(path: Path) -> Encoder:
+    """What codes the file at a path."""
+    return Secret(Source.read(path)).encoder

@@ -13,8 +13,8 @@ import stegocli
 PACKAGE = Path(stegocli.__file__).parent
 # Top to bottom: a room imports only from itself and those below. The package itself holds the version alone.
 ROOMS = (
-    "__main__", "cli", "commands", "measure", "folders", "api", "training", "methods", "flow", "robust", "payload",
-    "picture", "errors", "threads", "",
+    "__main__", "cli", "commands", "measure", "folders", "inspection", "api", "training", "methods", "flow", "robust",
+    "payload", "picture", "errors", "threads", "",
 )  # fmt: skip
 FILES = {
     ".".join(path.relative_to(PACKAGE).with_suffix("").parts).removesuffix("__init__").rstrip("."): path

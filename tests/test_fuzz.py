@@ -1,14 +1,14 @@
-"""Damaged and forged inputs, 3,050 of them: success or a `StegoError`, and never a file left over."""
+"""Damaged and forged inputs, 1,000 of them: success or a `StegoError`, and never a file left over."""
 
-import io
 import itertools
 import json
 import struct
 import zlib
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 
+import forge
 import numpy as np
 import pytest
 from pictures import natural
@@ -18,12 +18,10 @@ from safetensors.torch import save
 from stegocli import StegoError, hide, load_model, reveal
 from stegocli.flow.couplings import FlowConfig
 from stegocli.flow.network import StegoNetwork
-from stegocli.payload import codings, header, keys
-from stegocli.picture import files, png
+from stegocli.payload import header, keys
+from stegocli.picture import files
 
-PASSWORD = "Käse & Brot"
-SIDE = 24
-RGB = natural(SIDE, SIDE + 5)
+PASSWORD = forge.PASSWORD
 
 
 @pytest.fixture(autouse=True)
@@ -31,33 +29,6 @@ def quick_keys(monkeypatch):
     """Argon2id at its true cost takes a tenth of a second."""
     monkeypatch.setattr(keys, "PASSES", 1)
     monkeypatch.setattr(keys, "MEMORY_KIB", 32)
-
-
-def mutated(rng: np.random.Generator, content: bytes, others: list[bytes]) -> bytes:
-    """Some bytes flipped, overwritten, cut out, put in, doubled, or taken from another file."""
-    out = bytearray(content)
-    for _ in range(rng.integers(1, 4)):
-        at = int(rng.integers(0, len(out) + 1))
-        if rng.random() < 0.5:
-            at = min(at, int(rng.integers(0, 64)))  # where the headers are
-        span = int(rng.integers(1, 9))
-        kind = rng.integers(0, 8)
-        if kind <= 1 and at < len(out):
-            out[at] ^= 1 << int(rng.integers(0, 8))
-        elif kind == 2:
-            out[at : at + span] = rng.bytes(span)
-        elif kind == 3:
-            out[at : at + span] = bytes([int(rng.choice([0, 255]))]) * span
-        elif kind == 4:
-            del out[at : at + span * int(rng.choice([1, 50]))]
-        elif kind == 5:
-            out[at:at] = out[max(0, at - span) : at]
-        elif kind == 6:
-            del out[at:]
-        else:
-            other = others[int(rng.integers(0, len(others)))]
-            out[at:] = other[at:]
-    return bytes(out)
 
 
 class Bench:
@@ -89,95 +60,16 @@ def bench(tmp_path):
     return Bench(tmp_path / "bench")
 
 
-def encoded(kind: str, samples: np.ndarray = RGB, **options) -> bytes:
-    content = io.BytesIO()
-    Image.fromarray(samples).save(content, kind, **options)
-    return content.getvalue()
-
-
-def picture_files() -> list[bytes]:
-    """One of each kind that is read."""
-    exif = Image.Exif()
-    exif[0x0112] = 6
-    palette, deep = io.BytesIO(), io.BytesIO()
-    Image.fromarray(RGB).quantize(8).save(palette, "PNG", transparency=bytes(range(8)))
-    Image.fromarray(RGB[..., 0].astype(np.uint16) * 257).save(deep, "PNG")
-    found = [
-        encoded("PNG", dpi=(72, 72)), encoded("PNG", RGB[..., 0]), encoded("PNG", np.dstack([RGB, RGB[..., 1]])),
-        palette.getvalue(), deep.getvalue(), encoded("JPEG", exif=exif), encoded("JPEG", progressive=True),
-        encoded("WEBP", lossless=True), encoded("WEBP"), encoded("BMP"), encoded("BMP", RGB[..., 0]),
-        encoded("TIFF"), encoded("TIFF", compression="tiff_lzw", dpi=(72, 72)),
-        encoded("TIFF", RGB[..., 0].astype(np.float32)), encoded("GIF"), encoded("PPM"), encoded("JPEG2000"),
-    ]  # fmt: skip
-    return [*found, encoded("AVIF")] if "AVIF" in files.FORMATS else found
-
-
-@pytest.fixture
-def contents(tmp_path, monkeypatch) -> list[bytes]:
-    """One of each kind that is embedded."""
-    path, plain = tmp_path / "a.png", tmp_path / "a.tif"
-    Image.fromarray(RGB).save(path, dpi=(72, 72))
-    Image.fromarray(RGB).save(plain)
-    text = tmp_path / "a.txt"
-    text.write_bytes(b"text")
-    rebuilt = codings.exact(path).content
-    with monkeypatch.context() as patched:
-        patched.setattr(png, "recipe", lambda *_: None)
-        patched.setattr(codings, "WORTH_RECODING", 9)
-        pixels = codings.exact(path).content
-    profile, step = codings._profile(b"profile"), bytes([5])
-    jxl, lossy = codings._jxl(RGB, lossless=True, effort=3), codings._jxl(RGB, quality=60, effort=3)
-    found = [
-        codings.exact(text).content, codings._content(codings.JXL, ".png", profile, jxl),
-        codings._content(codings.WEBP, ".png", profile, codings._webp(RGB)),
-        codings._content(codings.NEAR_LOSSLESS, ".png", profile, step, jxl),
-        codings._content(codings.LOSSY, ".png", profile, lossy), pixels, codings.exact(plain).content, rebuilt,
-    ]  # fmt: skip
-    assert [c[0] for c in found] == [0, 1, 2, 3, 4, 6, 7, 8]
-    return found
-
-
-def crafted(rng: np.random.Generator, contents: list[bytes], streams: list[bytes]) -> bytes:
-    """Damaged content, content with another kind's number, or any file where a stream is meant."""
-    content = contents[int(rng.integers(0, len(contents)))]
-    which = rng.integers(0, 4)
-    if which == 0:
-        return bytes([int(rng.integers(0, 12))]) + content[1:]
-    if which == 1:
-        kind = int(rng.integers(1, 9))
-        parts = bytes(4 * int(rng.integers(0, 3)))
-        return bytes([kind, 0]) + bytes(kind == codings.AROUND) + parts + streams[int(rng.integers(0, len(streams)))]
-    return mutated(rng, content, contents)
-
-
-def test_contents(contents):
-    rng = np.random.default_rng(1)
-    streams = [*picture_files(), encoded("TGA"), encoded("ICO"), codings._jxl(RGB, lossless=True, effort=1)]
-    refused = 0
-    for number in range(2000):
-        content = crafted(rng, contents, streams)
-        try:
-            extension, secret = codings.unpack(content)
-            assert isinstance(extension, str) and codings.fidelity(content, secret)
-            if not isinstance(secret, bytes):
-                assert secret.rgb.dtype == np.uint8 and secret.rgb.shape[2] == 3
-        except (ValueError, StegoError):
-            refused += 1
-        except Exception as error:
-            raise AssertionError(f"content {number}: {type(error).__name__}: {error}") from error
-    assert 800 < refused < 1980, "the cases reach the decoders, and some pass"
-
-
 def test_hiding(bench, tmp_path, model):
     rng = np.random.default_rng(2)
-    good = picture_files()
+    good = forge.picture_files()
     options = [{}, {"exact": True}, {"exact": True}, {"password": PASSWORD}, {"fit": True, "cover_psnr": 20}]
     names = ["o.png", "o.tif", "o.webp", "o.bmp", "o.jpg", "o", "none/o.png", "o" * 252 + ".png", "o\0.png"]
     cover, secret = tmp_path / "cover.png", tmp_path / "secret.png"
     for number in range(300):
         inputs = [good[int(i)] for i in rng.integers(0, len(good), 2)]
         which = int(rng.integers(0, 2))
-        inputs[which] = mutated(rng, inputs[which], good)
+        inputs[which] = forge.mutated(rng, inputs[which], good)
         cover.write_bytes(inputs[0])
         secret.write_bytes(inputs[1])
         output = bench.folder / names[0 if rng.random() < 0.7 else int(rng.integers(0, len(names)))]
@@ -229,7 +121,7 @@ def test_revealing(bench, tmp_path, stegos, model):
         which = int(rng.integers(0, len(stegos)))
         way = rng.integers(0, 3)
         if way == 0:
-            stego.write_bytes(mutated(rng, contents[which], contents))
+            stego.write_bytes(forge.mutated(rng, contents[which], contents))
         else:
             rgb = pixels[which].copy()
             if way == 1:
@@ -241,23 +133,6 @@ def test_revealing(bench, tmp_path, stegos, model):
         output = bench.folder / ["o.png", "o.txt", "o.bmp", "o"][int(rng.integers(0, 4))]
         bench.case(f"reveal {number}", lambda o=output, p=password: reveal(stego, o, model, password=p))
     assert bench.done > 20 and bench.refused > 100
-
-
-def test_revealing_forged_contents(bench, tmp_path, contents, model, monkeypatch):
-    rng = np.random.default_rng(4)
-    cover, text, stego = tmp_path / "cover.png", tmp_path / "secret.txt", tmp_path / "tried.png"
-    Image.fromarray(natural(90, 100)).save(cover)
-    text.write_bytes(b"text")
-    whole = codings.exact(text)
-    for number in range(50):
-        forged = replace(whole, content=crafted(rng, contents, picture_files()))
-        with monkeypatch.context() as patched:
-            patched.setattr(codings, "exact", lambda *_, forged=forged: forged)
-            stego.unlink(missing_ok=True)
-            hide(cover, text, stego, model, exact=True, cover_psnr=20)
-        output = bench.folder / ["o.png", "o.txt", "o.tif", "o"][int(rng.integers(0, 4))]
-        bench.case(f"forged content {number}", lambda o=output: reveal(stego, o, model))
-    assert bench.refused > 10
 
 
 NASTY = [0, -1, 1, 7, 10**4, 10**9, 2**70, 0.5, float("nan"), True, None, "", "haar ", "2", [], {}, [1], {"a": 1}]
@@ -277,7 +152,7 @@ def test_weights_files(bench, tmp_path):
     cases = [good, save(tensors), save(tensors, {"config": "{", "card": "{}"}), packed(asdict(config), "[")]
     cases += [packed({**asdict(config), name: value}) for name, value in itertools.product(asdict(config), NASTY)]
     cases += [packed(value) for value in NASTY] + [packed({**asdict(config), "new": 1})]
-    cases += [mutated(rng, good, [good, *picture_files()]) for _ in range(300 - len(cases))]
+    cases += [forge.mutated(rng, good, [good, *forge.picture_files()]) for _ in range(300 - len(cases))]
     for number, content in enumerate(cases):
         path.write_bytes(content)
         bench.case(f"weights {number}", lambda: load_model(path, device="cpu"))

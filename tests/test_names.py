@@ -1,5 +1,6 @@
 """The secret's own name: kept with its content, never trusted when it comes back."""
 
+import io
 import os
 from pathlib import Path
 
@@ -7,13 +8,14 @@ import numpy as np
 import pytest
 from pictures import natural
 from PIL import Image
-from stegos import content, stego_of
+from stegos import content, encoder, stego_of
 
 from stegocli import api, folders
 from stegocli.errors import StegoError
 from stegocli.methods import Exact, Flow
-from stegocli.methods.base import Found
+from stegocli.methods.base import Found, Outcome, Stego
 from stegocli.payload import codings
+from stegocli.picture import png
 
 FORGED = [
     "../up.txt", "/etc/passwd", "a/b.txt", "a\\b.txt", "C:x.txt", "..", ".a.b", ".", "-rf", "~root", "CON", "con.txt",
@@ -50,9 +52,9 @@ def test_an_odd_name_is_not_kept(tmp_path, name):
     if len(os.fsencode(name)) > 255:
         pytest.skip("no file can be called so")
     (tmp_path / name).write_bytes(b"content")
-    packed = codings.exact(tmp_path / name)
-    assert codings.name(packed.content) is None
-    assert codings.unpack(packed.content)[1] == b"content"
+    packed = encoder(tmp_path / name).exact()
+    assert codings.unpack(packed.content).name is None
+    assert codings.unpack(packed.content).secret == b"content"
 
 
 @pytest.mark.parametrize("name", PLAIN)
@@ -65,7 +67,7 @@ def test_a_name_comes_back(tmp_path, pair, name, password):
     done = api.reveal(tmp_path / "s.png", tmp_path / "out", password=password)
     assert (done.name, done.path) == (name, tmp_path / "out" / name) and done.path.read_bytes() == b"content"
     # Taken: the stego's name, then nothing.
-    suffix = Path(name).suffix.lower() if codings.unpack(content(name))[0] else ""
+    suffix = Path(name).suffix.lower() if codings.unpack(content(name)).extension else ""
     assert api.reveal(tmp_path / "s.png", tmp_path / "out", password=password).path.name == f"s-revealed{suffix}"
     with pytest.raises(StegoError, match="already exists"):
         api.reveal(tmp_path / "s.png", tmp_path / "out", password=password)
@@ -78,7 +80,7 @@ def test_a_name_comes_back(tmp_path, pair, name, password):
 def test_content_of_earlier_versions_has_no_name(tmp_path):
     for extension in ("", ".pdf"):
         packed = content(extension)
-        assert codings.unpack(packed) == (extension, b"content") and codings.name(packed) is None
+        assert codings.unpack(packed) == codings.Unpacked(b"content", extension, None, container.SAME_FILE)
         out = tmp_path / f"out{extension}"
         out.mkdir()
         done = api.reveal(stego_of(tmp_path / "s.png", packed), out)
@@ -91,7 +93,7 @@ def test_a_picture_that_comes_back_otherwise_is_called_otherwise(tmp_path, pair)
     api.hide(pair[0], tmp_path / "Holiday.JPG", tmp_path / "s.png", Exact(fit=True))
     (tmp_path / "out").mkdir()
     done = api.reveal(tmp_path / "s.png", tmp_path / "out")
-    assert done.summary == codings.APPROXIMATE and done.name == "Holiday.JPG"
+    assert done.summary == container.APPROXIMATE and done.name == "Holiday.JPG"
     assert done.path.name == "Holiday.png" and Image.open(done.path).format == "PNG"
 
 
@@ -153,35 +155,73 @@ def test_other_formats_are_called_what_they_are(tmp_path):
     deep = picture(tmp_path / "d.png", (natural(40, 50)[..., 0].astype(np.uint16) * 257))
     palette = tmp_path / "p.gif"
     Image.fromarray(rgb).quantize(64).save(palette)
-    assert revealed_as(tmp_path, "a.jpg", jpeg, "1.png").summary == codings.SAME_PIXELS
-    assert revealed_as(tmp_path, "a.jfif", jpeg, "2.png").summary == codings.SAME_PIXELS
-    assert revealed_as(tmp_path, "a.jfif", jpeg, "2.jfif").summary == codings.SAME_FILE
-    assert revealed_as(tmp_path, "noext", jpeg, "3.tif").summary == codings.SAME_PIXELS
-    assert revealed_as(tmp_path, "a.png", picture(tmp_path / "b.png", rgb), "4.bmp").summary == codings.SAME_PIXELS
+    assert revealed_as(tmp_path, "a.jpg", jpeg, "1.png").summary == container.SAME_PIXELS
+    assert revealed_as(tmp_path, "a.jfif", jpeg, "2.png").summary == container.SAME_PIXELS
+    assert revealed_as(tmp_path, "a.jfif", jpeg, "2.jfif").summary == container.SAME_FILE
+    assert revealed_as(tmp_path, "noext", jpeg, "3.tif").summary == container.SAME_PIXELS
+    assert revealed_as(tmp_path, "a.png", picture(tmp_path / "b.png", rgb), "4.bmp").summary == container.SAME_PIXELS
     done = revealed_as(tmp_path, "t.jpg", turned, "5.png")
     assert done.summary == api.AS_SEEN and done.size == (40, 50)
     assert revealed_as(tmp_path, "d.png", deep, "6.tif").summary == api.AS_SEEN
-    assert revealed_as(tmp_path, "d.png", deep, "6.png").summary == codings.SAME_FILE
+    assert revealed_as(tmp_path, "d.png", deep, "6.png").summary == container.SAME_FILE
     assert revealed_as(tmp_path, "p.gif", palette.read_bytes(), "7.png").summary == api.AS_SEEN
     with pytest.raises(StegoError, match=r"holds a \.txt"):
         revealed_as(tmp_path, "a.txt", b"text", "8.png")
+
+
+@pytest.mark.parametrize("name", ["b_secret", "picture.dat", "photo.jpg", "a.tif", "a.png"])
+@pytest.mark.parametrize("writer", ["png", "other png", "plain other png", "tiff"])
+def test_the_name_has_no_say_in_the_coding(tmp_path, pair, monkeypatch, name, writer):
+    """And what comes back under it is the same file, or a file of its format with the same pixels."""
+    rgb = natural(60, 80, 5)
+    suffix = ".tif" if writer == "tiff" else ".png"
+    options = {"compression": "tiff_lzw"} if writer == "tiff" else {"compress_level": 0}
+    own = picture(tmp_path / f"own{suffix}", rgb, **options, **({"dpi": (72, 72)} if writer == "other png" else {}))
+    if "other" in writer:
+        monkeypatch.setattr(png, "recipe", lambda parts, samples: None)
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / name).write_bytes(own)
+    usual, packed = encoder(tmp_path / f"own{suffix}").exact(), encoder(tmp_path / "in" / name).exact()
+    strip = [content[2 + content[1] :] for content in (usual.content, packed.content)]
+    assert strip[0] == strip[1] and (usual.coding, usual.fidelity) == (packed.coding, packed.fidelity)
+    out = tmp_path / "out"
+    out.mkdir()
+    done = api.reveal(stego_of(tmp_path / "s.png", packed.content, natural(200, 200)), out)
+    assert (done.name, done.path, done.summary) == (name, out / name, packed.fidelity)
+    assert np.array_equal(np.asarray(Image.open(done.path)), rgb)
+    if packed.fidelity == container.SAME_FILE:
+        assert done.path.read_bytes() == own
+    # A name that says a format which is written without loss gets that; any other what the file was.
+    elif name.endswith((".png", ".tif")):
+        assert Image.open(done.path).format == {".png": "PNG", ".tif": "TIFF" if writer == "tiff" else "PNG"}[name[1:]]
+    else:
+        assert Image.open(done.path).format == Image.open(io.BytesIO(own)).format
+    assert api.reveal(tmp_path / "s.png", tmp_path / "r.png").path.name == "r.png"
 
 
 def test_remarks_that_only_a_png_takes_are_missed(tmp_path):
     stored = Image.new("RGB", (40, 50))
     stored.putdata([tuple(p) for p in natural(50, 40).reshape(-1, 3).tolist()])
     stored.save(tmp_path / "a.png", dpi=(300, 300))
-    packed = codings.exact(tmp_path / "a.png").content
+    packed = encoder(tmp_path / "a.png").exact().content
     found = codings.unpack(packed)
-    assert isinstance(found[1], bytes)
-    remarked = Found(files_picture(found[1]), ".png", codings.SAME_PIXELS)
+    assert isinstance(found.secret, bytes)
+    told = Outcome(method="exact", summary=container.SAME_PIXELS)
+    remarked = Found(files_picture(found.secret), ".png", told)
     for target, notes in (("1.png", 0), ("2.tif", 1)):
-        assert len(api._deliver(tmp_path / "s.png", tmp_path / target, remarked, False).notes) == notes
+        assert (
+            len(
+                api._deliver(
+                    Stego(tmp_path / "s.png", natural(50, 40)), tmp_path / target, remarked, False, False
+                ).notes
+            )
+            == notes
+        )
 
 
 def files_picture(own: bytes):
     from dataclasses import replace
 
-    from stegocli.picture import files, png
+    from stegocli.picture import files
 
     return replace(files.read("a.png", content=own), remarks=png.remarks(png.chunks(own)))

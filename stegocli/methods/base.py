@@ -145,6 +145,31 @@ class Found:
     name: str | None = None
 
 
+@dataclass(frozen=True, kw_only=True)
+class Contents:
+    """What a stego says of what it holds.
+
+    Attributes:
+        method: flow, exact or robust.
+        version: of the method's format.
+        coding: how the secret is coded, in words.
+        size: the secret picture's (width, height), or None.
+        length: bytes embedded, or None for the network, which embeds no bytes.
+        name: what the secret's file was called, or None where that is not kept.
+        private: whether it took the password.
+        intact: whether the picture is as it was written; None where nothing tells.
+    """
+
+    method: str
+    version: int
+    coding: str
+    size: tuple[int, int] | None = None
+    length: int | None = None
+    name: str | None = None
+    private: bool = False
+    intact: bool | None = None
+
+
 class Locked:
     """Said by a method that may have hidden something in this picture, which only the password can tell."""
 
@@ -185,6 +210,12 @@ class Reader(Protocol):
         Raises:
             StegoError: when something is there but can't be had, with the remedy.
         """
+        ...
+
+    def inspect(
+        self, stego: Stego, password: str | None = None, progress: Progress = unseen
+    ) -> Contents | Locked | None:
+        """What this method hid, without decoding it; otherwise as `reveal`."""
         ...
 
 

@@ -14,6 +14,7 @@ from ..payload.header import Header
 from ..picture import files
 from .base import (
     Choice,
+    Contents,
     Cover,
     Found,
     Hiding,
@@ -92,6 +93,23 @@ class Exact(Lossless):
         found = codings.unpack(content, stego.rgb.size // 3)
         told = Outcome(method=self.name, summary=found.fidelity)
         return Found(found.secret, found.extension, told, name=found.name)
+
+    def inspect(
+        self, stego: Stego, password: str | None = None, progress: Progress = unseen
+    ) -> Contents | Locked | None:
+        content = _content(stego, password)
+        if content is None:
+            return None if stego.header is not None else Locked()
+        told = codings.describe(content)
+        version = stego.header.version if stego.header else header.VERSION
+        return Contents(
+            method=self.name, version=version, coding=told.coding, size=told.size, length=len(content), name=told.name,
+            private=password is not None, intact=True,
+        )  # fmt: skip
+
+    def capacity(self, cover: Cover) -> int:
+        """Bytes that go into a cover."""
+        return estimate.holds(cover.rgb, self.password is not None, self.cover_psnr)
 
     def _remedy(self, cover: Cover, secret: Secret, holds: int, length: int) -> str:
         """What would do for `length` bytes: more pixels, a lower PSNR, or a picture with loss."""

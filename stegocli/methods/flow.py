@@ -15,7 +15,7 @@ from ..payload.errors import InvalidContent
 from ..payload.header import Header
 from ..picture import claims, layout
 from ..picture.files import Picture
-from .base import Choice, Cover, Found, Hiding, Lossless, ModelLike, Outcome, Progress, Secret, Stego, unseen
+from .base import Choice, Contents, Cover, Found, Hiding, Lossless, ModelLike, Outcome, Progress, Secret, Stego, unseen
 
 if TYPE_CHECKING:
     from ..flow.model import Model
@@ -116,6 +116,20 @@ class Flow(Lossless):
         notes = [] if found.intact else [f"{stego.path} was altered after hiding: the picture may be damaged."]
         told = Outcome(method=self.name, summary=f"weights {model.name}", notes=notes)
         return Found(Picture(rgb, grey=origin.grey), ".png", told)
+
+    def inspect(self, stego: Stego, password: str | None = None, progress: Progress = unseen) -> Contents | None:
+        found = stego.header
+        if found is None or found.method != METHOD:
+            return None
+        origin = Origin.unpack(found.own, stego.rgb.size // 3)
+        return Contents(
+            method=self.name, version=found.version, coding=f"by the network, weights {origin.weights_id.hex()}",
+            size=(origin.width, origin.height), intact=found.intact,
+        )  # fmt: skip
+
+    def capacity(self, cover: Cover) -> tuple[int, int]:
+        """The largest picture that comes back without losing detail, (width, height): one of the cover's own size."""
+        return cover.picture.size
 
 
 def _loaded(model: ModelLike) -> "Model":

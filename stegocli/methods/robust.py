@@ -11,10 +11,24 @@ from ..errors import StegoError, option
 from ..payload import codings
 from ..payload.container import SAME_FILE, Payload
 from ..picture import files
-from ..robust import embedding
+from ..robust import embedding, preamble
 from ..robust.channels import CHANNELS
 from ..robust.embedding import COVER_PSNR, QUALITIES, Embedded, NothingFound, PasswordNeeded, TooDamaged, Unsuitable
-from .base import Choice, Cover, Found, Hiding, Locked, Outcome, Password, Progress, Secret, Stego, asked, unseen
+from .base import (
+    Choice,
+    Contents,
+    Cover,
+    Found,
+    Hiding,
+    Locked,
+    Outcome,
+    Password,
+    Progress,
+    Secret,
+    Stego,
+    asked,
+    unseen,
+)
 
 # What a stego survives by default that is itself a JPEG.
 QUALITY = 75
@@ -128,24 +142,51 @@ class Robust:
                     return embedding.embed(rgb, packed.content, lower, password, progress, self.cover_psnr)
         return embedding.embed(rgb, packed.content, self.quality, password, progress, self.cover_psnr)
 
-    def reveal(self, stego: Stego, password: str | None = None, progress: Progress = unseen) -> Found | Locked | None:
-        if stego.header is not None:
-            return None
+    def capacity(self, cover: Cover, progress: Progress = unseen) -> int:
+        """Bytes that survive in a cover that `prepare` gave; 0 where it can carry nothing."""
+        progress("measuring", 0.0)
         try:
-            content = embedding.extract(stego.rgb, password)
-        except NothingFound:
-            return None
-        except PasswordNeeded:
-            return Locked()
-        except TooDamaged as error:
-            raise StegoError(
-                f"{stego.path} holds something that was made to survive, but {error.share:.0%} of it can't be "
-                "corrected: ask for a copy that was compressed less and not resized."
-            ) from None
+            return embedding.capacity(cover.rgb, self.quality, self.cover_psnr, self.password is not None)
+        except Unsuitable:
+            return 0
+
+    def inspect(
+        self, stego: Stego, password: str | None = None, progress: Progress = unseen
+    ) -> Contents | Locked | None:
+        content = _content(stego, password)
+        if not isinstance(content, bytes):
+            return content
+        told = codings.describe(content, stego.rgb.size // 3)
+        return Contents(
+            method=self.name, version=preamble.FORMAT, coding=told.coding, size=told.size, length=len(content),
+            name=told.name, private=password is not None,
+        )  # fmt: skip
+
+    def reveal(self, stego: Stego, password: str | None = None, progress: Progress = unseen) -> Found | Locked | None:
+        content = _content(stego, password)
+        if not isinstance(content, bytes):
+            return content
         progress("decoding", 0.0)
         found = codings.unpack(content, stego.rgb.size // 3)
         told = Outcome(method=self.name, summary=found.fidelity)
         return Found(found.secret, found.extension, told, name=found.name)
+
+
+def _content(stego: Stego, password: str | None) -> bytes | Locked | None:
+    """The bytes that survived; what `reveal` gives where there are none."""
+    if stego.header is not None:
+        return None
+    try:
+        return embedding.extract(stego.rgb, password)
+    except NothingFound:
+        return None
+    except PasswordNeeded:
+        return Locked()
+    except TooDamaged as error:
+        raise StegoError(
+            f"{stego.path} holds something that was made to survive, but {error.share:.0%} of it can't be "
+            "corrected: ask for a copy that was compressed less and not resized."
+        ) from None
 
 
 def _comes_back(content: bytes, password: str | None) -> Callable[[np.ndarray], bool]:

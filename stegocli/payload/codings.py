@@ -202,6 +202,28 @@ class Unpacked:
     fidelity: str
 
 
+@dataclass(frozen=True)
+class Description:
+    """What content says of itself: how it is coded, the picture's (width, height) or None, the file's name or None."""
+
+    coding: str
+    size: tuple[int, int] | None
+    name: str | None
+
+
+def describe(content: bytes, carrier: int | None = None) -> Description:
+    """What is known of content; arguments and errors as for `unpack`."""
+    frame = container.unframe(content)
+    if frame.kind not in container.CODINGS:
+        raise LaterVersion(f"content of kind {frame.kind}")
+    found = unpack(content, carrier)
+    if isinstance(found.secret, Picture):
+        size: tuple[int, int] | None = found.secret.size
+    else:
+        size = files.size_of(found.secret)
+    return Description(container.CODINGS[frame.kind], size, frame.name)
+
+
 def unpack(content: bytes, carrier: int | None = None) -> Unpacked:
     """The secret out of content that anyone may have made.
 

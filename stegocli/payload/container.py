@@ -29,6 +29,18 @@ from .errors import InvalidContent
 
 FILE, JXL, WEBP, NEAR_LOSSLESS, LOSSY, SMALL = range(6)
 PNG_PIXELS, AROUND, PNG_REBUILT, PACKED = 6, 7, 8, 9
+CODINGS = {
+    FILE: "the file itself",
+    PACKED: "the file itself, packed",
+    JXL: "JPEG XL without loss",
+    WEBP: "WebP without loss",
+    NEAR_LOSSLESS: "JPEG XL, nearly without loss",
+    LOSSY: "JPEG XL with loss",
+    SMALL: "a picture made small",
+    PNG_PIXELS: "a PNG's samples",
+    AROUND: "a file around bare samples",
+    PNG_REBUILT: "a PNG to be rebuilt",
+}
 # What a receiver gets.
 SAME_FILE, SAME_PIXELS, APPROXIMATE = "same file", "same pixels", "approximate"
 MOST_PART = 1 << 24

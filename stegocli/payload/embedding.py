@@ -101,9 +101,11 @@ def _free_positions(samples: int, segment: int, segments: int) -> np.ndarray:
 
 
 def capacity(samples: int, private: bool, version: int = header.VERSION) -> tuple[int, ...]:
-    """Samples of each segment left for content in a picture of so many; negative when not even the frame fits."""
+    """Samples of each segment left for content in a picture of so many; negative where not even the header fits."""
+    if samples < 8 * header.SIZE:
+        return (-1,)
     segments = _segments(samples, version)
-    taken = np.bincount(header.positions(samples) % segments, minlength=segments) if samples else [0]
+    taken = np.bincount(header.positions(samples) % segments, minlength=segments)
     sizes = [len(range(k, samples, segments)) - int(taken[k]) for k in range(segments)]
     return sizes[0] - (_RESERVED if private else 0), *sizes[1:]
 

@@ -72,8 +72,9 @@ def cover_psnr(rgb: np.ndarray, length: int, private: bool = False) -> float:
 
 
 def _reserved_mse(rgb: np.ndarray, private: bool) -> float:
-    """Mean squared change of all samples by the bits that every stego holds: half of them are right already."""
-    return 0.5 * (rgb.size - sum(embedding.capacity(rgb.size, private))) / max(1, rgb.size)
+    """Mean squared change of all samples by the bits that every stego holds: half of them or so are right already."""
+    bits = rgb.size - sum(embedding.capacity(rgb.size, private))
+    return (bits / 2 + SURE * math.sqrt(bits) / 2) / rgb.size
 
 
 def _trial_mse(rgb: np.ndarray, plan: embedding.EmbeddingPlan) -> float:

@@ -325,4 +325,4 @@ def open_picture(content: bytes, carrier: int | None = None) -> np.ndarray:
     except (InvalidContent, StegoError):
         raise
     except Exception as error:  # decoders raise what they like on forged streams
-        raise InvalidContent(f"a picture that can't be decoded ({error})") from None
+        raise InvalidContent(f"a picture that can't be decoded ({type(error).__name__})") from None

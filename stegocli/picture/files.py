@@ -232,6 +232,19 @@ def is_picture(path: Source | str | Path, content: bytes | None = None) -> bool:
         return False
 
 
+def size_of(content: bytes) -> tuple[int, int] | None:
+    """(width, height) of a file's bytes as a viewer shows it; None where they are no picture."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with _open(content) as opened:
+                width, height = opened.size
+                turned = opened.getexif().get(0x0112, 1) in (5, 6, 7, 8)
+                return (height, width) if turned else (width, height)
+    except Exception:  # whatever it is, it can't be opened as a picture
+        return None
+
+
 def over_white(picture: Picture) -> np.ndarray:
     """uint8 RGB with the alpha channel, if any, laid over white."""
     if picture.alpha is None:

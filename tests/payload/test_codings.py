@@ -8,21 +8,29 @@ import numpy as np
 import pytest
 from pictures import natural
 from PIL import Image, ImageCms, PngImagePlugin
+from stegos import encoder
 
 from stegocli.errors import StegoError
-from stegocli.payload import coarse, codings
+from stegocli.payload import codings, container, lossless, streams
+from stegocli.payload.errors import InvalidContent, LaterVersion
 from stegocli.picture import claims, files, metrics, png
 
 PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 RGB = natural(60, 80)
 
 
+def opened(content: bytes) -> tuple:
+    """(extension, secret)."""
+    found = codings.unpack(content)
+    return found.extension, found.secret
+
+
 @pytest.mark.parametrize("content", [b"", b"x", bytes(range(256)) * 9])
 @pytest.mark.parametrize("name", ["report.pdf", "noext", "weird.näme"])
 def test_any_file_comes_back_as_it_is(tmp_path, content, name):
     (tmp_path / name).write_bytes(content)
-    packed = codings.exact(tmp_path / name)
-    assert codings.unpack(packed.content) == ((tmp_path / name).suffix, content)
+    packed = encoder(tmp_path / name).exact()
+    assert opened(packed.content) == ((tmp_path / name).suffix, content)
     assert packed.picture is None
 
 
@@ -30,11 +38,11 @@ def test_a_file_is_packed_where_that_is_shorter(tmp_path):
     text = "".join(f"line {i} of a text\n" for i in range(200)).encode()
     (tmp_path / "note.txt").write_bytes(text)
     (tmp_path / "noise.bin").write_bytes(np.random.default_rng(0).bytes(len(text)))
-    note, noise = (codings.exact(tmp_path / name) for name in ("note.txt", "noise.bin"))
-    assert len(note.content) < len(text) / 4 and note.fidelity == codings.SAME_FILE
-    assert codings.unpack(note.content) == (".txt", text) and codings.name(note.content) == "note.txt"
-    assert noise.content[0] == codings.FILE and len(noise.content) == 2 + len("noise.bin") + len(text)
-    assert codings.squeezed(tmp_path / "note.txt", len(text) // 4).content == note.content
+    note, noise = (encoder(tmp_path / name).exact() for name in ("note.txt", "noise.bin"))
+    assert len(note.content) < len(text) / 4 and note.fidelity == container.SAME_FILE
+    assert opened(note.content) == (".txt", text) and codings.unpack(note.content).name == "note.txt"
+    assert noise.content[0] == container.FILE and len(noise.content) == 2 + len("noise.bin") + len(text)
+    assert encoder(tmp_path / "note.txt").fit_lossy(len(text) // 4).content == note.content
 
 
 def remarked() -> PngImagePlugin.PngInfo:
@@ -67,11 +75,11 @@ def test_a_png_is_coded_smaller_and_is_the_same_file(tmp_path, kind):
     path = tmp_path / "a.png"
     profile = {"icc_profile": PROFILE} if kind in ("profile", "grey") else {}
     own = saved(path, KINDS[kind], pnginfo=remarked(), dpi=(300, 300), exif=Image.Exif(), **profile)
-    packed = codings.exact(path)
-    assert len(packed.content) < len(own) and packed.fidelity == codings.SAME_FILE
-    assert np.array_equal(codings._samples(packed.picture), KINDS[kind])
-    extension, back = codings.unpack(packed.content)
-    assert (extension, back) == (".png", own) and codings.fidelity(packed.content, back) == codings.SAME_FILE
+    packed = encoder(path).exact()
+    assert len(packed.content) < len(own) and packed.fidelity == container.SAME_FILE
+    assert np.array_equal(streams.samples_of(packed.picture), KINDS[kind])
+    assert opened(packed.content) == (".png", own)
+    assert codings.unpack(packed.content).fidelity == container.SAME_FILE
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -79,11 +87,11 @@ def test_a_png_of_another_zlib_keeps_pixels_and_remarks(tmp_path, other_zlib, ki
     path = tmp_path / "a.png"
     profile = {"icc_profile": PROFILE} if kind in ("profile", "grey") else {}
     own = saved(path, KINDS[kind], pnginfo=remarked(), dpi=(300, 300), compress_level=0, **profile)
-    packed = codings.exact(path)
-    assert len(packed.content) < len(own) and packed.fidelity == codings.SAME_PIXELS
-    _, back = codings.unpack(packed.content)
-    assert codings.fidelity(packed.content, back) == codings.SAME_PIXELS
-    assert np.array_equal(codings._samples(back), KINDS[kind]) and back.grey == (kind == "grey")
+    packed = encoder(path).exact()
+    assert len(packed.content) < len(own) and packed.fidelity == container.SAME_PIXELS
+    back = codings.unpack(packed.content).secret
+    assert codings.unpack(packed.content).fidelity == container.SAME_PIXELS
+    assert np.array_equal(streams.samples_of(back), KINDS[kind]) and back.grey == (kind == "grey")
     assert back.icc == (PROFILE if kind == "profile" else None)
     files.write(tmp_path / "back.png", back)
     again = (tmp_path / "back.png").read_bytes()
@@ -91,27 +99,20 @@ def test_a_png_of_another_zlib_keeps_pixels_and_remarks(tmp_path, other_zlib, ki
     assert np.array_equal(np.asarray(Image.open(tmp_path / "back.png")), KINDS[kind])
 
 
-def test_a_png_without_remarks_reads_in_earlier_versions(tmp_path, other_zlib):
-    saved(tmp_path / "a.png", RGB, compress_level=0)
-    packed = codings.exact(tmp_path / "a.png")
-    back = codings.unpack(packed.content)[1]
-    assert packed.content[0] in (codings.JXL, codings.WEBP) and np.array_equal(back.rgb, RGB)
-
-
 def test_a_receiver_with_another_zlib_gets_the_pixels(tmp_path, monkeypatch):
     own = saved(tmp_path / "a.png", RGB, pnginfo=remarked())
-    content = codings.exact(tmp_path / "a.png").content
+    content = encoder(tmp_path / "a.png").exact().content
     compressobj = zlib.compressobj
     monkeypatch.setattr(png.zlib, "compressobj", lambda level, *rest: compressobj(1, *rest))
-    back = codings.unpack(content)[1]
-    assert codings.fidelity(content, back) == codings.SAME_PIXELS and np.array_equal(back.rgb, RGB)
+    back = codings.unpack(content).secret
+    assert codings.unpack(content).fidelity == container.SAME_PIXELS and np.array_equal(back.rgb, RGB)
     assert png.remarks(png.chunks(own)) == back.remarks
 
 
 def test_little_saved_is_not_worth_another_file(tmp_path, other_zlib, monkeypatch):
     own = saved(tmp_path / "a.png", RGB)
     monkeypatch.setattr(codings, "WORTH_RECODING", 0.1)
-    assert codings.unpack(codings.exact(tmp_path / "a.png").content)[1] == own
+    assert codings.unpack(encoder(tmp_path / "a.png").exact().content).secret == own
 
 
 @pytest.mark.parametrize("extension", [".bmp", ".tif", ".ppm", ".pgm"])
@@ -119,19 +120,19 @@ def test_little_saved_is_not_worth_another_file(tmp_path, other_zlib, monkeypatc
 def test_a_file_of_bare_samples_is_coded_smaller_and_is_the_same_file(tmp_path, extension, width):
     path = tmp_path / f"a{extension}"
     own = saved(path, RGB[:, :width, 0] if extension == ".pgm" else RGB[:, :width])
-    packed = codings.exact(path)
-    assert packed.content[0] == codings.AROUND and packed.fidelity == codings.SAME_FILE
-    assert len(packed.content) < len(own) / 2 and codings.unpack(packed.content) == (extension, own)
+    packed = encoder(path).exact()
+    assert packed.content[0] == container.AROUND and packed.fidelity == container.SAME_FILE
+    assert len(packed.content) < len(own) / 2 and opened(packed.content) == (extension, own)
 
 
 def test_a_compressed_tiff_is_recoded_only_without_tags_that_would_be_lost(tmp_path):
     path = tmp_path / "a.tif"
     own = saved(path, RGB, compression="tiff_lzw")
-    packed = codings.exact(path)
-    assert packed.fidelity == codings.SAME_PIXELS and len(packed.content) < len(own)
-    assert np.array_equal(codings.unpack(packed.content)[1].rgb, RGB)
+    packed = encoder(path).exact()
+    assert packed.fidelity == container.SAME_PIXELS and len(packed.content) < len(own)
+    assert np.array_equal(codings.unpack(packed.content).secret.rgb, RGB)
     own = saved(path, RGB, compression="tiff_lzw", dpi=(300, 300))
-    assert codings.unpack(codings.exact(path).content) == (".tif", own)
+    assert opened(encoder(path).exact().content) == (".tif", own)
 
 
 def deep_png(colour: int, bands: int) -> bytes:
@@ -162,22 +163,22 @@ def deep_tiff(bands: int) -> bytes:
 )
 def test_16_bits_a_sample_stay_the_same_file(tmp_path, name, own):
     (tmp_path / name).write_bytes(own)
-    packed = codings.exact(tmp_path / name)
-    assert codings.unpack(packed.content)[1] == own and packed.fidelity == codings.SAME_FILE
+    packed = encoder(tmp_path / name).exact()
+    assert codings.unpack(packed.content).secret == own and packed.fidelity == container.SAME_FILE
     assert packed.picture.size == (20, 30), "the sender still sees it as a picture"
 
 
 @pytest.mark.parametrize("name", ["a.jfif", "a", "a.tga", "a.JPG"])
 def test_a_picture_is_known_by_its_content(tmp_path, name):
     own = saved(tmp_path / name, RGB, format="PNG")
-    packed = codings.exact(tmp_path / name)
-    assert packed.picture.size == (80, 60) and codings.unpack(packed.content)[1] == own
+    packed = encoder(tmp_path / name).exact()
+    assert packed.picture.size == (80, 60) and codings.unpack(packed.content).secret == own
 
 
 def test_a_jpeg_stays_the_same_file(tmp_path):
     path = tmp_path / "a.JPG"
     Image.fromarray(RGB).save(path, "JPEG", quality=80)
-    assert codings.unpack(codings.exact(path).content) == (".jpg", path.read_bytes())
+    assert opened(encoder(path).exact().content) == (".jpg", path.read_bytes())
 
 
 def test_what_samples_alone_do_not_tell_is_kept_as_a_file(tmp_path):
@@ -187,31 +188,31 @@ def test_what_samples_alone_do_not_tell_is_kept_as_a_file(tmp_path):
     Image.fromarray(RGB).quantize(16).save(tmp_path / "palette.png")
     (tmp_path / "broken.png").write_bytes(b"not a picture")
     for name in ("turned.png", "palette.png", "broken.png"):
-        assert codings.unpack(codings.exact(tmp_path / name).content)[1] == (tmp_path / name).read_bytes()
+        assert codings.unpack(encoder(tmp_path / name).exact().content).secret == (tmp_path / name).read_bytes()
 
 
 def test_a_codec_that_loses_is_not_used(tmp_path, monkeypatch):
     path = tmp_path / "a.png"
     Image.fromarray(RGB).save(path)
-    assert codings.exact(path).content[0] != codings.FILE
-    monkeypatch.setattr(codings, "_decode", lambda *_: RGB // 2)
-    assert codings.unpack(codings.exact(path).content)[1] == path.read_bytes()
+    assert encoder(path).exact().content[0] != container.FILE
+    monkeypatch.setattr(lossless, "decode_either", lambda *_: RGB // 2)
+    assert codings.unpack(encoder(path).exact().content).secret == path.read_bytes()
 
 
 def test_fitting_spends_the_budget(tmp_path):
     path = tmp_path / "a.png"
     Image.fromarray(natural(200, 300)).save(path)
-    whole = len(codings.exact(path).content)
+    whole = len(encoder(path).exact().content)
     last = 0
     for share in (0.1, 0.3, 0.6, 1.0):
-        fitted = codings.fitted(path, int(whole * share))
+        fitted = encoder(path).within(int(whole * share))
         assert len(fitted.content) <= whole * share
-        seen = codings.unpack(fitted.content)[1]
+        seen = codings.unpack(fitted.content).secret
         if isinstance(seen, bytes):
-            assert share == 1 and fitted.fidelity == codings.SAME_FILE
+            assert share == 1 and fitted.fidelity == container.SAME_FILE
             seen = files.read(path, content=seen)
         else:
-            assert fitted.fidelity == codings.APPROXIMATE
+            assert fitted.fidelity == container.APPROXIMATE
         assert np.array_equal(seen.rgb, fitted.picture.rgb), "what hide reports is what reveal gives"
         quality = metrics.psnr(natural(200, 300), seen.rgb)
         assert quality > last
@@ -222,27 +223,31 @@ def test_fitting_spends_the_budget(tmp_path):
 def test_refusals(tmp_path):
     path = tmp_path / "a.png"
     Image.fromarray(RGB).save(path)
-    with pytest.raises(StegoError, match="at any quality"):
-        codings.fitted(path, 30)
+    with pytest.raises(container.TooLarge) as caught:
+        encoder(path).within(30)
+    encoder(path).within(caught.value.fewest)
+    with pytest.raises(container.TooLarge):
+        encoder(path).within(caught.value.fewest - 1)
     (tmp_path / "a.pdf").write_bytes(np.random.default_rng(0).bytes(500))
+    with pytest.raises(container.TooLarge) as caught:
+        encoder(tmp_path / "a.pdf").within(100)
+    assert caught.value.fewest == len(encoder(tmp_path / "a.pdf").exact().content)
     with pytest.raises(StegoError, match=r"a\.pdf"):
-        codings.fitted(tmp_path / "a.pdf", 100)
-    with pytest.raises(StegoError, match="does not exist"):
-        codings.exact(tmp_path / "none.pdf")
+        encoder(tmp_path / "a.pdf").fit_lossy(100)
 
 
 def test_forged_content_is_refused():
-    with pytest.raises(ValueError, match="kind 99"):
+    with pytest.raises(LaterVersion, match="kind 99"):
         codings.unpack(bytes([99, 0]))
     for extension in (b"/../../x", b".a/b", b"..", b".\\x", b".\xff"):
-        with pytest.raises(ValueError):
-            codings.unpack(bytes([codings.FILE, len(extension)]) + extension + b"content")
+        with pytest.raises(InvalidContent):
+            codings.unpack(bytes([container.FILE, len(extension)]) + extension + b"content")
     rng = np.random.default_rng(0)
     for kind in range(1, 10):
         for length in (0, 1, 5, 60):
-            with pytest.raises(ValueError):
+            with pytest.raises((InvalidContent, LaterVersion)):
                 codings.unpack(bytes([kind, 0]) + rng.bytes(length))
-    with pytest.raises(ValueError):
+    with pytest.raises(InvalidContent):
         codings.unpack(b"")
 
 
@@ -253,27 +258,27 @@ def encoded(kind: str, samples: np.ndarray = RGB, **options) -> bytes:
 
 
 @pytest.mark.parametrize("codec", ["BMP", "PNG", "TIFF", "JPEG", "GIF", "PPM", "WEBP"])
-@pytest.mark.parametrize("kind", [codings.JXL, codings.WEBP, codings.LOSSY, codings.PNG_PIXELS])
+@pytest.mark.parametrize("kind", [container.JXL, container.WEBP, container.LOSSY, container.PNG_PIXELS])
 def test_no_other_decoder_is_handed_a_stream(kind, codec):
-    with pytest.raises(ValueError):
+    with pytest.raises(InvalidContent):
         codings.unpack(bytes([kind, 0]) + bytes(4) + encoded(codec))
 
 
 def test_what_would_fill_the_memory_is_refused_before_it_is_decoded(monkeypatch):
-    bomb = zlib.compress(bytes(codings.MOST_PART + 1), 9)
+    bomb = zlib.compress(bytes(container.MOST_PART + 1), 9)
     stream = encoded("WEBP", lossless=True)
-    with pytest.raises(ValueError, match="too long"):
-        codings.unpack(bytes([codings.WEBP, 0]) + struct.pack(">I", len(bomb)) + bomb + stream)
+    with pytest.raises(InvalidContent, match="too long"):
+        codings.unpack(bytes([container.WEBP, 0]) + struct.pack(">I", len(bomb)) + bomb + stream)
     text = lzma.compress(bytes(1000), lzma.FORMAT_RAW, filters=[{"id": lzma.FILTER_LZMA2}])
-    assert codings.unpack(bytes([codings.PACKED, 0]) + struct.pack(">I", 1000) + text) == ("", bytes(1000))
-    for claimed in (1001, codings.MOST_PACKED + 1):
-        with pytest.raises(ValueError, match="packed file"):
-            codings.unpack(bytes([codings.PACKED, 0]) + struct.pack(">I", claimed) + text)
+    assert opened(bytes([container.PACKED, 0]) + struct.pack(">I", 1000) + text) == ("", bytes(1000))
+    for claimed in (1001, lossless.MOST_PACKED + 1):
+        with pytest.raises(InvalidContent, match="packed file"):
+            codings.unpack(bytes([container.PACKED, 0]) + struct.pack(">I", claimed) + text)
     monkeypatch.setattr(claims, "MOST_PIXELS", RGB.shape[0] * RGB.shape[1] - 1)
     monkeypatch.setattr(Image, "open", None)
-    coarse.need_jxl()
-    for kind, content in ((codings.WEBP, stream), (codings.JXL, codings._jxl(RGB, lossless=True))):
-        with pytest.raises(ValueError, match="80x60"):
+    streams.need_jxl()
+    for kind, content in ((container.WEBP, stream), (container.JXL, streams.encode_jxl(RGB, lossless=True))):
+        with pytest.raises(InvalidContent, match="80x60"):
             codings.unpack(bytes([kind, 0]) + bytes(4) + content)
 
 
@@ -290,21 +295,22 @@ def test_without_jpeg_xl_a_picture_is_still_hidden(tmp_path, without_jxl, kind, 
     if name in ("a.jpg", "a.bmp") and samples.ndim == 3:
         samples = samples[..., :3]
     own = saved(tmp_path / name, samples)
-    packed = codings.exact(tmp_path / name)
-    assert codings.unpack(packed.content) == (name[1:], own) and packed.picture is not None
-    assert packed.fidelity == codings.SAME_FILE
-    assert codings.fitted(tmp_path / name, len(packed.content)).content == packed.content
-    assert codings.squeezed(tmp_path / name, len(own) + 99).fidelity == codings.SAME_FILE
-    small = codings.squeezed(tmp_path / name, len(packed.content) // 2)
-    assert small.fidelity == codings.APPROXIMATE and codings.unpack(small.content)[1].size == (80, 60)
+    coder = encoder(tmp_path / name)
+    packed = coder.exact()
+    assert opened(packed.content) == (name[1:], own) and packed.picture is not None
+    assert packed.fidelity == container.SAME_FILE
+    assert coder.within(len(packed.content)).content == packed.content
+    assert coder.fit_lossy(len(own) + 99).fidelity == container.SAME_FILE
+    small = coder.fit_lossy(len(packed.content) // 2)
+    assert small.fidelity == container.APPROXIMATE and opened(small.content)[1].size == (80, 60)
 
 
 def test_what_needs_jpeg_xl_says_so(tmp_path, monkeypatch):
     path = tmp_path / "a.png"
     saved(path, RGB)
-    content = codings._content(codings.LOSSY, ".png", bytes(4), codings._jxl(RGB, quality=60, effort=3))
+    content = container.pack(container.LOSSY, ".png", bytes(4), streams.encode_jxl(RGB, quality=60, effort=3))
     monkeypatch.setitem(sys.modules, "pillow_jxl", None)
-    for work in (lambda: codings.fitted(path, 2000), lambda: codings.unpack(content)):
+    for work in (lambda: encoder(path).within(2000), lambda: codings.unpack(content)):
         with pytest.raises(StegoError, match="pip install pillow-jxl-plugin"):
             work()
 
@@ -316,17 +322,18 @@ def test_hide_codes_nothing_that_reveal_would_refuse(tmp_path, monkeypatch):
     path = tmp_path / "a.png"
     own = saved(path, RGB, compress_level=0)
     monkeypatch.setattr(claims, "FREE_REVEALED", 4799)
+    coder = encoder(path)
     for carrier in (1, 47):
-        packed = codings.exact(path, own, carrier)
-        assert codings.unpack(packed.content, carrier) == (".png", own), "by its own bytes"
-        for work in (codings.fitted, codings.squeezed):
+        packed = coder.exact(carrier)
+        assert codings.unpack(packed.content, carrier).secret == own, "by its own bytes"
+        for work in (coder.within, coder.fit_lossy):
             with pytest.raises(StegoError, match=r"a\.png has 80x60 pixels"):
-                work(path, 1000, own, carrier)
+                work(1000, carrier)
     for carrier in (48, None):
-        assert codings.fitted(path, 1000, own, carrier).picture.size == (80, 60)
-    whole = codings.exact(path, own).content
-    assert codings.unpack(whole, 48)[1] == own
-    with pytest.raises(ValueError, match="80x60"):
+        assert coder.within(1000, carrier).picture.size == (80, 60)
+    whole = coder.exact().content
+    assert codings.unpack(whole, 48).secret == own
+    with pytest.raises(InvalidContent, match="80x60"):
         codings.unpack(whole, 47)
 
 
@@ -334,11 +341,12 @@ def test_a_png_is_rebuilt_as_far_as_the_stego_bears(tmp_path, monkeypatch):
     path = tmp_path / "a.png"
     own = saved(path, RGB)
     monkeypatch.setattr(claims, "FREE_REBUILT", 100)
-    whole = codings.exact(path, own).content
-    assert whole[0] == codings.PNG_REBUILT and codings.unpack(whole, 150)[1] == own
-    fewer = codings.unpack(whole, 149)[1]
-    assert np.array_equal(fewer.rgb, RGB) and codings.fidelity(whole, fewer) == codings.SAME_PIXELS
-    assert codings.exact(path, own, 149).content[0] != codings.PNG_REBUILT
+    coder = encoder(path)
+    whole = coder.exact().content
+    assert whole[0] == container.PNG_REBUILT and codings.unpack(whole, 150).secret == own
+    fewer = codings.unpack(whole, 149)
+    assert np.array_equal(fewer.secret.rgb, RGB) and fewer.fidelity == container.SAME_PIXELS
+    assert coder.exact(149).content[0] != container.PNG_REBUILT
 
 
 @pytest.mark.parametrize("size", [1, 2, 3])
@@ -352,7 +360,7 @@ def test_a_recipe_for_a_chunk_a_byte_is_not_followed(monkeypatch, size):
 
 @pytest.mark.parametrize("extra", ["layers", "colours"])
 def test_a_jpeg_xl_of_more_than_one_picture_is_refused(extra):
-    stream = bytearray(codings.jxl(np.zeros((8, 8, 3), np.uint8), 1))
+    stream = bytearray(streams.jxl(np.zeros((8, 8, 3), np.uint8), 1))
     bits = int.from_bytes(stream[2:8], "little")
     # After the size (small, 5 bits, ratio): all usual, extra fields, orientation, intrinsic size, preview, animation.
     head = (bits & 0x1FF) | {"layers": 0b10000_10, "colours": 0b11_0_000_00}[extra] << 9

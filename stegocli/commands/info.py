@@ -1,0 +1,69 @@
+"""`stego info`: what a picture holds, and what it could hold."""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from .common import FLAG, PASSWORD_VARIABLE, PRIVACY, JsonOption, Meter, console, print_json, read_inputs
+from .common import password as ask_password
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+def info(
+    picture: Annotated[
+        Path, typer.Argument(metavar="FILE", help="A stego, or a picture to hide something in; or - for stdin.")
+    ],
+    password: Annotated[
+        bool,
+        typer.Option(
+            "--password", metavar=FLAG, rich_help_panel=PRIVACY,
+            help=f"Ask for a password and look under it, too; without, ${PASSWORD_VARIABLE} is taken.",
+        ),
+    ] = False,
+    password_file: Annotated[
+        Path | None, typer.Option(metavar="FILE", rich_help_panel=PRIVACY, help="Take the password from this file.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:  # fmt: skip
+    """Tell what a stego says of what it holds, or how much each method could hide in a picture.
+
+    Examples:
+
+      stego info cover.jpg
+
+      stego info stego.png --password
+    """
+    from ..inspection import info as inspect
+
+    show = console(quiet=as_json)
+    wanted = password or password_file is not None or PASSWORD_VARIABLE in os.environ
+    word = ask_password(password_file, "Password") if wanted else None
+    (source,) = read_inputs([picture], [] if password_file is None else [password_file])
+    with Meter(show) as meter:
+        found = inspect(source, word, meter)
+    if as_json:
+        print_json(found, None)
+    _show(found, word is not None, show)
+
+
+def _show(found: Any, asked: bool, console: "Console") -> None:
+    console.print(f"{found.path}: {found.size[0]}x{found.size[1]}", soft_wrap=True)
+    if (held := found.contents) is not None:
+        under = "under a password" if held.private else "openly: anyone can reveal it"
+        console.print(f"holds a secret, {under}; method {held.method}, format version {held.version}", soft_wrap=True)
+        parts = [held.coding]
+        parts += [f"{held.size[0]}x{held.size[1]}"] if held.size else []
+        parts += [f"{held.length:,} bytes"] if held.length is not None else []
+        parts += [f"called {held.name}"] if held.name else []
+        parts += ["altered since it was written"] if held.intact is False else []
+        console.print("; ".join(parts), soft_wrap=True)
+        return
+    nothing = "nothing shows under this password" if asked else "nothing shows without a password"
+    console.print(f"{nothing}; as a cover it holds:", soft_wrap=True)
+    for capacity in found.capacities:
+        holds = "" if capacity.holds is None else f"{capacity.holds:,} bytes: "
+        console.print(f"  {capacity.method:7}{holds}{capacity.for_what}", soft_wrap=True)

@@ -1,0 +1,113 @@
+"""`stego info`: what each method could hide in a picture, and what a stego says of what it holds."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from . import methods
+from .errors import StegoError
+from .methods import Exact, Flow, Robust
+from .methods.base import SMALLEST_SIDE, Contents, Cover, Locked, Progress, Stego, unseen
+from .payload.errors import InvalidContent, LaterVersion
+from .picture import files
+from .picture.inputs import Source
+
+
+@dataclass(frozen=True)
+class Capacity:
+    """What one method holds in a cover.
+
+    Attributes:
+        method: flow, exact or robust.
+        holds: bytes, or None where it is a picture that is held.
+        for_what: in words.
+    """
+
+    method: str
+    holds: int | None
+    for_what: str
+
+
+@dataclass(frozen=True)
+class Info:
+    """What there is to know of a picture file.
+
+    Attributes:
+        path: the file.
+        size: its (width, height).
+        contents: what is hidden in it; None where nothing shows.
+        locked: whether something could be hidden under a password, or under another one than was given.
+        capacities: as a cover, what each method holds.
+    """
+
+    path: Path
+    size: tuple[int, int]
+    contents: Contents | None
+    locked: bool
+    capacities: list[Capacity] = field(default_factory=list)
+
+
+def info(
+    picture: Source | str | Path,
+    password: str | Callable[[], str | None] | None = None,
+    progress: Progress = unseen,
+) -> Info:
+    """What a picture holds, and what it could hold.
+
+    Args:
+        picture: any format that `files.read` takes; a path is opened once.
+        password: to look under; or a function that asks for it, called when nothing shows without.
+        progress: called with what is being done and the share of it that is done.
+
+    Raises:
+        StegoError: for what is no picture, and for a stego that was altered or is damaged.
+    """
+    source = Source.of(picture)
+    read = files.read(source, as_stored=True)
+    stego = Stego(source.path, read.rgb, read.alpha)
+    try:
+        contents, locked = _contents(stego, password, progress)
+    except (InvalidContent, LaterVersion) as error:
+        raise StegoError(
+            f"{source.path} was made by a later stego, or forged ({error}): upgrade, or ask its maker for the file."
+        ) from None
+    capacities = [] if contents else _capacities(Cover(source.path, read), progress)
+    return Info(source.path, read.size, contents, locked, capacities)
+
+
+def _contents(
+    stego: Stego, password: str | Callable[[], str | None] | None, progress: Progress
+) -> tuple[Contents | None, bool]:
+    locked = []
+    for reader in methods.readers():
+        found = reader.inspect(stego, None, progress)
+        if isinstance(found, Contents):
+            return found, False
+        locked += [reader] if isinstance(found, Locked) else []
+    word = (password() if callable(password) else password) if locked else None
+    for reader in locked if word else ():
+        found = reader.inspect(stego, word, progress)
+        if isinstance(found, Contents):
+            return found, False
+    return None, bool(locked)
+
+
+def _capacities(cover: Cover, progress: Progress) -> list[Capacity]:
+    width, height = cover.picture.size
+    if min(width, height) < SMALLEST_SIDE:
+        return []
+    exact = Exact()
+    held = exact.capacity(cover)
+    bits = 8 * held / (width * height)
+    found = [
+        Capacity(Flow.name, None, f"a picture of {width}x{height}, a grey level or two off"),
+        Capacity(
+            exact.name, held,
+            f"any file, whole, at {exact.cover_psnr:g} dB; {bits:.1f} bits for each pixel, where a photograph of this "
+            "size takes 8 to 14 without loss",
+        ),
+    ]  # fmt: skip
+    robust = Robust()
+    survives = robust.capacity(robust.prepare(cover), progress)
+    what = f"through JPEG of quality {robust.quality} and above; a picture of this size at about 30 dB"
+    return [*found, Capacity(robust.name, survives, what if survives else "nothing: too small, too flat or too noisy")]
