@@ -14,7 +14,7 @@ from stegocli import api, folders
 from stegocli.errors import StegoError
 from stegocli.methods import Exact, Flow
 from stegocli.methods.base import Found, Outcome, Stego
-from stegocli.payload import codings
+from stegocli.payload import codings, container
 from stegocli.picture import png
 
 FORGED = [
