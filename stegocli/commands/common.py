@@ -132,6 +132,12 @@ def password(file: Path | None, prompt: str, twice: bool = False) -> str | None:
     return answer
 
 
+def check_one_password(asked: bool, file: Path | None) -> None:
+    """Refuse --password beside --password-file: one of them would have no effect."""
+    if asked and file is not None:
+        raise typer.BadParameter("--password-file has it already: give one", param_hint="--password")
+
+
 def new_password(file: Path | None) -> str:
     """A password to hide with, asked for twice.
 

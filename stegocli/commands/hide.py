@@ -24,6 +24,7 @@ from .common import (
     Meter,
     QuietOption,
     WeightsOption,
+    check_one_password,
     console,
     given,
     new_password,
@@ -131,6 +132,7 @@ def hide(
 
       stego hide cover.jpg note.txt -o stego.jpg --survive whatsapp --password
     """
+    check_one_password(password, password_file)
     private = password or password_file is not None
     is_folder = os.path.isdir(cover)
     if not is_folder and given(context, "jobs"):
@@ -187,6 +189,8 @@ def _method(
         raise typer.BadParameter(
             f"what survives has little room and is not {chosen[0]}: give one of the two", param_hint="--survive"
         )
+    if exact and fit:
+        raise typer.BadParameter("--exact takes the whole secret, --fit what has room: give one", param_hint="--fit")
     if flow and len(chosen) > 1:
         raise typer.BadParameter(f"it keeps to the network, {chosen[0]} to bytes: give one", param_hint="--flow")
     if flow and password is not None:

@@ -20,6 +20,7 @@ from .common import (
     Meter,
     QuietOption,
     WeightsOption,
+    check_one_password,
     console,
     given,
     noter,
@@ -74,6 +75,7 @@ def reveal(
 
       stego reveal received/ -o revealed/
     """
+    check_one_password(password, password_file)
     prompt = "Password" if password else "Nothing shows without a password. Password"
     is_folder = os.path.isdir(stego)
     if is_folder and output in (None, STREAM):
