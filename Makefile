@@ -21,13 +21,13 @@ $(VENV)/.tests: $(VENV)/.installed
 demo: $(VENV)/.installed
 	mkdir -p demo
 	# Two photographs of like size: the network.
-	$(STEGO) hide docs/astronaut.jpg docs/coffee.png -o demo/network.png --force
+	$(STEGO) hide docs/chelsea.jpg docs/coffee.png -o demo/network.png --force
 	$(STEGO) reveal demo/network.png -o demo/network-revealed.png --force
-	$(STEGO) metrics docs/astronaut.jpg demo/network.png docs/coffee.png demo/network-revealed.png
+	$(STEGO) metrics docs/chelsea.jpg demo/network.png docs/coffee.png demo/network-revealed.png
 	# A small file: its own bytes.
-	$(STEGO) hide docs/astronaut.jpg docs/chelsea.jpg -o demo/bytes.png --force
+	$(STEGO) hide docs/chelsea.jpg docs/astronaut.jpg -o demo/bytes.png --force
 	$(STEGO) reveal demo/bytes.png -o demo/bytes-revealed.jpg --force
-	$(STEGO) metrics docs/astronaut.jpg demo/bytes.png docs/chelsea.jpg demo/bytes-revealed.jpg
+	$(STEGO) metrics docs/chelsea.jpg demo/bytes.png docs/astronaut.jpg demo/bytes-revealed.jpg
 
 lint: $(VENV)/.tests
 	$(BIN)/ruff check .

@@ -102,7 +102,7 @@ def contents() -> list[bytes]:
 
     own, profile = encoded("PNG", dpi=(72, 72)), container.pack_profile(b"profile")
     with mock.patch.object(png, "recipe", lambda *_: None):
-        pixels = lossless.recoded(own, "a.png")[0].content
+        pixels = lossless.recoded(own, "a.png", None)[0].content
     jxl, loss = streams.jxl(RGB, 3), streams.encode_jxl(RGB, quality=60, effort=3)
     small = container.pack(container.SMALL, ".png")
     head = struct.pack(">II", RGB.shape[1], RGB.shape[0])
@@ -247,7 +247,7 @@ def forged_exact(rng: np.random.Generator) -> np.ndarray:
 def forged_flow(rng: np.random.Generator) -> np.ndarray:
     """A picture that says the network made it: true weights, any size."""
     from stegocli.flow import weights
-    from stegocli.flow.model import Origin
+    from stegocli.methods.flow import Origin
 
     known = [weights.shared_model(name).id for name in weights.shipped()]
     rgb = natural(*(int(n) for n in rng.integers(16, 257, 2)), int(rng.integers(0, 9)))

@@ -145,7 +145,7 @@ def test_a_changed_stego_is_refused(tmp_path, pair, model, damage):
 def test_an_edited_stego_reveals_with_a_warning(tmp_path, pair, model):
     api.hide(*pair, tmp_path / "stego.png", Flow(model))
     pixels = files.read(tmp_path / "stego.png").rgb.copy()
-    places = set(header.places(pixels.size).tolist())
+    places = set(header.positions(pixels.size).tolist())
     free = next(i for i in range(pixels.size) if i not in places)
     pixels.reshape(-1)[free] ^= 8
     save(tmp_path / "edited.png", pixels)
@@ -249,7 +249,6 @@ def test_a_model_hides_arrays_and_pillow_pictures(model):
 def test_a_secret_far_beyond_its_cover_is_refused(tmp_path, model):
     """Ten times the pixels are legal; what holds nothing is refused by hide, and as forged by reveal."""
     rgb = natural(40, 50)
-    assert flow_method.most_pixels(2000) == 16_000_000 and flow_method.most_pixels(10**6) == 10**8
     cover, large = save(tmp_path / "c.png", rgb), tmp_path / "l.png"
     Image.new("L", (4001, 4000)).save(large)
     with pytest.raises(StegoError, match=r"l\.png has 4001x4000 pixels.*16 million"):

@@ -25,7 +25,7 @@ def here(tmp_path):
 
 def test_weights_are_loaded_once(here, monkeypatch):
     loads, load = [], weights.load_model
-    monkeypatch.setattr(weights, "load_model", lambda source: loads.append(source) or load(source))
+    monkeypatch.setattr(weights, "load_model", lambda source, amp: loads.append(source) or load(source, amp=amp))
     own = here / "own.safetensors"
     hidden = list(folders.hide(here / "covers", here / "secrets", here / "stegos", Flow(own)))
     assert [done.summary for done in hidden] == ["weights own"] * 2

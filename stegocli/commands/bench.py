@@ -43,12 +43,13 @@ def bench(
                 raise typer.BadParameter(
                     "it is for training, which --sizes leaves out: give one", param_hint=f"--{name.replace('_', '-')}"
                 )
+    from .. import render
     from ..measure import bench as bench_module
     from ..training.hardware import limit_memory
 
     if vram_limit and (note := limit_memory(vram_limit)):
         print(printable(f"note: {note}"), file=sys.stderr)
-    on_row = (lambda section, row: None) if as_json else bench_module.Printer(console())
+    on_row = (lambda section, row: None) if as_json else render.BenchPrinter(console())
     figures = bench_module.run(batch_size, data, crop, steps, weights, sizes, on_row)
     if as_json:
         print(json.dumps(figures, indent=1))

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..errors import StegoError, printable
-from ..picture.inputs import Source, check_read_once, identity
+from ..picture.inputs import STDIN, Source, check_read_once, identity
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -165,10 +165,8 @@ def read_inputs(paths: list[Path], others: list[Path]) -> list[Source | Path]:
     if any(streams) and sys.__stdin__ is None:
         raise StegoError("stdin is closed, so nothing can be read from it: name a file.")
     check_read_once([0 if path == Path(STREAM) else path for path in (*paths, *others)])
-    # With a dot in front: what came from nowhere takes no name along.
-    stdin = Path(".stdin")
     return [
-        Source(stdin, sys.stdin.buffer.read(), identity(sys.stdin.fileno())) if streamed else path
+        Source(STDIN, sys.stdin.buffer.read(), identity(sys.stdin.fileno())) if streamed else path
         for path, streamed in zip(paths, streams, strict=True)
     ]
 

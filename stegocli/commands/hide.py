@@ -48,80 +48,93 @@ def _services(incomplete: str) -> list[str]:
     return [name for name in CHANNELS if name.startswith(incomplete)]
 
 
+CoverArgument = Annotated[
+    Path, typer.Argument(metavar="COVER", help="The picture that everyone may see, a folder of them, or -.")
+]  # fmt: skip
+SecretArgument = Annotated[
+    Path, typer.Argument(metavar="SECRET", help="The picture to hide in it, or any other file; a folder; or -.")
+]  # fmt: skip
+OutputOption = Annotated[
+    str,
+    typer.Option(
+        "--output", "-o", metavar="FILE", rich_help_panel=OUTPUT,
+        help="Where to write: .png, .tif, .webp, .bmp, or .jpg, which survives JPEG; a folder; or - for stdout.",
+    ),
+]  # fmt: skip
+ExactOption = Annotated[
+    bool,
+    typer.Option(
+        "--exact", metavar=FLAG, rich_help_panel=WHAT,
+        help="Give the secret back whole: the same file, or the same pixels.",
+    ),
+]  # fmt: skip
+FitOption = Annotated[
+    bool,
+    typer.Option(
+        "--fit", metavar=FLAG, rich_help_panel=WHAT, help="Code a picture as finely as --cover-psnr allows."
+    ),
+]  # fmt: skip
+FlowOption = Annotated[
+    bool,
+    typer.Option(
+        "--flow", metavar=FLAG, rich_help_panel=WHAT, help="Keep to the network, even where bytes do better."
+    ),
+]  # fmt: skip
+CoverPsnrOption = Annotated[
+    float | None,
+    typer.Option(
+        min=20, max=70, metavar="DB", rich_help_panel=WHAT, show_default="40, with --survive 37",
+        help="For bytes: the least PSNR that the cover keeps, dB.",
+    ),
+]  # fmt: skip
+PasswordOption = Annotated[
+    bool,
+    typer.Option(
+        "--password", metavar=FLAG, rich_help_panel=PRIVACY,
+        help=f"Encrypt: asks twice, or takes ${PASSWORD_VARIABLE}. Implies --exact.",
+    ),
+]  # fmt: skip
+PasswordFileOption = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", rich_help_panel=PRIVACY, help="Encrypt with the password in this file."),
+]  # fmt: skip
+SurviveOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="QUALITY|SERVICE", rich_help_panel=SURVIVING, autocompletion=_services,
+        show_default="75 for .jpg",
+        help="Survive JPEG down to this quality, 30 to 95, or what a service does: " + ", ".join(CHANNELS) + ".",
+    ),
+]  # fmt: skip
+ReportOption = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE", rich_help_panel=OUTPUT,
+        help="Also draw cover, stego, residual x20, secret and revealed here.",
+    ),
+]  # fmt: skip
+
+
 def hide(
     context: typer.Context,
-    cover: Annotated[
-        Path, typer.Argument(metavar="COVER", help="The picture that everyone may see, a folder of them, or -.")
-    ],
-    secret: Annotated[
-        Path, typer.Argument(metavar="SECRET", help="The picture to hide in it, or any other file; a folder; or -.")
-    ],
-    output: Annotated[
-        str,
-        typer.Option(
-            "--output", "-o", metavar="FILE", rich_help_panel=OUTPUT,
-            help="Where to write: .png, .tif, .webp, .bmp, or .jpg, which survives JPEG; a folder; or - for stdout.",
-        ),
-    ],
-    exact: Annotated[
-        bool,
-        typer.Option(
-            "--exact", metavar=FLAG, rich_help_panel=WHAT,
-            help="Give the secret back whole: the same file, or the same pixels.",
-        ),
-    ] = False,
-    fit: Annotated[
-        bool,
-        typer.Option(
-            "--fit", metavar=FLAG, rich_help_panel=WHAT, help="Code a picture as finely as --cover-psnr allows."
-        ),
-    ] = False,
-    flow: Annotated[
-        bool,
-        typer.Option(
-            "--flow", metavar=FLAG, rich_help_panel=WHAT, help="Keep to the network, even where bytes do better."
-        ),
-    ] = False,
-    cover_psnr: Annotated[
-        float | None,
-        typer.Option(
-            min=20, max=70, metavar="DB", rich_help_panel=WHAT, show_default="40, with --survive 37",
-            help="For bytes: the least PSNR that the cover keeps, dB.",
-        ),
-    ] = None,
-    password: Annotated[
-        bool,
-        typer.Option(
-            "--password", metavar=FLAG, rich_help_panel=PRIVACY,
-            help=f"Encrypt: asks twice, or takes ${PASSWORD_VARIABLE}. Implies --exact.",
-        ),
-    ] = False,
-    password_file: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", rich_help_panel=PRIVACY, help="Encrypt with the password in this file."),
-    ] = None,
-    survive: Annotated[
-        str | None,
-        typer.Option(
-            metavar="QUALITY|SERVICE", rich_help_panel=SURVIVING, autocompletion=_services,
-            show_default="75 for .jpg",
-            help="Survive JPEG down to this quality, 30 to 95, or what a service does: " + ", ".join(CHANNELS) + ".",
-        ),
-    ] = None,
-    report: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE", rich_help_panel=OUTPUT,
-            help="Also draw cover, stego, residual x20, secret and revealed here.",
-        ),
-    ] = None,
+    cover: CoverArgument,
+    secret: SecretArgument,
+    output: OutputOption,
+    exact: ExactOption = False,
+    fit: FitOption = False,
+    flow: FlowOption = False,
+    cover_psnr: CoverPsnrOption = None,
+    password: PasswordOption = False,
+    password_file: PasswordFileOption = None,
+    survive: SurviveOption = None,
+    report: ReportOption = None,
     jobs: JobsOption = 1,
     force: ForceOption = False,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
     weights: WeightsOption = None,
     amp: AmpOption = None,
-) -> None:  # fmt: skip
+) -> None:
     """Write a picture that looks like COVER and holds SECRET.
 
     A picture goes by the network, or as bytes where they are better; any other file as bytes.
@@ -218,7 +231,7 @@ def _show_one_of_many(done: Any, console: "Console") -> None:
 
 
 def _show(done: Any, secret: Path, console: "Console") -> None:
-    from ..picture import look
+    from .. import render
 
     what = f"{secret.name} ({done.secret_size[0]}x{done.secret_size[1]})" if done.secret_size else secret.name
     show_notes(done.notes, console)
@@ -227,4 +240,4 @@ def _show(done: Any, secret: Path, console: "Console") -> None:
     console.print(f"{done.path}: {done.size[0]}x{done.size[1]}, holds {what}; {done.summary}", soft_wrap=True)
     columns = {"cover and stego": done.cover} | ({"secret and revealed": done.secret} if done.secret else {})
     shown = ("psnr", "ssim", "worst_block")
-    console.print(look.score_table({k: {n: getattr(v, n) for n in shown} for k, v in columns.items()}))
+    console.print(render.score_table({k: {n: getattr(v, n) for n in shown} for k, v in columns.items()}))

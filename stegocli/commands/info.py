@@ -6,7 +6,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .common import FLAG, PASSWORD_VARIABLE, PRIVACY, JsonOption, Meter, console, print_json, read_inputs
+from .common import (
+    FLAG,
+    PASSWORD_VARIABLE,
+    PRIVACY,
+    JsonOption,
+    Meter,
+    check_one_password,
+    console,
+    print_json,
+    read_inputs,
+)
 from .common import password as ask_password
 
 if TYPE_CHECKING:
@@ -37,6 +47,7 @@ def info(
 
       stego info stego.png --password
     """
+    check_one_password(password, password_file)
     from ..inspection import info as inspect
 
     show = console(quiet=as_json)
@@ -54,7 +65,8 @@ def _show(found: Any, asked: bool, console: "Console") -> None:
     console.print(f"{found.path}: {found.size[0]}x{found.size[1]}", soft_wrap=True)
     if (held := found.contents) is not None:
         under = "under a password" if held.private else "openly: anyone can reveal it"
-        console.print(f"holds a secret, {under}; method {held.method}, format version {held.version}", soft_wrap=True)
+        version = "" if held.version is None else f", format version {held.version}"
+        console.print(f"holds a secret, {under}; method {held.method}{version}", soft_wrap=True)
         parts = [held.coding]
         parts += [f"{held.size[0]}x{held.size[1]}"] if held.size else []
         parts += [f"{held.length:,} bytes"] if held.length is not None else []

@@ -45,26 +45,27 @@ def metrics(
         raise typer.BadParameter("give two pictures, or four, or --data (perhaps with --plot, --survive) and none")
     if weights is not None and (data is None or survive is not None):
         raise typer.BadParameter("no network is used here: leave it out", param_hint="--weights")
+    from .. import render
     from ..measure import evaluate
     from ..methods import Auto
 
     show: Callable[..., None]
     result: Any
     out = console()
-    on_pair = (lambda row: None) if as_json else (lambda row: evaluate.show_pair(row, out))
+    on_pair = (lambda row: None) if as_json else (lambda row: render.show_pair(row, out))
     if data is not None and survive is not None:
         from ..measure import surviving
 
-        show_row = (lambda row: None) if as_json else (lambda row: surviving.show_pair(row, out))
-        show, result = surviving.show, surviving.folder(data, survive, plot, show_row)
+        show_row = (lambda row: None) if as_json else (lambda row: render.show_surviving_pair(row, out))
+        show, result = render.show_surviving, surviving.folder(data, survive, plot, show_row)
     elif data is not None and plot is not None:
-        show, result = evaluate.show_compared, evaluate.compare(data, plot, weights, on_pair)
+        show, result = render.show_compared, evaluate.compare(data, plot, weights, on_pair)
     elif data is not None:
-        show, result = evaluate.show_folder, evaluate.folder(data, Auto(weights), on_pair)
+        show, result = render.show_folder, evaluate.folder(data, Auto(weights), on_pair)
     elif len(pictures) == 2:
-        show, result = evaluate.show_two, evaluate.two(*pictures)
+        show, result = render.show_two, evaluate.two(*pictures)
     else:
-        show, result = evaluate.show_four, evaluate.four(*pictures)
+        show, result = render.show_four, evaluate.four(*pictures)
     if as_json:
         print(evaluate.as_json(result))
     else:

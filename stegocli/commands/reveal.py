@@ -38,35 +38,41 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 
+StegoArgument = Annotated[
+    Path, typer.Argument(metavar="STEGO", help="A picture that `stego hide` wrote, a folder of them, or -.")
+]  # fmt: skip
+OutputOption = Annotated[
+    str | None,
+    typer.Option(
+        "--output", "-o", metavar="FILE", rich_help_panel=OUTPUT, show_default="NAME-revealed beside STEGO",
+        help="Where to write: a file, a folder, or - for stdout.",
+    ),
+]  # fmt: skip
+PasswordOption = Annotated[
+    bool,
+    typer.Option(
+        "--password", metavar=FLAG, rich_help_panel=PRIVACY,
+        help=f"Ask at once; without, it asks, or takes ${PASSWORD_VARIABLE}, when nothing shows without one.",
+    ),
+]  # fmt: skip
+PasswordFileOption = Annotated[
+    Path | None, typer.Option(metavar="FILE", rich_help_panel=PRIVACY, help="Take the password from this file.")
+]  # fmt: skip
+
+
 def reveal(
     context: typer.Context,
-    stego: Annotated[
-        Path, typer.Argument(metavar="STEGO", help="A picture that `stego hide` wrote, a folder of them, or -.")
-    ],
-    output: Annotated[
-        str | None,
-        typer.Option(
-            "--output", "-o", metavar="FILE", rich_help_panel=OUTPUT, show_default="NAME-revealed beside STEGO",
-            help="Where to write: a file, a folder, or - for stdout.",
-        ),
-    ] = None,
-    password: Annotated[
-        bool,
-        typer.Option(
-            "--password", metavar=FLAG, rich_help_panel=PRIVACY,
-            help=f"Ask at once; without, it asks, or takes ${PASSWORD_VARIABLE}, when nothing shows without one.",
-        ),
-    ] = False,
-    password_file: Annotated[
-        Path | None, typer.Option(metavar="FILE", rich_help_panel=PRIVACY, help="Take the password from this file.")
-    ] = None,
+    stego: StegoArgument,
+    output: OutputOption = None,
+    password: PasswordOption = False,
+    password_file: PasswordFileOption = None,
     jobs: JobsOption = 1,
     force: ForceOption = False,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
     weights: WeightsOption = None,
     amp: AmpOption = None,
-) -> None:  # fmt: skip
+) -> None:
     """Bring back what is hidden in STEGO.
 
     Examples:

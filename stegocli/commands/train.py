@@ -10,77 +10,98 @@ from .common import FLAG, NETWORK, OUTPUT, console, given, show_notes
 DATA, RUN = "Pictures", "Run"
 
 
+DataOption = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="DIR", rich_help_panel=DATA, show_default="built-in procedural pictures",
+        help="Folder of pictures, searched recursively.",
+    ),
+]  # fmt: skip
+EpochsOption = Annotated[
+    int, typer.Option(min=1, metavar="N", rich_help_panel=RUN, help="Passes over the pictures.")
+]  # fmt: skip
+BatchSizeOption = Annotated[int, typer.Option(min=1, metavar="N", rich_help_panel=RUN, help="Pairs in a step.")]
+AmpOption = Annotated[
+    bool, typer.Option("--amp/--no-amp", metavar=FLAG, rich_help_panel=RUN, help="Mixed precision.")
+]  # fmt: skip
+CropOption = Annotated[
+    int, typer.Option(min=16, metavar="PIXELS", rich_help_panel=DATA, help="Side of the random crops.")
+]  # fmt: skip
+NumBlocksOption = Annotated[
+    int, typer.Option(min=1, max=64, metavar="N", rich_help_panel=NETWORK, help="Coupling blocks.")
+]  # fmt: skip
+HiddenChannelsOption = Annotated[
+    int, typer.Option(min=1, max=1024, metavar="N", rich_help_panel=NETWORK, help="Width of the subnets.")
+]  # fmt: skip
+LevelsOption = Annotated[
+    int, typer.Option(min=1, max=3, metavar="N", rich_help_panel=NETWORK, help="Wavelet levels.")
+]  # fmt: skip
+WaveletOption = Annotated[str, typer.Option(metavar="NAME", rich_help_panel=NETWORK, help="haar or legall53.")]
+LearningRateOption = Annotated[
+    float, typer.Option(min=1e-8, metavar="RATE", rich_help_panel=RUN, help="Highest learning rate.")
+]  # fmt: skip
+RevealWeightOption = Annotated[
+    float, typer.Option(min=0, metavar="W", rich_help_panel=RUN, help="Weight of the reveal error; hiding has 1.")
+]  # fmt: skip
+WorkersOption = Annotated[
+    int, typer.Option(min=0, metavar="N", rich_help_panel=DATA, help="Loader processes; validation takes half.")
+]  # fmt: skip
+SeedOption = Annotated[
+    int,
+    typer.Option(
+        min=0, max=2**63 - 1, metavar="N", rich_help_panel=RUN, help="Decides initial weights, split and crops."
+    ),
+]  # fmt: skip
+InitOption = Annotated[
+    Path | None, typer.Option(metavar="FILE", rich_help_panel=NETWORK, help="Weights file to start from.")
+]  # fmt: skip
+PruneOption = Annotated[
+    float | None,
+    typer.Option(
+        min=0.01, max=1, metavar="SHARE", rich_help_panel=NETWORK,
+        help="First cut the --init network down to this share of its multiplications.",
+    ),
+]  # fmt: skip
+ResumeOption = Annotated[
+    bool, typer.Option("--resume", metavar=FLAG, rich_help_panel=OUTPUT, help="Go on with the run in --out.")
+]  # fmt: skip
+ForceOption = Annotated[
+    bool,
+    typer.Option("--force", "-f", metavar=FLAG, rich_help_panel=OUTPUT, help="Replace the run that --out holds."),
+]  # fmt: skip
+VramLimitOption = Annotated[
+    str | None, typer.Option(metavar="SIZE", rich_help_panel=RUN, help="Take no more of a GPU's memory, as 4GB.")
+]  # fmt: skip
+OutOption = Annotated[
+    Path,
+    typer.Option(
+        metavar="DIR", rich_help_panel=OUTPUT, help="Folder for weights, checkpoint, metrics and pictures."
+    ),
+]  # fmt: skip
+
+
 def train(
     context: typer.Context,
-    data: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="DIR", rich_help_panel=DATA, show_default="built-in procedural pictures",
-            help="Folder of pictures, searched recursively.",
-        ),
-    ] = None,
-    epochs: Annotated[
-        int, typer.Option(min=1, metavar="N", rich_help_panel=RUN, help="Passes over the pictures.")
-    ] = 50,
-    batch_size: Annotated[int, typer.Option(min=1, metavar="N", rich_help_panel=RUN, help="Pairs in a step.")] = 2,
-    amp: Annotated[
-        bool, typer.Option("--amp/--no-amp", metavar=FLAG, rich_help_panel=RUN, help="Mixed precision.")
-    ] = True,
-    crop: Annotated[
-        int, typer.Option(min=16, metavar="PIXELS", rich_help_panel=DATA, help="Side of the random crops.")
-    ] = 224,
-    num_blocks: Annotated[
-        int, typer.Option(min=1, max=64, metavar="N", rich_help_panel=NETWORK, help="Coupling blocks.")
-    ] = 8,
-    hidden_channels: Annotated[
-        int, typer.Option(min=1, max=1024, metavar="N", rich_help_panel=NETWORK, help="Width of the subnets.")
-    ] = 128,
-    levels: Annotated[
-        int, typer.Option(min=1, max=3, metavar="N", rich_help_panel=NETWORK, help="Wavelet levels.")
-    ] = 2,
-    wavelet: Annotated[str, typer.Option(metavar="NAME", rich_help_panel=NETWORK, help="haar or legall53.")] = "haar",
-    learning_rate: Annotated[
-        float, typer.Option(min=1e-8, metavar="RATE", rich_help_panel=RUN, help="Highest learning rate.")
-    ] = 1e-3,
-    reveal_weight: Annotated[
-        float, typer.Option(min=0, metavar="W", rich_help_panel=RUN, help="Weight of the reveal error; hiding has 1.")
-    ] = 0.85,
-    workers: Annotated[
-        int, typer.Option(min=0, metavar="N", rich_help_panel=DATA, help="Loader processes; validation takes half.")
-    ] = 4,
-    seed: Annotated[
-        int,
-        typer.Option(
-            min=0, max=2**63 - 1, metavar="N", rich_help_panel=RUN, help="Decides initial weights, split and crops."
-        ),
-    ] = 0,
-    init: Annotated[
-        Path | None, typer.Option(metavar="FILE", rich_help_panel=NETWORK, help="Weights file to start from.")
-    ] = None,
-    prune: Annotated[
-        float | None,
-        typer.Option(
-            min=0.01, max=1, metavar="SHARE", rich_help_panel=NETWORK,
-            help="First cut the --init network down to this share of its multiplications.",
-        ),
-    ] = None,
-    resume: Annotated[
-        bool, typer.Option("--resume", metavar=FLAG, rich_help_panel=OUTPUT, help="Go on with the run in --out.")
-    ] = False,
-    force: Annotated[
-        bool,
-        typer.Option("--force", "-f", metavar=FLAG, rich_help_panel=OUTPUT, help="Replace the run that --out holds."),
-    ] = False,
-    vram_limit: Annotated[
-        str | None, typer.Option(metavar="SIZE", rich_help_panel=RUN, help="Take no more of a GPU's memory, as 4GB.")
-    ] = None,
-    out: Annotated[
-        Path,
-        typer.Option(
-            metavar="DIR", rich_help_panel=OUTPUT, help="Folder for weights, checkpoint, metrics and pictures."
-        ),
-    ] = Path("runs/train"),
-) -> None:  # fmt: skip
+    data: DataOption = None,
+    epochs: EpochsOption = 50,
+    batch_size: BatchSizeOption = 2,
+    amp: AmpOption = True,
+    crop: CropOption = 224,
+    num_blocks: NumBlocksOption = 8,
+    hidden_channels: HiddenChannelsOption = 128,
+    levels: LevelsOption = 2,
+    wavelet: WaveletOption = "haar",
+    learning_rate: LearningRateOption = 1e-3,
+    reveal_weight: RevealWeightOption = 0.85,
+    workers: WorkersOption = 4,
+    seed: SeedOption = 0,
+    init: InitOption = None,
+    prune: PruneOption = None,
+    resume: ResumeOption = False,
+    force: ForceOption = False,
+    vram_limit: VramLimitOption = None,
+    out: OutOption = Path("runs/train"),
+) -> None:
     """Train weights and write them, with metrics, curves and pictures, to --out.
 
     On several GPUs or machines: torchrun --nproc-per-node N -m stegocli train ...

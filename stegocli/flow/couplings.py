@@ -6,8 +6,8 @@ log-determinant per sample) and has an exact `inverse`. Convolutions inside coup
 and products never do.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -30,7 +30,7 @@ _ABSENT = {"actnorm": False, "conv1x1": False}
 _SLOPE = 0.2
 
 # Calls a step (top, bottom) for one strip of rows after another until all of a height is done.
-Strips = Callable[[int, Callable[[int, int], None]], None]
+InStrips = Callable[[int, Callable[[int, int], None]], None]
 
 
 @dataclass(frozen=True)
@@ -122,12 +122,12 @@ class FlowConfig:
     @property
     def stride(self) -> int:
         """Picture sizes that the network takes are multiples of this."""
-        return 2**self.levels
+        return int(2**self.levels)
 
     @property
     def channels(self) -> int:
         """Subbands of one RGB picture."""
-        return 3 * 4**self.levels
+        return int(3 * 4**self.levels)
 
 
 class Subnet(nn.Sequential):
@@ -145,14 +145,22 @@ class Subnet(nn.Sequential):
         for parameter in self[-1].parameters():
             nn.init.zeros_(parameter)
         self.precision: Precision | None = None
+        # In which `rows` computes.
+        self.dtype = torch.float32
 
     def forward(self, x: Tensor) -> Tensor:
         with self.precision.autocast() if self.precision else nullcontext():
-            return super().forward(x.contiguous(memory_format=torch.channels_last)).float()
+            y: Tensor = super().forward(x.contiguous(memory_format=torch.channels_last))
+        return y.float()
 
     @property
     def convolutions(self) -> tuple[nn.Conv2d, ...]:
         return tuple(layer for layer in self if isinstance(layer, nn.Conv2d))
+
+    @property
+    def macs(self) -> int:
+        """Multiplications for each position."""
+        return sum(layer.weight.numel() for layer in self.convolutions)
 
     @property
     def widths(self) -> tuple[int, int]:
@@ -166,22 +174,31 @@ class Subnet(nn.Sequential):
         return sum(layer.kernel_size[0] // 2 for layer in self.convolutions)
 
     def rows(self, x: Tensor, top: int, bottom: int) -> Tensor:
-        """Rows `top` to `bottom` of what `forward` gives in float32, from no more rows of x than that takes."""
+        """Rows `top` to `bottom` of what `forward` gives, from no more rows of x than that takes.
+
+        Computed in `dtype`, then float32. The weights are taken in that type each time: beside a strip's convolutions
+        it costs nothing.
+        """
         left, height = self.radius, x.shape[2]
-        y = x[:, :, max(0, top - left) : bottom + left]
-        for layer in self:
-            if not isinstance(layer, nn.Conv2d):
-                y = F.leaky_relu_(y, _SLOPE)
-                continue
+        y = x[:, :, max(0, top - left) : bottom + left].to(self.dtype)
+        last = self.convolutions[-1]
+        for layer in self.convolutions:
             reach = layer.kernel_size[0] // 2
-            # The picture's border is padded with zeros, layer by layer; inside it the neighbouring rows are there.
+            # The picture's border is padded with zeros, layer by layer; inside it the neighbouring rows are there. To
+            # pad one side alone would copy everything: both are padded, and what the other side gets is left out.
             above = min(reach, max(0, left - top))
             below = min(reach, max(0, bottom + left - height))
-            if above or below:
-                y = F.pad(y, (0, 0, above, below))
-            y = F.conv2d(y, layer.weight, layer.bias, padding=(0, reach), groups=layer.groups)
+            padded = reach if above or below else 0
+            weight, bias = layer.weight.to(self.dtype), layer.bias.to(self.dtype)  # type: ignore[union-attr]
+            y = F.conv2d(y, weight, bias, padding=(padded, reach))
+            if padded:
+                y = y[:, :, reach - above : y.shape[2] - (reach - below)]
+            if layer is not last:
+                y = F.leaky_relu_(y, _SLOPE)
             left -= reach
-        return y
+        y = y.float()
+        # Past the range of float16 there is infinity; as no number it comes through to the end, where it is noticed.
+        return y.add_(y * 0) if self.dtype == torch.float16 else y
 
 
 class AffineCoupling(nn.Module):
@@ -220,30 +237,44 @@ class AffineCoupling(nn.Module):
 
     # In place, strip by strip. Each half reads one stream and writes the other, row for row, so that neither the
     # order of the strips nor a strip done twice up to its last line changes anything.
+    # tanh(x) = 2 * sigmoid(2 * x) - 1, which takes a quarter of its time.
 
-    def _move(self, cover: Tensor, secret: Tensor, sign: int, strips: Strips) -> None:
+    def _move(self, cover: Tensor, secret: Tensor, sign: int, strips: InStrips) -> None:
         def step(top: int, bottom: int) -> None:
-            raw = self.add.rows(secret, top, bottom)
-            cover[:, :, top:bottom].add_(raw.div_(self.reach).tanh_(), alpha=sign * self.reach)
+            half_tanh = self.add.rows(secret, top, bottom).mul_(2 / self.reach).sigmoid_().sub_(0.5)
+            cover[:, :, top:bottom].add_(half_tanh, alpha=2 * sign * self.reach)
 
         strips(cover.shape[2], step)
 
-    def forward_(self, cover: Tensor, secret: Tensor, strips: Strips) -> None:
+    def _scale_shift_of(self, cover: Tensor, top: int, bottom: int, sign: int) -> tuple[Tensor, Tensor]:
+        """Some rows of exp(sign * s) and of t; both may be changed."""
+        raw, shift = self.affine.rows(cover, top, bottom).chunk(2, 1)
+        half_tanh = raw.mul(2 / self.limit).sigmoid_().sub_(0.5)
+        return half_tanh.mul_(2 * sign * self.limit).exp_(), shift
+
+    def embed_(self, cover: Tensor, secret: Tensor, strips: InStrips) -> None:
+        """The first half of `forward`: cover to stego."""
+        self._move(cover, secret, 1, strips)
+
+    def forward_(self, cover: Tensor, secret: Tensor, strips: InStrips) -> None:
         def step(top: int, bottom: int) -> None:
-            raw, shift = self.affine.rows(cover, top, bottom).chunk(2, 1)
-            scale = raw.div(self.limit).tanh_().mul_(self.limit).exp_()
+            scale, shift = self._scale_shift_of(cover, top, bottom, 1)
             secret[:, :, top:bottom].mul_(scale).add_(shift)
 
-        self._move(cover, secret, 1, strips)
+        self.embed_(cover, secret, strips)
         strips(cover.shape[2], step)
 
-    def inverse_(self, cover: Tensor, secret: Tensor, strips: Strips) -> None:
+    def extract_(self, cover: Tensor, secret: Tensor, strips: InStrips) -> None:
+        """The first half of `inverse`: stego and latent to secret."""
+
         def step(top: int, bottom: int) -> None:
-            raw, shift = self.affine.rows(cover, top, bottom).chunk(2, 1)
-            scale = raw.div(self.limit).tanh_().mul_(-self.limit).exp_()
+            scale, shift = self._scale_shift_of(cover, top, bottom, -1)
             secret[:, :, top:bottom].sub_(shift).mul_(scale)
 
         strips(cover.shape[2], step)
+
+    def inverse_(self, cover: Tensor, secret: Tensor, strips: InStrips) -> None:
+        self.extract_(cover, secret, strips)
         self._move(cover, secret, -1, strips)
 
 
@@ -282,7 +313,31 @@ class StegoFlow(nn.Module):
             if isinstance(module, Subnet):
                 module.precision = precision
         # Convolutions in bfloat16 run about twice as fast on CPUs with the channels stored last.
-        return self.to(precision.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.to(precision.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        return self
+
+    def subnets(self) -> dict[str, Subnet]:
+        """By name: the block's number and which of its two, as in ``0.add`` and ``7.affine``."""
+        couplings = [(number, block.coupling) for number, block in enumerate(self.blocks)]
+        return {f"{number}.{name}": getattr(c, name) for number, c in couplings for name in ("add", "affine")}
+
+    def set_inference(self, precision: Precision, tolerant: Collection[str] = ()) -> None:
+        """Let `forward_` and `inverse_` compute the subnets in the precision's type; in bfloat16 these alone."""
+        for name, subnet in self.subnets().items():
+            half = precision.dtype != torch.bfloat16 or name in tolerant
+            subnet.dtype = precision.dtype if half else torch.float32
+
+    @contextmanager
+    def in_float32(self) -> Iterator[None]:
+        """Meanwhile `forward_` and `inverse_` compute all subnets in float32."""
+        before = {subnet: subnet.dtype for subnet in self.subnets().values()}
+        try:
+            for subnet in before:
+                subnet.dtype = torch.float32
+            yield
+        finally:
+            for subnet, dtype in before.items():
+                subnet.dtype = dtype
 
     def _run(self, step: Callable[..., Any], *streams: Tensor) -> Any:
         if self.checkpointing and torch.is_grad_enabled():
@@ -305,23 +360,30 @@ class StegoFlow(nn.Module):
             stego, latent = self._run(block.inverse, stego, latent)
         return stego, latent
 
-    def forward_(self, cover: Tensor, secret: Tensor, strips: Strips) -> None:
-        """What `forward` does, in float32, in place and without gradient, for one picture of any size.
+    def forward_(self, cover: Tensor, secret: Tensor, strips: InStrips) -> None:
+        """The stego that `forward` gives, in place and without gradient, for one picture of any size.
 
         Beside the streams memory holds the activations of one strip; the result is the same to float rounding.
 
         Args:
-            cover, secret: (1, channels, height, width), best with the channels last in memory; they become stego
-                and latent.
+            cover, secret: (1, channels, height, width), best with the channels last in memory; the cover becomes the
+                stego, and the secret is used up.
             strips: decides how many rows are worked on together.
         """
-        for block in self.blocks:
+        *before, last = self.blocks
+        for block in before:
             block.coupling.forward_(cover, secret, strips)
+        last.coupling.embed_(cover, secret, strips)
 
-    def inverse_(self, stego: Tensor, latent: Tensor, strips: Strips) -> None:
-        """Undo `forward_`, in place; the latent is given too (zeros for what a file doesn't carry)."""
-        for block in reversed(self.blocks):
+    def inverse_(self, stego: Tensor, latent: Tensor, strips: InStrips) -> None:
+        """The secret that `inverse` gives, in place of the latent (zeros for what a file doesn't carry).
+
+        The stego is used up.
+        """
+        first, *after = self.blocks
+        for block in reversed(after):
             block.coupling.inverse_(stego, latent, strips)
+        first.coupling.extract_(stego, latent, strips)
 
     @property
     def radius(self) -> int:
@@ -332,6 +394,6 @@ class StegoFlow(nn.Module):
         """The kernels of the subnets' convolutions."""
         return (m.weight for m in self.modules() if isinstance(m, nn.Conv2d))
 
-    def weights_per_place(self) -> int:
+    def macs_per_position(self) -> int:
         """Multiplications for each position of the subbands in one direction."""
-        return sum(kernel.numel() for kernel in self.kernels())
+        return sum(subnet.macs for subnet in self.subnets().values())

@@ -1,6 +1,7 @@
 """A network ready to use: its two passes over arrays of any size, without the header that `methods.flow` adds."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,8 +12,7 @@ from ..picture import files, layout
 from . import tiles
 from .network import StegoNetwork
 from .precision import Precision
-
-Progress = Callable[[float], None]
+from .strips import Progress, unseen
 
 
 @dataclass(repr=False)
@@ -36,7 +36,7 @@ class Model:
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.name!r}, id={self.id.hex()}, {self.precision})"
 
-    def embed(self, cover: np.ndarray, secret: np.ndarray, progress: Progress = tiles.unseen) -> np.ndarray:
+    def embed(self, cover: np.ndarray, secret: np.ndarray, progress: Progress = unseen) -> np.ndarray:
         """The cover with the secret in it, uint8, the cover's shape.
 
         Args:
@@ -52,13 +52,10 @@ class Model:
         if frame.dtype != np.uint8:
             # A sixteenth of a level off at most, and half the memory.
             frame = frame.astype(np.float16)
-        try:
-            return tiles.hide(self.network, cover, frame, progress)
-        except ArithmeticError:
-            raise self._damaged() from None
+        return self._in_numbers(lambda: tiles.hide(self.network, cover, frame, progress))
 
     def extract(
-        self, stego: np.ndarray, size: tuple[int, int], progress: Progress = tiles.unseen, tiled: bool = False
+        self, stego: np.ndarray, size: tuple[int, int], progress: Progress = unseen, tiled: bool = False
     ) -> np.ndarray:
         """The secret that `embed` put into a stego, uint8, (height, width, 3).
 
@@ -71,18 +68,22 @@ class Model:
         Raises:
             StegoError: when the weights are damaged.
         """
-        try:
-            frame = tiles.reveal(self.network, stego, progress, tiled)
-        except ArithmeticError:
-            raise self._damaged() from None
+        frame = self._in_numbers(lambda: tiles.reveal(self.network, stego, progress, tiled))
         if tiled:
             return files.resize(_bytes(frame), size)
         return _bytes(layout.take(frame, layout.plan(stego.shape[1::-1], size, self.network.config.stride)))
 
-    def _damaged(self) -> StegoError:
-        return StegoError(f"The weights {self.name} give values that are no numbers: use an intact copy of them.")
+    def _in_numbers(self, work: Callable[[], np.ndarray]) -> np.ndarray:
+        """What it gives; again in float32 where values leave the range of half precision."""
+        with suppress(ArithmeticError):
+            return work()
+        if self.precision.is_mixed:
+            with suppress(ArithmeticError), self.network.flow.in_float32():
+                return work()
+        raise StegoError(f"The weights {self.name} give values that are no numbers: use an intact copy of them.")
 
 
 def _bytes(levels: np.ndarray) -> np.ndarray:
     """uint8; what is given is used up."""
-    return np.rint(levels, out=levels).clip(0, 255, out=levels).astype(np.uint8)
+    np.rint(levels, out=levels)
+    return np.clip(levels, 0, 255, out=levels).astype(np.uint8)

@@ -5,30 +5,30 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from . import wavelet
-from .channel import PEAK, NoiseShapedRounding
 from .couplings import FlowConfig, StegoFlow
 from .precision import Precision
+from .quantize import PEAK, NoiseShapedRounding
 
 # Three grey levels. As a learned parameter it goes to zero early in training, when the stego is far off anyway.
-MARGIN = 3 / 127.5
+CLIP_MARGIN = 3 / 127.5
 # How far a cover is drawn in for each level that its stego went past black or white: once is not quite enough, since
 # the stego changes with the cover, and more costs the cover more than the secret gains.
-RETREAT = 1.5
+BACK_OFF = 1.5
 # A stego is left as it is when what it has beyond black and white is, as a mean square in any block of 16x16 pixels,
 # at most this many squared grey levels: more costs the secret's worst block decibels, less costs it nothing.
-BEYOND = 0.02
+MOST_OVERFLOW = 0.02
 BLOCK = 16
 MOST_PASSES = 4
 
 
-def draw_in(cover: Tensor) -> Tensor:
+def clip_margin(cover: Tensor) -> Tensor:
     """The cover with a margin to black and white, where there is room on one side only."""
-    return cover.clamp(-1 + MARGIN, 1 - MARGIN)
+    return cover.clamp(-1 + CLIP_MARGIN, 1 - CLIP_MARGIN)
 
 
-def block_energy(beyond: Tensor) -> Tensor:
+def block_energy(overflow: Tensor) -> Tensor:
     """The mean square of each block of 16x16 pixels, in squared grey levels: (batch, 1, rows, columns) of blocks."""
-    energy = (beyond * (PEAK / 2)).square().mean(1, keepdim=True)
+    energy = (overflow * (PEAK / 2)).square().mean(1, keepdim=True)
     window = tuple(min(BLOCK, side) for side in energy.shape[-2:])
     return F.avg_pool2d(energy, window, BLOCK, ceil_mode=True)
 
@@ -75,14 +75,14 @@ class StegoNetwork(nn.Module):
         where that happens the cover is moved back, and embedded again until the stego stays inside or this helps no
         more; a pair with room enough is done in one pass.
         """
-        cover, before = draw_in(cover), float("inf")
+        cover, before = clip_margin(cover), float("inf")
         for left in reversed(range(MOST_PASSES)):
             stego = self.embed(cover, secret)
-            beyond = stego - stego.clamp(-1, 1)
-            energy = block_energy(beyond).max().item()
-            if not left or energy <= BEYOND or energy > before / 2:
+            overflow = stego - stego.clamp(-1, 1)
+            energy = block_energy(overflow).max().item()
+            if not left or energy <= MOST_OVERFLOW or energy > before / 2:
                 break
-            cover, before = cover - RETREAT * beyond, energy
+            cover, before = cover - BACK_OFF * overflow, energy
         return stego
 
     def hide(self, cover: Tensor, secret: Tensor) -> Tensor:
@@ -100,4 +100,4 @@ class StegoNetwork(nn.Module):
         What is embedded again, up to three times, comes on top; reveal takes as much, but for the rounding.
         """
         feedback = self.rounding.feedback.numel() / 2  # the lower triangle
-        return 2e6 * (self.flow.weights_per_place() + feedback) / self.config.stride**2
+        return 2e6 * (self.flow.macs_per_position() + feedback) / self.config.stride**2

@@ -15,36 +15,26 @@ from torch import Tensor
 
 from ..picture.layout import frame_size
 from . import wavelet
-from .channel import PEAK
-from .network import BLOCK, MOST_PASSES, RETREAT, StegoNetwork, block_energy, draw_in
-from .precision import is_out_of_memory
+from .couplings import FlowConfig
+from .network import BACK_OFF, BLOCK, MOST_PASSES, StegoNetwork, block_energy, clip_margin
+from .quantize import PEAK
+from .strips import Count, Notice, Progress, Strips, unseen
 
 # Format version 1 worked on larger pictures in tiles that knew nothing of each other.
 TILE = 1024
-# Places of subbands whose activations are in memory together: 512 bytes each, two or three at a time.
-PLACES = {"cpu": 1 << 15, "cuda": 1 << 18}
-# glibc gives what a strip frees back to the system, and gets it anew, page by page, for the next. It stops that for
-# chunks up to the largest that it has seen freed, if that was not over 32 MiB.
-_FREED = 31 << 20
 # Rows of subbands above and below that a wavelet's result depends on, at up to four levels.
 _HALO = {"haar": 0, "legall53": 4}
 
-# As `network.BEYOND`, for one block: a picture has many that are below that, and they add up in the secret.
-_BEYOND = 0.004
-# How far a moved cover reaches in the stego, and how far the zeros beyond a box do, in places of subbands: until 0.01
-# levels are left of the one, and 0.03 of the other. Measured on photographs; in theory it is the flow's radius, 32.
+# As `network.MOST_OVERFLOW`, for one block: a picture has many that are below that, and they add up in the secret.
+_MOST_OVERFLOW = 0.004
+# How far a moved cover reaches in the stego, and how far the zeros beyond a box do, in positions of the subbands: until
+# 0.01 levels are left of the one, and 0.03 of the other. Measured on photographs; in theory it is the flow's radius.
 _CHANGE, _EDGE = 2, 4
 # What is embedded again at a time, at most.
-_MOST_PLACES = 1 << 17
+_MOST_POSITIONS = 1 << 17
 
 # Rows and columns of subbands.
 Box = tuple[slice, slice]
-Progress = Callable[[float], None]
-Notice = Callable[[str], None]
-
-
-def unseen(share: float) -> None:
-    """Progress that nobody looks at."""
 
 
 def _spans(length: int, stride: int) -> list[slice]:
@@ -54,56 +44,14 @@ def _spans(length: int, stride: int) -> list[slice]:
     return [slice(int(a), int(b)) for a, b in itertools.pairwise(units)]
 
 
-class _Count:
-    """How much of the work is done, in places of subbands."""
-
-    def __init__(self, progress: Progress):
-        self.total, self.done, self.shown = 1.0, 0, 0.0
-        self.progress = progress
-
-    def add(self, places: int) -> None:
-        self.done += places
-        # Work that turns up on the way never takes back what was shown.
-        self.shown = max(self.shown, self.done / self.total)
-        self.progress(min(1.0, self.shown))
-
-
-class _Strips:
-    """Cuts work on rows of subbands into strips that fit into memory and the processor's cache, and counts them."""
-
-    def __init__(self, device: torch.device, width: int, count: _Count, notice: Notice):
-        self.rows = max(1, PLACES[device.type] // max(1, width))
-        self.device, self.width, self.count, self.notice = device, width, count, notice
-        torch.empty(_FREED, dtype=torch.uint8)
-
-    def of(self, width: int) -> "_Strips":
-        """Of another width, counted together with these."""
-        return _Strips(self.device, width, self.count, self.notice)
-
-    def cut(self, height: int, unit: int = 1) -> Iterator[slice]:
-        """The strips of so many rows, each but the last a multiple of a unit."""
-        step = -(-self.rows // unit) * unit
-        return (slice(top, min(height, top + step)) for top in range(0, height, step))
-
-    def __call__(self, height: int, step: Callable[[int, int], None]) -> None:
-        """Work on the strips one after another; on a full memory they halve and the work goes on."""
-        top = 0
-        while top < height:
-            bottom = min(height, top + self.rows)
-            try:
-                step(top, bottom)
-            except (MemoryError, RuntimeError) as error:
-                if not is_out_of_memory(error) or self.rows == 1:
-                    raise
-            else:
-                self.count.add((bottom - top) * self.width)
-                top = bottom
-                continue
-            # Not in the handler: the traceback holds on to the very tensors that are too many.
-            self.rows = -(-self.rows // 2)
-            self.notice(f"memory is full: going on in strips of {self.rows} rows of subbands")
-            if torch.cuda.is_available():
-                torch.cuda.empty_cache()
+def _matrix(config: FlowConfig, inverse: bool = False) -> Tensor:
+    """What a wavelet that looks at each tile alone makes of its samples (row, column, colour), or of its subbands."""
+    count, stride = config.channels, config.stride
+    if inverse:
+        unit = torch.eye(count).view(count, count, 1, 1)
+        return wavelet.from_subbands(unit, config.levels, config.wavelet).permute(0, 2, 3, 1).reshape(count, count)
+    unit = torch.eye(count).view(count, stride, stride, 3).permute(0, 3, 1, 2)
+    return wavelet.to_subbands(unit, config.levels, config.wavelet).reshape(count, count)
 
 
 class _Plane:
@@ -114,13 +62,13 @@ class _Plane:
         pixels: (rows of subbands, stride, width, 3), the same memory; range -1..1.
     """
 
-    def __init__(self, network: StegoNetwork, bands: Tensor, strips: _Strips):
+    def __init__(self, network: StegoNetwork, bands: Tensor, strips: Strips):
         self.network, self.bands, self.strips = network, bands, strips
         stride = network.config.stride
         self.pixels = bands.view(len(bands), stride, bands.shape[1] * stride, 3)
 
     @classmethod
-    def empty(cls, network: StegoNetwork, rows: int, strips: _Strips) -> "_Plane":
+    def empty(cls, network: StegoNetwork, rows: int, strips: Strips) -> "_Plane":
         shape = rows, strips.width, network.config.channels
         return cls(network, torch.empty(shape, device=strips.device), strips)
 
@@ -143,34 +91,40 @@ class _Plane:
 
     def analyse(self) -> None:
         """Pixels to subbands, in place."""
-        config = self.network.config
-
-        def transform(pixels: Tensor) -> Tensor:
-            flat = pixels.reshape(1, -1, *pixels.shape[2:]).permute(0, 3, 1, 2)
-            return wavelet.to_subbands(flat, config.levels, config.wavelet)[0].permute(1, 2, 0)
-
-        self._transform(self.pixels, self.bands, transform)
+        self._transform(self.pixels, self.bands, self._to_bands)
 
     def synthesise(self) -> None:
         """Subbands to pixels, in place."""
+        self._transform(self.bands, self.pixels, self._to_pixels)
+
+    def _to_bands(self, pixels: Tensor) -> Tensor:
+        """Some rows, of a wavelet that looks at each tile alone (by a matrix) or beyond it."""
         config = self.network.config
+        if not _HALO[config.wavelet]:
+            tiles = pixels.unflatten(2, (-1, config.stride)).permute(0, 2, 1, 3, 4).flatten(2)
+            return tiles @ _matrix(config).to(tiles.device)
+        flat = pixels.reshape(1, -1, *pixels.shape[2:]).permute(0, 3, 1, 2)
+        return wavelet.to_subbands(flat, config.levels, config.wavelet)[0].permute(1, 2, 0)
 
-        def transform(bands: Tensor) -> Tensor:
-            pixels = wavelet.from_subbands(bands.permute(2, 0, 1)[None], config.levels, config.wavelet)[0].permute(
-                1, 2, 0
-            )
-            return pixels.reshape(len(bands), -1, *pixels.shape[1:])
-
-        self._transform(self.bands, self.pixels, transform)
+    def _to_pixels(self, bands: Tensor) -> Tensor:
+        config = self.network.config
+        if not _HALO[config.wavelet]:
+            tiles = bands @ _matrix(config, inverse=True).to(bands.device)
+            return tiles.unflatten(2, (config.stride, config.stride, 3)).permute(0, 2, 1, 3, 4).flatten(2, 3)
+        pixels = wavelet.from_subbands(bands.permute(2, 0, 1)[None], config.levels, config.wavelet)[0]
+        return pixels.permute(1, 2, 0).reshape(len(bands), -1, bands.shape[1] * config.stride, 3)
 
     def _transform(self, source: Tensor, target: Tensor, transform: Callable[[Tensor], Tensor]) -> None:
         halo = _HALO[self.network.config.wavelet]
         above = source[:0]
         for rows in self.strips.cut(len(source)):
+            if not halo:
+                target[rows] = transform(source[rows])
+                continue
             part = torch.cat([above, source[rows.start : rows.stop + halo]])
             first = len(above)
             # Kept, since the strip below needs these rows as they were.
-            above = part[: first + rows.stop - rows.start][-halo:].clone() if halo else above
+            above = part[: first + rows.stop - rows.start][-halo:].clone()
             target[rows] = transform(part)[first : first + rows.stop - rows.start]
 
 
@@ -209,12 +163,12 @@ def hide(
     """
     _check(network, cover, secret)
     rows, columns = (side // network.config.stride for side in secret.shape[:2])
-    strips = _Strips(network.device, columns, _Count(progress), notice)
+    strips = Strips(network.device, columns, Count(progress), notice)
     outer, inner = (_Plane.empty(network, rows, strips) for _ in range(2))
     # The flow works on each place twice a block; rounding takes about a tenth of that.
     strips.count.total = 2.2 * len(network.flow.blocks) * rows * columns
     for part in strips.cut(rows):
-        outer.pixels[part] = draw_in(outer.load(cover, part))
+        outer.pixels[part] = clip_margin(outer.load(cover, part))
     _embed(outer, inner, secret)
     # How far the cover is moved back; in half precision that is a thousandth of a level. Where nothing ever is, numpy's
     # zeros take no memory.
@@ -255,14 +209,17 @@ def _move_back(stego: _Plane, moved: Tensor, before: np.ndarray) -> np.ndarray:
     spilling = np.zeros(before.shape, bool)
     for part in stego.strips.cut(height, unit):
         pixels = stego.pixels[part]
-        beyond = pixels - pixels.clamp(-1, 1)
-        energy = block_energy(beyond.flatten(0, 1).permute(2, 0, 1)[None])[0, 0].cpu().numpy()
+        least, most = pixels.aminmax()
+        if least >= -1 and most <= 1:
+            continue
+        overflow = pixels - pixels.clamp(-1, 1)
+        energy = block_energy(overflow.flatten(0, 1).permute(2, 0, 1)[None])[0, 0].cpu().numpy()
         rows = slice(part.start // unit, part.start // unit + len(energy))
         # Where a pass has not halved it, another helps no more.
-        found = (energy > _BEYOND) & (energy <= before[rows] / 2)
+        found = (energy > _MOST_OVERFLOW) & (energy <= before[rows] / 2)
         if found.any():
             where = found.repeat(unit, 0)[: len(pixels)].repeat(BLOCK, 1)[:, :width]
-            moved[part] += RETREAT * beyond * torch.from_numpy(where).to(beyond.device)[:, None, :, None]
+            moved[part] += BACK_OFF * overflow * torch.from_numpy(where).to(overflow.device)[:, None, :, None]
             spilling[rows], before[rows][found] = found, energy[found]
     return spilling
 
@@ -271,7 +228,7 @@ def _boxes(stego: _Plane, spilling: np.ndarray) -> Iterator[tuple[Box, Box]]:
     """What changes where these blocks of the cover were moved back, and the same with what must be around it."""
     (rows, columns), stride = stego.bands.shape[:2], stego.pixels.shape[1]
     unit, change = BLOCK // stride, _CHANGE + 2 * _HALO[stego.network.config.wavelet]
-    for top, left, height, width in _covering(spilling, (change + _EDGE) / unit, _MOST_PLACES // unit**2):
+    for top, left, height, width in _covering(spilling, (change + _EDGE) / unit, _MOST_POSITIONS // unit**2):
         inner, outer = (
             (
                 slice(max(0, top * unit - around), min(rows, (top + height) * unit + around)),
@@ -325,7 +282,7 @@ def _embed_again(stego: _Plane, cover: np.ndarray, secret: np.ndarray, moved: Te
     strips.count.total += 2 * len(stego.network.flow.blocks) * len(outer.bands) * strips.width
     outer.pixels[:] = moved[wide[0], :, x]
     for part in strips.cut(len(outer.bands)):
-        outer.pixels[part] = draw_in(outer.load(cover[y, x], part)) - outer.pixels[part]
+        outer.pixels[part] = clip_margin(outer.load(cover[y, x], part)) - outer.pixels[part]
     _embed(outer, inner, secret[y, x])
     inside = (slice(a.start - b.start, a.stop - b.start) for a, b in zip(box, wide, strict=True))
     stego.part(*box).copy_(outer.part(*inside))
@@ -381,16 +338,16 @@ def reveal(
     if not tiled or max(width, height) <= TILE:
         return _revealed(network, stego[:height, :width], progress, notice)
     secret = np.empty((height, width, 3), np.float32)
-    places = list(itertools.product(_spans(height, stride), _spans(width, stride)))
-    for done, place in enumerate(places, 1):
-        secret[place] = _revealed(network, stego[place], unseen, notice)
-        progress(done / len(places))
+    parts = list(itertools.product(_spans(height, stride), _spans(width, stride)))
+    for done, part in enumerate(parts, 1):
+        secret[part] = _revealed(network, stego[part], unseen, notice)
+        progress(done / len(parts))
     return secret
 
 
 def _revealed(network: StegoNetwork, stego: np.ndarray, progress: Progress, notice: Notice) -> np.ndarray:
     rows, columns = (side // network.config.stride for side in stego.shape[:2])
-    strips = _Strips(network.device, columns, _Count(progress), notice)
+    strips = Strips(network.device, columns, Count(progress), notice)
     strips.count.total = 2 * len(network.flow.blocks) * rows * columns
     outer, inner = (_Plane.empty(network, rows, strips) for _ in range(2))
     for part in strips.cut(rows):

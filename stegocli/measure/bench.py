@@ -10,8 +10,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from rich.console import Console
-from rich.table import Table
 
 from .. import api
 from ..flow import precision, tiles, weights
@@ -19,12 +17,13 @@ from ..flow.model import Model
 from ..methods import Flow
 from ..picture import files
 from ..training import data, graph
-from ..training.feed import Feed, pictures_for
-from ..training.journal import Journal
-from ..training.ladder import attempt
+from ..training.events import EventLog
+from ..training.loaders import DataLoaders, pictures_for
+from ..training.oom import attempt
+from ..training.procedural import procedural
 from ..training.settings import Settings
-from ..training.step import Learner, learning_rate
-from ..training.watch import Watch
+from ..training.step_monitor import StepMonitor
+from ..training.trainer import Trainer, learning_rate
 from .monitor import Monitor, peak_memory
 
 # Not measured: first steps set things up, and on a card one is recorded.
@@ -50,33 +49,33 @@ def _now(device: torch.device) -> float:
 def _measure(settings: Settings, steps: int, pictures: data.Pictures) -> dict[str, Any]:
     """Run the training step as `stego train` does, loader and fallbacks included."""
     where = precision.choose(amp=settings.amp)
-    journal = Journal()
-    feed = Feed(settings, pictures, journal, where.device.type == "cuda")
-    learner = Learner(settings, where)
-    rate = learning_rate(settings, 0.0, settings.epochs * feed.steps_per_epoch)
-    batches = (batch for epoch in itertools.count() for batch in feed.batches(epoch))
-    watch = Watch(learner, journal)
+    log = EventLog()
+    loaders = DataLoaders(settings, pictures, log, where.device.type == "cuda")
+    trainer = Trainer(settings, where)
+    rate = learning_rate(settings, 0.0, settings.epochs * loaders.steps_per_epoch)
+    batches = (batch for epoch in itertools.count() for batch in loaders.batches(epoch))
+    steps_monitor = StepMonitor(trainer, log)
     for cover, secret in itertools.islice(batches, WARMUP_STEPS[where.device.type]):
-        watch.add(attempt(learner, journal, cover, secret, rate))
+        steps_monitor.add(attempt(trainer, log, cover, secret, rate))
     done, samples = 0, 0
     with Monitor(where.device) as monitor:
         began = _now(where.device)
         while done < steps or time.perf_counter() - began < LEAST_SECONDS[where.device.type]:
             cover, secret = next(batches)
-            watch.add(attempt(learner, journal, cover, secret, rate))
+            steps_monitor.add(attempt(trainer, log, cover, secret, rate))
             done, samples = done + 1, samples + len(cover)
         seconds = _now(where.device) - began
     speed = samples / seconds
     return {
         "batch_size": settings.batch_size,
         "crop": settings.crop,
-        "precision": str(learner.precision),
+        "precision": str(trainer.precision),
         "threads": torch.get_num_threads(),
         "samples_per_second": speed,
         "seconds_per_step": seconds / done,
-        "pairs_per_epoch": len(feed.pairs),
-        "epoch_seconds": len(feed.pairs) / speed,
-        "fallbacks": [str(event) for event in journal.events],
+        "pairs_per_epoch": len(loaders.pairs),
+        "epoch_seconds": len(loaders.pairs) / speed,
+        "fallbacks": [str(event) for event in log.events],
         **monitor.summary(),
     }
 
@@ -88,7 +87,8 @@ def _training(settings: Settings, steps: int, pictures: data.Pictures) -> dict[s
     if precision.choose(amp=settings.amp).is_mixed:
         in_float32 = _measure(replace(settings, amp=False), steps, pictures)["epoch_seconds"]
     share = settings.amp_share
-    return {**row, f"seconds_for_{EPOCHS}_epochs": EPOCHS * (share * mixed + (1 - share) * in_float32)}
+    seconds = EPOCHS * (share * mixed + (1 - share) * in_float32)
+    return {**row, "epochs": EPOCHS, "float32_epochs": round(EPOCHS * (1 - share)), "seconds_for_epochs": seconds}
 
 
 def _ablation(best: Settings, steps: int, pictures: data.Pictures, on_row: OnRow) -> list[dict[str, Any]]:
@@ -131,7 +131,7 @@ def _pair(megapixels: float) -> tuple[np.ndarray, np.ndarray]:
     height = round((megapixels * 1e6 * 3 / 4) ** 0.5 / 8) * 8
     width = round(height * 4 / 3 / 8) * 8
     rng = np.random.default_rng(0)
-    one, two = (data.procedural(rng, 512) for _ in range(2))
+    one, two = (procedural(rng, 512) for _ in range(2))
     return files.resize(one, (width, height)), files.resize(two, (width, height))
 
 
@@ -184,6 +184,19 @@ def _by_size(model: Model, on_row: OnRow) -> list[dict[str, Any]]:
     return table
 
 
+def _machine(model: Model) -> dict[str, Any]:
+    device = model.precision.device
+    return {
+        "gpu": device.type == "cuda",
+        "precision": str(precision.choose()),
+        "torch": torch.__version__,
+        "threads": torch.get_num_threads(),
+        "gigaflops_of_matrix_products": matrix_peak(device) / 1e9,
+        "weights": model.name,
+        "teraflops_per_megapixel": model.network.operations_per_megapixel() / 1e12,
+    }
+
+
 def run(
     batch_size: int = 2,
     data_folder: Path | None = None,
@@ -212,7 +225,6 @@ def run(
         StegoError: for unusable data or weights.
     """
     model = weights.load_model(source)
-    where = model.precision
     figures: dict[str, Any] = {}
 
     def add(section: str, row: dict[str, Any]) -> dict[str, Any]:
@@ -220,20 +232,7 @@ def run(
         on_row(section, row)
         return row
 
-    peak = matrix_peak(where.device)
-    operations = model.network.operations_per_megapixel()
-    add(
-        "machine",
-        {
-            "gpu": where.device.type == "cuda",
-            "precision": str(precision.choose()),
-            "torch": torch.__version__,
-            "threads": torch.get_num_threads(),
-            "gigaflops_of_matrix_products": peak / 1e9,
-            "weights": model.name,
-            "teraflops_per_megapixel": operations / 1e12,
-        },
-    )
+    add("machine", _machine(model))
     if sizes:
         figures["sizes"] = _by_size(model, on_row)
         return figures
@@ -247,83 +246,3 @@ def run(
         {f"{name}_seconds_per_megapixel": one[f"{name}_seconds"] / one["megapixels"] for name in ("hide", "reveal")},
     )
     return figures
-
-
-class Printer:
-    """Prints each row as soon as it is measured."""
-
-    def __init__(self, console: Console):
-        self.console = console
-        self.section = ""
-
-    def __call__(self, section: str, row: dict[str, Any]) -> None:
-        show = {
-            "machine": self._machine,
-            "training": self._training,
-            "ablation": self._component,
-            "inference": self._inference,
-            "sizes": self._size,
-        }
-        first, self.section = section != self.section, section
-        show[section](row, first)
-
-    def _line(self, text: str) -> None:
-        self.console.print(text, soft_wrap=True, markup=False)
-
-    def _machine(self, row: dict[str, Any], first: bool) -> None:
-        if not row["gpu"]:
-            self._line("No GPU here: these are the CPU's figures; pinned and non-blocking copies change nothing on it.")
-        self._line(
-            f"torch {row['torch']}, {row['precision']}, {row['threads']} threads, float32 matrix products at "
-            f"{row['gigaflops_of_matrix_products']:.0f} GFLOP/s"
-        )
-        self._line(f"weights {row['weights']}: {row['teraflops_per_megapixel']:.2f} TFLOP for a pass over a megapixel")
-
-    def _training(self, row: dict[str, Any], first: bool) -> None:
-        facts = Table(title="Training step", title_justify="left", show_header=False)
-        facts.add_row("device", f"{row['device']}, {row['precision']}, {row['threads']} threads")
-        facts.add_row("batch", f"{row['batch_size']} pairs of {row['crop']}x{row['crop']}")
-        facts.add_row("speed", f"{row['samples_per_second']:.2f} samples/s")
-        facts.add_row(f"epoch of {row['pairs_per_epoch']} pairs", f"{row['epoch_seconds']:.1f} s")
-        facts.add_row(
-            f"{EPOCHS} epochs, the last {EPOCHS * (1 - Settings.amp_share):.0f} in float32",
-            f"{row[f'seconds_for_{EPOCHS}_epochs'] / 60:.1f} min",
-        )
-        if row["utilisation_mean"] is not None:
-            use = f"{row['utilisation_mean']:.0f} %"
-            if row["utilisation_quartiles"]:
-                use += " (quartiles " + ", ".join(f"{q:.0f}" for q in row["utilisation_quartiles"]) + ")"
-            facts.add_row("utilisation", use)
-        if row["memory_mib"] is not None:
-            facts.add_row("memory", f"{row['memory_mib']:.0f} MiB, peak {row['peak_memory_mib']:.0f} MiB")
-        if row["temperature_c"] is not None:
-            facts.add_row("temperature", f"{row['temperature_c']:.0f} °C")
-        facts.add_row("fallbacks", "; ".join(row["fallbacks"]) or "none")
-        self.console.print(facts)
-
-    def _component(self, row: dict[str, Any], first: bool) -> None:
-        if first:
-            self._line("Each component alone, and all together")
-            self._line(f"{'component':24}{'samples/s':>12}{'speed-up here':>16}{'seed claims':>14}")
-        claim = f"{row['seed_claim']:13.2f}x" if row["seed_claim"] else ""
-        self._line(f"{row['component']:24}{row['samples_per_second']:12.2f}{row['speedup']:15.2f}x{claim}")
-
-    def _inference(self, row: dict[str, Any], first: bool) -> None:
-        self._line(
-            f"the network: hide {row['hide_seconds_per_megapixel']:.2f} s, "
-            f"reveal {row['reveal_seconds_per_megapixel']:.2f} s a megapixel"
-        )
-
-    def _size(self, row: dict[str, Any], first: bool) -> None:
-        if first:
-            self._line("Seconds, and the share of the matrix products' speed that the network reaches")
-            self._line(
-                f"{'megapixels':>10}{'network hide':>20}{'network reveal':>20}{'files hide':>12}{'files reveal':>14}"
-                f"{'memory':>12}"
-            )
-        shares = [f"{row[f'{n}_seconds']:.2f} s, {100 * row[f'{n}_share_of_peak']:.0f} %" for n in ("hide", "reveal")]
-        memory = f"{row['peak_memory_mib']:.0f} MiB" if row["peak_memory_mib"] else ""
-        self._line(
-            f"{row['megapixels']:10.2f}{shares[0]:>20}{shares[1]:>20}{row['file_hide_seconds']:10.2f} s"
-            f"{row['file_reveal_seconds']:12.2f} s{memory:>12}"
-        )

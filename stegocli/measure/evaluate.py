@@ -9,15 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from rich.console import Console
 
 from .. import api
 from ..errors import StegoError, option
 from ..methods import Exact, Flow, Method
 from ..methods.base import ModelLike
-from ..picture import charts, files, look, metrics
+from ..picture import files, metrics
 from ..picture.inputs import short
 from ..picture.metrics import Comparison, Score
+from . import charts, targets
 
 
 def _same_size(a: Path, b: Path) -> tuple[np.ndarray, np.ndarray]:
@@ -80,7 +80,7 @@ def folder(
     Returns:
         ``pairs`` (a list of cover, secret, method and the fields of `Score`), ``by_network`` (how many
         pairs the network hid, the others going as bytes), ``mean`` and ``worst`` (the lowest PSNRs, and worst blocks),
-        and ``targets`` (whether the mean meets each).
+        and ``targets`` (whether the mean meets each of the baseline targets).
 
     Raises:
         StegoError: for fewer than two pictures or one that can't be read.
@@ -109,7 +109,7 @@ def folder(
         "by_network": sum(row["method"] == Flow.name for row in rows),
         "mean": asdict(mean),
         "worst": {k: min(row[k] for row in rows) for k in _WORST},
-        "targets": mean.targets(),
+        "targets": targets.met(mean),
     }
 
 
@@ -131,44 +131,8 @@ def compare(
     return results
 
 
-def show_two(result: Comparison, console: Console) -> None:
-    """Print a comparison as a table."""
-    console.print(look.score_table({"": asdict(result)}))
-
-
-def show_four(result: Score, console: Console) -> None:
-    """Print a score with the seed's targets."""
-    console.print(look.score_table({"measured": asdict(result)}, result.targets()))
-
-
-def show_pair(row: dict[str, Any], console: Console) -> None:
-    """Print one line of a folder's run."""
-    console.print(
-        f"{row['cover']} <- {row['secret']}  hide {row['hide_psnr']:.2f} dB {row['hide_ssim']:.4f}  "
-        f"reveal {row['reveal_psnr']:.2f} dB {row['reveal_ssim']:.4f}",
-        soft_wrap=True,
-    )
-
-
-def show_folder(result: dict[str, Any], console: Console) -> None:
-    """Print a folder's mean with the seed's targets."""
-    title = f"mean of {len(result['pairs'])} pairs"
-    console.print(look.score_table({"measured": result["mean"]}, result["targets"], title))
-    worst = result["worst"]
-    console.print(
-        f"worst pair: hide {worst['hide_psnr']:.2f} dB, reveal {worst['reveal_psnr']:.2f} dB; worst block: "
-        f"{worst['hide_worst_block']:.2f} and {worst['reveal_worst_block']:.2f} dB"
-    )
-    console.print(f"{result['by_network']} of {len(result['pairs'])} pairs by the network, the others as bytes")
-
-
-def show_compared(results: dict[str, dict[str, Any]], console: Console) -> None:
-    """Print the methods' means side by side."""
-    console.print(look.score_table({name: result["mean"] for name, result in results.items()}))
-
-
 def as_json(result: Comparison | Score | dict[str, Any]) -> str:
-    """The same as JSON; a `Score` with the seed's targets."""
+    """The same as JSON; a `Score` with the baseline targets."""
     if isinstance(result, Score):
-        return json.dumps({**asdict(result), "targets": result.targets()}, indent=1)
+        return json.dumps({**asdict(result), "targets": targets.met(result)}, indent=1)
     return json.dumps(result if isinstance(result, dict) else asdict(result), indent=1)

@@ -8,13 +8,12 @@ from typing import Any
 
 import numpy as np
 from PIL import Image
-from rich.console import Console
-from rich.table import Table
 
 from .. import api
 from ..errors import StegoError
 from ..methods import Robust
-from ..picture import charts, files, metrics
+from ..picture import files, metrics
+from . import charts
 from .evaluate import pairs
 
 QUALITIES = tuple(range(50, 96, 5))
@@ -92,27 +91,3 @@ def _summary(quality: int, psnrs: list[float | None]) -> dict[str, Any]:
         "recovered": len(recovered) / len(psnrs),
         "secret_psnr": float(np.mean(recovered)) if recovered else None,
     }
-
-
-def show_pair(row: dict[str, Any], console: Console) -> None:
-    """Print one pair's line."""
-    lost = [str(q) for q, psnr in row["secret_psnr"].items() if psnr is None]
-    best = max((psnr for psnr in row["secret_psnr"].values() if psnr is not None), default=0.0)
-    console.print(
-        f"{row['cover']} <- {row['secret']}  cover {row['cover_psnr']:.2f} dB {row['cover_ssim']:.4f}  "
-        f"secret {best:.2f} dB{'  lost at ' + ', '.join(lost) if lost else ''}",
-        soft_wrap=True,
-    )
-
-
-def show(result: dict[str, Any], console: Console) -> None:
-    """Print the table over the qualities."""
-    mean = result["mean"]
-    table = Table(title=f"{len(result['pairs'])} pairs, made to survive {result['survive']}", title_justify="left")
-    for name in ("JPEG quality", "recovered", "secret PSNR"):
-        table.add_column(name, justify="right")
-    for row in result["qualities"]:
-        psnr = "" if row["secret_psnr"] is None else f"{row['secret_psnr']:.2f} dB"
-        table.add_row(str(row["quality"]), f"{row['recovered']:.0%}", psnr)
-    console.print(table)
-    console.print(f"cover: {mean['cover_psnr']:.2f} dB, SSIM {mean['cover_ssim']:.4f}")

@@ -8,8 +8,8 @@ from PIL import Image
 
 from ..errors import StegoError
 from ..flow import weights
-from ..flow.model import Model, Progress
-from ..flow.tiles import unseen
+from ..flow.model import Model
+from ..flow.strips import Progress, unseen
 from ..payload import header
 from ..payload.errors import InvalidContent, LaterVersion
 from ..picture import claims
@@ -74,9 +74,9 @@ class ArrayModel(Model):
         return Image.fromarray(secret) if isinstance(stego, Image.Image) else secret
 
 
-def load_model(source: str | Path | None = None, device: str | None = None) -> ArrayModel:
+def load_model(source: str | Path | None = None, device: str | None = None, amp: bool | None = None) -> ArrayModel:
     """As `flow.weights.load_model`, with `hide` and `reveal`."""
-    return ArrayModel(**vars(weights.load_model(source, device)))
+    return ArrayModel(**vars(weights.load_model(source, device, amp)))
 
 
 def _array(picture: np.ndarray | Image.Image) -> np.ndarray:

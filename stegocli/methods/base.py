@@ -151,7 +151,7 @@ class Contents:
 
     Attributes:
         method: flow, exact or robust.
-        version: of the method's format.
+        version: of the file's format; None where nothing tells.
         coding: how the secret is coded, in words.
         size: the secret picture's (width, height), or None.
         length: bytes embedded, or None for the network, which embeds no bytes.
@@ -161,8 +161,8 @@ class Contents:
     """
 
     method: str
-    version: int
     coding: str
+    version: int | None = None
     size: tuple[int, int] | None = None
     length: int | None = None
     name: str | None = None

@@ -7,7 +7,8 @@ import numpy as np
 
 from ..errors import StegoError, option
 from ..payload import codings, embedding, estimate, header
-from ..payload.container import TooLarge
+from ..payload.codings import Secret
+from ..payload.container import APPROXIMATE, TooLarge
 from ..payload.embedding import PayloadDescriptor
 from ..payload.errors import AuthenticationError
 from ..payload.header import Header
@@ -23,7 +24,6 @@ from .base import (
     Outcome,
     Password,
     Progress,
-    Secret,
     Stego,
     asked,
     unseen,
@@ -61,9 +61,10 @@ class Exact(Lossless):
                 raise TooLarge(len(packed.content))
         except TooLarge as error:
             remedy = self._remedy(cover, secret, holds, error.fewest)
+            least = " at the least" if self.fit and secret.is_picture else ""
             raise StegoError(
-                f"{secret.path} needs {error.fewest:,} bytes{' at the least' if self.fit else ''} and {cover.path} "
-                f"holds {holds:,} at a cover PSNR of {self.cover_psnr:g} dB: {remedy}."
+                f"{secret.path} needs {error.fewest:,} bytes{least} and {cover.path} holds {holds:,} at a cover PSNR "
+                f"of {self.cover_psnr:g} dB: {remedy}."
             ) from None
         bits = 8 * (len(packed.content) + embedding.overhead(private))
         plan = embedding.plan(embedding.capacity(cover.rgb.size, private), bits)
@@ -81,7 +82,7 @@ class Exact(Lossless):
         told = Choice(method=self.name, summary=summary + (", encrypted" if private else ""))
         if packed.picture is None:
             return Hiding(rgb, told)
-        if packed.fidelity == codings.APPROXIMATE:
+        if packed.fidelity == APPROXIMATE:
             told.notes.extend(secret.notes())
         return Hiding(rgb, told, secret.seen.rgb, files.seen(packed.picture).rgb)
 
@@ -127,7 +128,8 @@ class Exact(Lossless):
 
 def _lower_psnr(rgb: np.ndarray, private: bool, length: int, wanted: float) -> float | None:
     """The highest cover PSNR, in tenths of a dB, at which so many bytes go in; None where none below `wanted` does."""
-    tenths = math.floor(10 * min(wanted, estimate.cover_psnr(rgb, length, private) + estimate.TOLERANCE))
+    kept = min(wanted, estimate.cover_psnr(rgb, length, private) + estimate.TOLERANCE)
+    tenths = math.floor(10 * max(kept, 0))  # what fits nowhere keeps -inf
     # The search for what a cover holds ends a little below what it holds.
     for psnr in (tenths / 10, (tenths - 1) / 10, (tenths - 2) / 10):
         if psnr >= LEAST_COVER_PSNR and estimate.holds(rgb, private, psnr) >= length:

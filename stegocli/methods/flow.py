@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from ..flow.model import Model
 
 METHOD = 1
-METHOD = 1
 # The few frequencies that a cover's last rows and columns, which fill no tile, leave no room for are not worth a word.
 WHOLE = 0.985
 

@@ -9,11 +9,13 @@ import numpy as np
 
 from ..errors import StegoError, option
 from ..payload import codings
-from ..payload.container import SAME_FILE, Payload
-from ..picture import files
-from ..robust import embedding, preamble
-from ..robust.channels import CHANNELS
-from ..robust.embedding import COVER_PSNR, QUALITIES, Embedded, NothingFound, PasswordNeeded, TooDamaged, Unsuitable
+from ..payload.container import APPROXIMATE, SAME_FILE, Payload
+from ..picture import files, metrics
+from ..robust import reading
+from ..robust.channels import CHANNELS, QUALITIES
+from ..robust.embedding import COVER_PSNR, Embedded, Embedder, Unsuitable
+from ..robust.reading import NothingFound, PasswordNeeded, TooDamaged
+from ..robust.simulate import lowest
 from .base import (
     Choice,
     Contents,
@@ -28,7 +30,7 @@ from .base import (
     Stego,
     asked,
     unseen,
-)
+)  # fmt: skip
 
 # What a stego survives by default that is itself a JPEG.
 QUALITY = 75
@@ -37,6 +39,10 @@ QUALITY = 75
 SHRINK = 0.9
 LEAST_BYTES = 64
 SEVERAL = ("two", 2), ("three", 3)
+# Under these a secret is hard to make out: its mean in dB, and the share of its blocks of 16x16 pixels that are so low,
+# but no fewer than some. Photographs come back above; text that the capacity was too small for is below.
+LEAST_PSNR = 26.0
+LEAST_BLOCK, SHARE_OF_BLOCKS, SEVERAL_BLOCKS = 18.0, 0.02, 3
 
 
 @dataclass(frozen=True)
@@ -105,48 +111,50 @@ class Robust:
                 f"{cover.path} holds nothing that survives quality {self.quality} ({error}): use a larger or livelier "
                 f"cover, a higher {option('survive')} or a lower {option('cover_psnr')}."
             ) from None
-        several = ", ".join(f"{n} in a row: {embedding.lowest(done.quality, times)}" for n, times in SEVERAL)
+        several = ", ".join(f"{n} in a row: {lowest(done.quality, times)}" for n, times in SEVERAL)
         summary = f"survives JPEG down to quality {done.quality} ({several}); {packed.coding}; {packed.fidelity}; "
         summary += f"{len(packed.content):,} bytes" + (", encrypted" if password is not None else "")
         told = Choice(method=self.name, summary=summary)
         check = _comes_back(packed.content, password)
         if packed.picture is None:
             return Hiding(done.stego, told, comes_back=check)
-        if packed.fidelity == codings.APPROXIMATE:
+        if packed.fidelity == APPROXIMATE:
             told.notes.extend(secret.notes())
-        return Hiding(done.stego, told, secret.seen.rgb, files.seen(packed.picture).rgb, check)
+        return self._above_floor(Hiding(done.stego, told, secret.seen.rgb, files.seen(packed.picture).rgb, check))
+
+    def _above_floor(self, hiding: Hiding) -> Hiding:
+        """The same, with a note if the secret comes back worse than a viewer would bear."""
+        assert hiding.reference is not None and hiding.decoded is not None  # the secret is a picture
+        mean = metrics.psnr(hiding.reference, hiding.decoded)
+        low = metrics.block_psnrs(hiding.reference, hiding.decoded) < LEAST_BLOCK
+        if mean >= LEAST_PSNR and low.sum() < max(SEVERAL_BLOCKS, SHARE_OF_BLOCKS * low.size):
+            return hiding
+        note = (
+            f"The secret comes back at {mean:.1f} dB, with {low.mean():.0%} of it hard to make out: use a larger "
+            f"cover, a higher {option('survive')}, or a .png with {option('exact')}, which survives no JPEG."
+        )
+        return hiding.telling(note, below_floor=True)
 
     def _embedded(
         self, cover: Cover, secret: Secret, password: str | None, progress: Progress
     ) -> tuple[Payload, Embedded]:
-        progress("measuring", 0.0)
-        capacity = embedding.capacity(cover.rgb, self.quality, self.cover_psnr, password is not None)
+        embedder = Embedder(cover.rgb, self.quality, self.cover_psnr, progress)
+        capacity = embedder.capacity(password is not None)
         while capacity >= LEAST_BYTES:
             progress("coding", 0.0)
             packed = secret.encoder.fit_lossy(capacity, cover.rgb.size // 3)
             try:
-                return packed, self._sturdiest(cover.rgb, packed, password, progress)
+                return packed, _sturdiest(embedder, packed, password)
             except Unsuitable:
                 if packed.fidelity == SAME_FILE:
                     raise
                 capacity = int(SHRINK * len(packed.content))
         raise Unsuitable("it is too small, too flat or too noisy")
 
-    def _sturdiest(self, rgb: np.ndarray, packed: Payload, password: str | None, progress: Progress) -> Embedded:
-        """A file that leaves most of the capacity is made to survive more than was asked for, which costs little."""
-        if packed.fidelity == SAME_FILE:
-            spared = max(self.cover_psnr, embedding.SPARED_PSNR)
-            lower = embedding.sturdiest(rgb, len(packed.content), self.quality, spared)
-            if lower < self.quality:
-                with suppress(Unsuitable):
-                    return embedding.embed(rgb, packed.content, lower, password, progress, self.cover_psnr)
-        return embedding.embed(rgb, packed.content, self.quality, password, progress, self.cover_psnr)
-
     def capacity(self, cover: Cover, progress: Progress = unseen) -> int:
         """Bytes that survive in a cover that `prepare` gave; 0 where it can carry nothing."""
-        progress("measuring", 0.0)
         try:
-            return embedding.capacity(cover.rgb, self.quality, self.cover_psnr, self.password is not None)
+            return Embedder(cover.rgb, self.quality, self.cover_psnr, progress).capacity(self.password is not None)
         except Unsuitable:
             return 0
 
@@ -158,7 +166,7 @@ class Robust:
             return content
         told = codings.describe(content, stego.rgb.size // 3)
         return Contents(
-            method=self.name, version=preamble.FORMAT, coding=told.coding, size=told.size, length=len(content),
+            method=self.name, coding=told.coding, size=told.size, length=len(content),
             name=told.name, private=password is not None,
         )  # fmt: skip
 
@@ -177,11 +185,9 @@ def _content(stego: Stego, password: str | None) -> bytes | Locked | None:
     if stego.header is not None:
         return None
     try:
-        return embedding.extract(stego.rgb, password)
-    except NothingFound:
-        return None
-    except PasswordNeeded:
-        return Locked()
+        return reading.extract(stego.rgb, password)
+    except (NothingFound, PasswordNeeded):
+        return Locked()  # under a password there is nothing to be seen without it
     except TooDamaged as error:
         raise StegoError(
             f"{stego.path} holds something that was made to survive, but {error.share:.0%} of it can't be "
@@ -189,10 +195,20 @@ def _content(stego: Stego, password: str | None) -> bytes | Locked | None:
         ) from None
 
 
+def _sturdiest(embedder: Embedder, packed: Payload, password: str | None) -> Embedded:
+    """A file that leaves most of the capacity is made to survive more than was asked for, which costs little."""
+    if packed.fidelity == SAME_FILE:
+        sturdier = embedder.sturdier(len(packed.content))
+        if sturdier is not embedder:
+            with suppress(Unsuitable):
+                return sturdier.embed(packed.content, password)
+    return embedder.embed(packed.content, password)
+
+
 def _comes_back(content: bytes, password: str | None) -> Callable[[np.ndarray], bool]:
     def check(received: np.ndarray) -> bool:
         try:
-            return embedding.extract(received, password) == content
+            return reading.extract(received, password) == content
         except (NothingFound, PasswordNeeded, TooDamaged):
             return False
 

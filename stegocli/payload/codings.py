@@ -81,7 +81,7 @@ class Encoder:
     @cached_property
     def _file(self) -> Payload:
         own = self.secret.content
-        content = lossless.file_content(container.name_to_keep(self.secret.path), own)
+        content = lossless.file_content(container.name_to_keep(self.secret.source.own_name), own)
         return Payload(content, self._picture, f"the file itself, {len(own):,} bytes", SAME_FILE)
 
     @cached_property
@@ -95,7 +95,9 @@ class Encoder:
         if self._best is not None and self._best[0] == carrier:
             return self._best[1]
         best = self._file
-        for candidate in lossless.recoded(self.secret.content, container.name_to_keep(self.secret.path), carrier):
+        for candidate in lossless.recoded(
+            self.secret.content, container.name_to_keep(self.secret.source.own_name), carrier
+        ):
             worth = WORTH_RECODING if best.fidelity == SAME_FILE and candidate.fidelity != SAME_FILE else 1
             if len(candidate.content) < worth * len(best.content):
                 best = replace(candidate, picture=self._picture)
@@ -133,7 +135,8 @@ class Encoder:
         if self._picture is None:
             raise container.TooLarge(len(whole.content))
         self._check_pixels(carrier)
-        return lossy.fit(self.secret.picture, container.name_to_keep(self.secret.path), budget)
+        name = container.name_to_keep(self.secret.source.own_name)
+        return lossy.fit(files.as_said(self.secret.picture)[0], name, budget)
 
     def fit_lossy(self, budget: int, carrier: int | None = None) -> Payload:
         """The file's own bytes where they fit a small budget; a picture as well as AVIF, JPEG XL or WebP can in it.
@@ -144,7 +147,7 @@ class Encoder:
         path, own = self.secret.path, self.secret.content
         whole = self._file
         if len(whole.content) > budget:
-            content = lossless.file_content(container.extension_to_keep(path), own)
+            content = lossless.file_content(container.extension_to_keep(self.secret.source.own_name), own)
             whole = replace(whole, content=content)
         if len(whole.content) <= budget:
             return whole
@@ -153,7 +156,7 @@ class Encoder:
             raise StegoError(f"{path} needs {needs}: use a larger cover.")
         self._check_pixels(carrier)
         # No name: every byte is dear here.
-        head = container.pack(container.SMALL, container.extension_to_keep(path))
+        head = container.pack(container.SMALL, container.extension_to_keep(self.secret.source.own_name))
         picture = files.as_srgb(self.secret.picture)
         try:
             coded, samples = lossy.fit_picture(samples_of(picture), budget - len(head))

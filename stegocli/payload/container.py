@@ -22,7 +22,7 @@ import struct
 import unicodedata
 import zlib
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 
 from ..picture.files import Picture
 from .errors import InvalidContent
@@ -142,14 +142,15 @@ def is_plain(name: str) -> bool:
     )
 
 
-def extension_to_keep(path: Path) -> str:
+def extension_to_keep(name: str) -> str:
     """A suffix that could not safely become part of a file name again is not worth a refusal."""
-    return path.suffix.lower() if _EXTENSION.fullmatch(path.suffix.lower()) else ""
+    suffix = PurePosixPath(name).suffix.lower()
+    return suffix if _EXTENSION.fullmatch(suffix) else ""
 
 
-def name_to_keep(path: Path) -> str:
+def name_to_keep(name: str) -> str:
     """What of a file's name goes with its content: all of it, or of an odd one the extension."""
-    return path.name if is_plain(path.name) else extension_to_keep(path)
+    return name if is_plain(name) else extension_to_keep(name)
 
 
 def pack_part(content: bytes) -> bytes:

@@ -74,11 +74,13 @@ class TooSmall(ValueError):
 
 
 def _divided(samples: np.ndarray, step: int) -> np.ndarray:
-    return np.round(_LEVELS / (step / 2)).astype(np.uint8)[samples]
+    divided: np.ndarray = np.round(_LEVELS / (step / 2)).astype(np.uint8)[samples]
+    return divided
 
 
 def _multiplied(divided: np.ndarray, step: int) -> np.ndarray:
-    return np.round(_LEVELS * (step / 2)).clip(0, 255).astype(np.uint8)[divided]
+    samples: np.ndarray = np.round(_LEVELS * (step / 2)).clip(0, 255).astype(np.uint8)[divided]
+    return samples
 
 
 def rounded(picture: Picture, step: int) -> np.ndarray:
@@ -321,6 +323,9 @@ def open_picture(content: bytes, carrier: int | None = None) -> np.ndarray:
         raise LaterVersion(f"codec {codec & ~_GREY}")
     try:
         claims.check_revealed(width, height, carrier)
+    except ValueError as error:
+        raise InvalidContent(str(error)) from None
+    try:
         return _decoded(content[_HEAD.size :], codec, (width, height))
     except (InvalidContent, StegoError):
         raise

@@ -142,9 +142,9 @@ def _to_digits(bits: np.ndarray, base: int, count: int) -> np.ndarray:
         return out
     digits, width = _block(base)
     blocks = count // digits
-    places = 1 << np.arange(width, dtype=np.int64)
+    powers = 1 << np.arange(width, dtype=np.int64)
     for part in _chunks(blocks, _SAMPLES // digits):
-        words = bits[part.start * width : part.stop * width].reshape(-1, width) @ places
+        words = bits[part.start * width : part.stop * width].reshape(-1, width) @ powers
         table = out[part.start * digits : part.stop * digits].reshape(-1, digits)
         for i in range(digits):
             words, table[:, i] = np.divmod(words, base)
@@ -284,13 +284,13 @@ def write(cover: np.ndarray, bits: np.ndarray, plan: Plan) -> np.ndarray:
 
     def embed(part: slice) -> None:
         """Every sample of some sequences, in place."""
-        places, used = index[:, part], rows[:, part].astype(np.int16)
+        positions, used = index[:, part], rows[:, part].astype(np.int16)
         # A base of zero is that of padding at most.
-        bases = (max(plan.base, 1) + (places < plan.larger) * (plan.base > 0)).astype(np.int16)
+        bases = (max(plan.base, 1) + (positions < plan.larger) * (plan.base > 0)).astype(np.int16)
         values = _candidates(used, digits[:, part].astype(np.int16), bases, start[:, part].astype(np.int16))
         costs = np.square(values - used[:, None], dtype=np.float32)
         # Padding costs nothing whatever its label, so it never keeps a sequence from its best way.
-        np.copyto(costs, 0, where=(places >= plan.used)[:, None])
+        np.copyto(costs, 0, where=(positions >= plan.used)[:, None])
         labels = nearest_codewords(costs)
         rows[:, part] = np.take_along_axis(values, labels[:, None].astype(np.intp), 1)[:, 0]
 

@@ -118,6 +118,8 @@ def _held(picture: Image.Image, content: bytes) -> int:
         ratio = _TIFF.get(picture.tag_v2.get(259, 1))
     else:
         ratio = _RATIOS.get(picture.format or "")
+        if picture.format == "BMP" and content[30:34] == bytes(4):  # no run lengths
+            ratio = 1
     if ratio is None:
         return max(FREE, 8 * len(content) * _DEFLATE // bits)
     return max(LEAST, 8 * len(content) * ratio // bits)

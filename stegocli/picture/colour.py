@@ -110,7 +110,7 @@ def to_srgb(rgb: np.ndarray, chunks: Mapping[bytes, bytes]) -> np.ndarray:
 def _encoded(linear: np.ndarray) -> np.ndarray:
     clipped = np.clip(linear, 0, 1)
     curved = np.where(clipped <= 0.0031308, 12.92 * clipped, 1.055 * clipped ** (1 / 2.4) - 0.055)
-    return (255 * curved).round().astype(np.uint8)
+    return np.rint(255 * curved).astype(np.uint8)
 
 
 def _srgb_curve(levels: np.ndarray) -> np.ndarray:

@@ -274,10 +274,11 @@ def check_output(
 def _lossless(path: Path) -> str:
     """The suffix of a format that can be written, in lower case."""
     suffix = path.suffix.lower()
+    if not suffix:
+        raise StegoError(f"{path} has no extension, which names the format: end it in .png, .tif, .webp or .bmp.")
     if suffix not in LOSSLESS:
-        what = path.suffix or "a name without an extension"
         raise StegoError(
-            f"{path} can't be written as {what}: the picture must be stored without loss, so end the name in "
+            f"{path} can't be written as {suffix}: the picture must be stored without loss, so end the name in "
             ".png, .tif, .webp or .bmp."
         )
     return suffix
@@ -341,7 +342,7 @@ def encode(picture: Picture, suffix: str, path: str | Path | None = None) -> byt
     try:
         out.save(content, kind, **options)
         return png.describe(metadata.with_chunks(content.getvalue(), chunks), described)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RuntimeError) as error:
         raise StegoError(f"{path} can't hold this picture as {kind} ({reason(error)}): use .png.") from None
 
 

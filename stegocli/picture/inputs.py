@@ -31,6 +31,10 @@ def identity(path: Path | int) -> Identity | None:
     return found.st_dev, found.st_ino
 
 
+# What messages call an input that came through stdin.
+STDIN = Path("stdin")
+
+
 @dataclass(frozen=True)
 class Source:
     """One input, read.
@@ -44,6 +48,11 @@ class Source:
     path: Path
     content: bytes = field(repr=False)
     identity: Identity | None = None
+
+    @property
+    def own_name(self) -> str:
+        """What the file is called; nothing for a stream, whose number in /dev/fd says nothing."""
+        return "" if self.path is STDIN or self.path.parts[:2] in (("/", "dev"), ("/", "proc")) else self.path.name
 
     @classmethod
     def read(cls, path: str | Path) -> "Source":

@@ -19,7 +19,8 @@ _OF_SAMPLES = {b"iCCP", b"tRNS", b"eXIf", b"sBIT", b"hIST", b"bKGD", b"acTL", b"
 # A JPEG's segment holds no more.
 _JPEG_EXIF = 65_000
 # Tags of a TIFF that describe the picture, as a photograph's EXIF does, and those that say how it is stored.
-_DESCRIBING = {270, 271, 272, 305, 306, 315, 33432, 0x8769, 0x8825}
+_DIRECTORIES = {0x8769, 0x8825}
+_DESCRIBING = {270, 271, 272, 305, 306, 315, 33432} | _DIRECTORIES
 _STORING = {
     254, 255, 256, 257, 258, 259, 262, 263, 266, 273, 274, 277, 278, 279, 280, 281, 282, 283, 284, 292, 293, 296, 297,
     317, 318, 319, 320, 322, 323, 324, 325, 330, 332, 336, 338, 339, 347, 529, 530, 531, 532, 34675,
@@ -118,11 +119,13 @@ def _upright(exif: bytes) -> bytes:
 
 
 def _dpi(opened: Image.Image) -> tuple[float, float] | None:
+    if opened.format in ("JPEG", "MPO") and not opened.info.get("jfif_unit") and 0x011A not in opened.getexif():
+        return None  # Pillow makes one up; for a TIFF, 1
     try:
         across, down = (float(value) for value in opened.info["dpi"])
     except (KeyError, TypeError, ValueError, ZeroDivisionError):
         return None
-    return (across, down) if all(math.isfinite(v) and 1 <= v <= 65_535 for v in (across, down)) else None
+    return (across, down) if all(math.isfinite(v) and 1 < v <= 65_535 for v in (across, down)) else None
 
 
 def is_several(opened: Image.Image) -> bool:
@@ -138,7 +141,7 @@ def bits(opened: Image.Image, content: bytes) -> int:
     if opened.format == "PNG":
         return content[24]
     if isinstance(opened, TiffImagePlugin.TiffImageFile):
-        return max(opened.tag_v2.get(258, (1,)))
+        return int(max(opened.tag_v2.get(258, (1,))))
     if opened.format == "AVIF":
         at = content.find(b"pixi", 0, 4096)
         return content[at + 9] if 0 <= at < len(content) - 9 else 8
@@ -163,12 +166,19 @@ def options(kind: str, held: Metadata) -> tuple[dict[str, object], list[tuple[by
 
 
 def _for_tiff(exif: bytes) -> Image.Exif:
-    """Without the tags that say how a photograph's own file stores it."""
+    """Its texts: camera, author and the like. How a photograph's own file stores it is not true of another, and
+    libtiff, by way of Pillow, writes no directory of exposure or position."""
     found = Image.Exif()
     found.load(exif)
-    for tag in set(found) - _DESCRIBING:
+    for tag in [t for t, value in found.items() if t not in _DESCRIBING or not isinstance(value, str)]:
         del found[tag]
     return found
+
+
+def _is_more_than_texts(exif: bytes) -> bool:
+    found = Image.Exif()
+    found.load(exif)
+    return any(tag in _DIRECTORIES for tag in found)
 
 
 def kept_in(kind: str, held: Metadata) -> tuple[Metadata, list[str]]:
@@ -179,7 +189,10 @@ def kept_in(kind: str, held: Metadata) -> tuple[Metadata, list[str]]:
         held.chunks if kind == "PNG" else (),
     )
     there = kept.named
-    return kept, [name for name in held.named if name not in there]
+    lost = [name for name in held.named if name not in there]
+    if kind == "TIFF" and held.exif and _is_more_than_texts(held.exif):
+        lost.insert(0, "EXIF but for its texts")
+    return kept, lost
 
 
 def with_chunks(content: bytes, chunks: list[tuple[bytes, bytes]]) -> bytes:

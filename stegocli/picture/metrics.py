@@ -1,4 +1,4 @@
-"""PSNR, SSIM and bit figures of 8-bit pictures, and the targets that they are held against."""
+"""PSNR, SSIM and bit figures of 8-bit pictures."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -11,15 +11,6 @@ from .. import threads
 
 EXACT_PSNR = 99.0
 _PIXELS = 1 << 16
-# The seed system's targets (GPU_OPTIMIZATIONS.md, "Expected Results").
-TARGETS = {
-    "hide_psnr": (">", 35.0),
-    "hide_ssim": (">", 0.95),
-    "reveal_psnr": (">", 20.0),
-    "reveal_ssim": (">", 0.90),
-    "bit_accuracy": (">", 0.95),
-    "bit_error_rate": ("<", 0.05),
-}
 
 
 def _strips(height: int, width: int) -> Iterator[slice]:
@@ -158,11 +149,6 @@ class Score:
     bits_per_pixel: float
     hide_worst_block: float
     reveal_worst_block: float
-
-    def targets(self) -> dict[str, bool]:
-        """Whether each of `TARGETS` is met."""
-        values = asdict(self)
-        return {k: values[k] > goal if sign == ">" else values[k] < goal for k, (sign, goal) in TARGETS.items()}
 
 
 def score(cover: np.ndarray, stego: np.ndarray, secret: np.ndarray, revealed: np.ndarray) -> Score:

@@ -148,7 +148,7 @@ def _profile_in(parts: Iterable[tuple[bytes, bytes]]) -> bytes | None:
         unpacker = zlib.decompressobj()
         # A name, a zero, the method of compression, the profile.
         icc = unpacker.decompress(named.partition(b"\0")[2][1:], MOST_ICC)
-        return icc if unpacker.eof else None
+        return bytes(icc) if unpacker.eof else None
     except (StopIteration, zlib.error):
         return None
 

@@ -21,12 +21,12 @@ _TABLE = np.array(
 # Grey levels.
 _LITTLE = 1.5
 # Rows of blocks transformed together: bounds memory, changes no result.
-_AT_ONCE = 64
+AT_ONCE = 64
 
 
 def _basis() -> np.ndarray:
-    place = np.arange(SIDE)
-    basis = np.cos((2 * place[None] + 1) * place[:, None] * np.pi / (2 * SIDE)) / 2
+    at = np.arange(SIDE)
+    basis = np.cos((2 * at[None] + 1) * at[:, None] * np.pi / (2 * SIDE)) / 2
     basis[0] /= np.sqrt(2)
     return basis.astype(np.float32)
 
@@ -53,8 +53,8 @@ def forward(rgb: np.ndarray) -> np.ndarray:
     """Luma coefficients of a uint8 picture (height, width, 3): float32, (down, across, 8, 8), orthonormal."""
     down, across = grid(rgb.shape)
     out = np.empty((down, across, SIDE, SIDE), np.float32)
-    for top in range(0, down, _AT_ONCE):
-        rows = min(_AT_ONCE, down - top)
+    for top in range(0, down, AT_ONCE):
+        rows = min(AT_ONCE, down - top)
         part = rgb[top * SIDE : (top + rows) * SIDE, : across * SIDE].astype(np.float32) @ LUMA
         part = part.reshape(rows, SIDE, across, SIDE).transpose(0, 2, 1, 3)
         out[top : top + rows] = _BASIS @ part @ _BASIS.T
@@ -70,8 +70,8 @@ def add(rgb: np.ndarray, change: np.ndarray, dithered: bool = False) -> np.ndarr
     out = rgb.copy()
     generator = np.random.default_rng(0)
     down, across = grid(rgb.shape)
-    for top in range(0, down, _AT_ONCE):
-        rows = min(_AT_ONCE, down - top)
+    for top in range(0, down, AT_ONCE):
+        rows = min(AT_ONCE, down - top)
         delta = _BASIS.T @ change[top : top + rows] @ _BASIS
         delta = delta.transpose(0, 2, 1, 3).reshape(rows * SIDE, across * SIDE, 1)
         part = out[top * SIDE : (top + rows) * SIDE, : across * SIDE]

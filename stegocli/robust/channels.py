@@ -1,12 +1,14 @@
 """What known services do to a picture that is sent through them.
 
-None of them can be reached from a test: the values are read from sources, with the date that is known, and played
+None of them can be reached from a test: the values are read from sources, with the date that is known, and simulated
 with libjpeg. What no source tells is None: where that is the quality, the one in `PRUDENT` is used. Every service
 may change its mind.
 """
 
 from dataclasses import dataclass
 
+# Design qualities that can be asked for, as libjpeg counts.
+QUALITIES = range(30, 96)
 # Where no source tells a quality.
 PRUDENT = 60
 
@@ -19,7 +21,7 @@ class Channel:
         name: as given on the command line.
         longest_side: in pixels; larger pictures are made smaller.
         quality: of the JPEG, as libjpeg counts; None where no source tells.
-        subsampling: "4:2:0"; None where no source tells (4:2:0 and 4:4:4 are both played).
+        subsampling: "4:2:0"; None where no source tells (4:2:0 and 4:4:4 are both simulated).
         source: where these values come from.
         date: when they held, as far as the source tells.
         note: what else it does.

@@ -2,8 +2,8 @@
 
 A change shows where a picture is flat: the structural similarity (Wang et al., 2004) of a window of variance v
 falls with added noise of variance n by about n / (2 v + C2 + n). Strength minimises squared error plus a multiple
-of that loss. Each cell of 16x16 pixels has a level, an octave of strength each; the levels are sent with an
-adaptive binary arithmetic coder (as in LZMA), each level's context its neighbours above and to the left.
+of that loss. Each cell of 16x16 pixels has a level, an octave of strength each; the last carries nothing
+(`rangecoder` sends them). No cell is changed by more than leaves it above 30 dB, and the flat ones not at all.
 """
 
 from collections.abc import Callable
@@ -12,9 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from . import blocks, lattice
+from .rangecoder import LEVELS
 
 CELL = 2  # blocks
-LEVELS = 8  # the last carries nothing
+CELL_PIXELS = (CELL * blocks.SIDE) ** 2
 C2 = (0.03 * 255) ** 2
 # Where samples come so near to black or white changes are clipped: such blocks count as flat by this much a share.
 _MARGIN, _CLIPS = 4, 2.0
@@ -22,11 +23,14 @@ _MARGIN, _CLIPS = 4, 2.0
 FLAT = 0.9
 # The busiest blocks are no better than busy ones: strong contrast clips too.
 _BUSIEST = 0.02
+# Mean squared error that no cell is designed to exceed, so that its PSNR stays above 30 dB; where more is allowed of
+# the whole picture, in shares of that.
+_CELL_MSE, _CELL_SHARE = 255**2 / 10**3.1, 3.9
 # A strength index is an eighth of an octave of squared step.
 OCTAVE = 8
 STRONGEST = 18 * OCTAVE
 # Weights of the structural loss against the squared error that are tried.
-_KAPPAS = (1, 3, 6, 12, 24, 48, 96)
+_LAMBDAS = (1, 3, 6, 12, 24, 48, 96)
 # A coefficient gets its n-th bit where the strength reaches this many squared steps: each costs alike there.
 _PHASES = np.array([-0.375, 0.125, 0.375, -0.125])
 _THRESHOLDS = np.array([1, 3, 12, 48, 192, 768])
@@ -41,7 +45,7 @@ def steps(quality: int) -> np.ndarray:
 
 
 def bit_table(quality: int, strength: int) -> np.ndarray:
-    """Bits of each coefficient: uint8, (CELL * CELL, LEVELS, 8, 8), by place in the cell and level.
+    """Bits of each coefficient: uint8, (CELL * CELL, LEVELS, 8, 8), by position in the cell and level.
 
     The mean, [0, 0], is left alone. The blocks of a cell differ by quarters of an octave, so that bits come one
     frequency at a time as strength grows.
@@ -68,8 +72,8 @@ def flatness(rgb: np.ndarray) -> np.ndarray:
     down, across = blocks.grid(rgb.shape)
     half = blocks.SIDE // 2
     out = np.zeros((down, across), np.float32)
-    for channel in range(3):
-        plane = rgb[: down * 8, : across * 8, channel]
+    for colour in range(3):
+        plane = rgb[: down * 8, : across * 8, colour]
         parts = plane.reshape(down * 2, half, across * 2, half).astype(np.float32)
         mean, square = parts.mean((1, 3)), np.square(parts).mean((1, 3))
 
@@ -102,6 +106,12 @@ def cells(shape: tuple[int, int]) -> tuple[int, int]:
     return -(-shape[0] // CELL), -(-shape[1] // CELL)
 
 
+def cell_of_block(shape: tuple[int, int]) -> np.ndarray:
+    """The flat index of each block's cell, (down * across,)."""
+    down, across = cells(shape)
+    return of_blocks(np.arange(down * across).reshape(down, across), shape).reshape(-1)
+
+
 def of_blocks(levels: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     """Each block's level, from its cell's."""
     return np.repeat(np.repeat(levels, CELL, 0), CELL, 1)[: shape[0], : shape[1]]
@@ -114,14 +124,14 @@ class Design:
     Attributes:
         strength: index, see `bit_table`.
         levels: uint8, one a cell.
-        kappa: weight of the structural loss.
-        bits: what the coefficients carry, error correction included, before the preamble takes its places.
+        lambda_: weight of the structural loss.
+        bits: what the coefficients carry, error correction included, before sync header and parameters take theirs.
         cost: the larger of squared error and structural loss, in shares of what was allowed.
     """
 
     strength: int
     levels: np.ndarray
-    kappa: float
+    lambda_: float
     bits: int
     cost: float
 
@@ -133,149 +143,61 @@ class Designer:
         rgb: uint8 (height, width, 3).
         quality: design quality.
         mse, loss: squared error and structural loss that count as 1.
+
+    Attributes:
+        most_mse: mean squared error that no cell should exceed.
     """
 
     def __init__(self, rgb: np.ndarray, quality: int, mse: float, loss: float):
         self.quality, self.mse, self.loss = quality, mse, loss
+        self.most_mse = max(_CELL_MSE, _CELL_SHARE * mse)
         self.shape = blocks.grid(rgb.shape)
-        self.flatness = np.clip(np.maximum(flatness(rgb), _CLIPS * clipped(rgb)), _BUSIEST, 1)
-        self._cell_flatness = _cells(self.flatness)
+        self.block_flatness = np.clip(np.maximum(flatness(rgb), _CLIPS * clipped(rgb)), _BUSIEST, 1)
+        self._cell_flatness = _cells(self.block_flatness)
 
-    def weights(self, kappa: float) -> np.ndarray:
+    def weights(self, lambda_: float) -> np.ndarray:
         """What a squared change costs in each block."""
-        return 1 + kappa * self.flatness
+        return 1 + lambda_ * self.block_flatness
 
-    def design(self, kappa: float, strength: int) -> Design:
+    def design(self, lambda_: float, strength: int) -> Design:
         """The design of these two."""
-        levels = np.clip(np.rint(np.log2(1 + kappa * self._cell_flatness)), 0, LEVELS - 1).astype(np.uint8)
+        levels = np.clip(np.rint(np.log2(1 + lambda_ * self._cell_flatness)), 0, LEVELS - 1).astype(np.uint8)
         table = bit_table(self.quality, strength)
         at = table.reshape(CELL * CELL, LEVELS, -1).sum(2, dtype=np.int64)
-        empty = np.flatnonzero(at.sum(0) == 0)[0]
-        levels = np.where(self._cell_flatness > FLAT, empty, np.minimum(levels, empty)).astype(np.uint8)
         costs = lattice.mean_cost(table) * np.square(steps(self.quality))
         power = costs.mean((0, 2, 3))
+        # The busiest cells get no more than what leaves them above the floor.
+        floor = np.flatnonzero(power <= self.most_mse)[0]
+        empty = np.flatnonzero(at.sum(0) == 0)[0]
+        levels = np.where(self._cell_flatness > FLAT, empty, np.clip(levels, floor, empty)).astype(np.uint8)
         noise = power[levels]
         share = noise * self._cell_flatness / C2
         cost = max(noise.mean() / self.mse, (share / (1 + share)).mean() / self.loss)
         total = at[_phase(self.shape), of_blocks(levels, self.shape)].sum()
-        return Design(strength, levels, kappa, int(total), float(cost))
+        return Design(strength, levels, lambda_, int(total), float(cost))
 
-    def _last(self, kappa: float, good: Callable[[Design], bool]) -> Design:
+    def _last(self, lambda_: float, good: Callable[[Design], bool]) -> Design:
         """The strongest design for which `good` still holds; `good` turns from true to false once."""
         low, high = 0, STRONGEST
         while low < high:
             middle = (low + high + 1) // 2
-            if good(self.design(kappa, middle)):
+            if good(self.design(lambda_, middle)):
                 low = middle
             else:
                 high = middle - 1
-        return self.design(kappa, low)
+        return self.design(lambda_, low)
 
     def most(self) -> Design:
         """The design that carries most at a cost of 1."""
-        return max((self._last(kappa, lambda d: d.cost <= 1) for kappa in _KAPPAS), key=lambda d: d.bits)
+        return max((self._last(lambda_, lambda d: d.cost <= 1) for lambda_ in _LAMBDAS), key=lambda d: d.bits)
 
     def least(self, bits: int) -> Design | None:
         """The design of the least cost that carries so many bits; None when none does."""
         found = []
-        for kappa in _KAPPAS:
-            below = self._last(kappa, lambda d: d.bits < bits)
+        for lambda_ in _LAMBDAS:
+            below = self._last(lambda_, lambda d: d.bits < bits)
             if below.bits >= bits:
                 found.append(below)
             elif below.strength < STRONGEST:
-                found.append(self.design(kappa, below.strength + 1))
+                found.append(self.design(lambda_, below.strength + 1))
         return min(found, key=lambda d: d.cost, default=None)
-
-
-# -- the map as bytes -------------------------------------------------------------------------------------------
-
-_ONE = 1 << 12
-_SPEED = 4
-_TOP = 1 << 24
-
-
-class _Model:
-    """Probabilities that adapt: for each of some contexts, of a zero, out of `_ONE`."""
-
-    def __init__(self, contexts: int):
-        self.zero = [_ONE // 2] * contexts
-
-    def update(self, context: int, bit: int) -> None:
-        zero = self.zero[context]
-        self.zero[context] = zero - (zero >> _SPEED) if bit else zero + (_ONE - zero >> _SPEED)
-
-
-def _contexts(levels: np.ndarray, y: int, x: int) -> int:
-    """Twice what the level is likely to be: the sum of the two beside it, or twice the one there is."""
-    above = int(levels[y - 1, x]) if y else None
-    left = int(levels[y, x - 1]) if x else above
-    above = left if above is None else above
-    return 0 if above is None or left is None else above + left
-
-
-def pack(levels: np.ndarray) -> bytes:
-    """Levels (down, across) as bytes."""
-    model = _Model(2 * LEVELS * LEVELS)
-    low, span, out, cache, pending = 0, (1 << 32) - 1, bytearray(), 0, 0
-    first = True
-
-    def shift() -> None:
-        nonlocal low, cache, pending, first
-        if low < 0xFF000000 or low >= 1 << 32:
-            carry = low >> 32
-            if not first:
-                out.append((cache + carry) & 0xFF)
-            out.extend([(0xFF + carry) & 0xFF] * pending)
-            pending, cache, first = 0, low >> 24 & 0xFF, False
-        else:
-            pending += 1
-        low = (low << 8) & 0xFFFFFFFF
-
-    for y, x in np.ndindex(*levels.shape):
-        context = _contexts(levels, y, x) * LEVELS
-        for step in range(LEVELS - 1):
-            bit = int(levels[y, x] > step)
-            bound = (span >> 12) * model.zero[context + step]
-            if bit:
-                low, span = low + bound, span - bound
-            else:
-                span = bound
-            model.update(context + step, bit)
-            while span < _TOP:
-                span = span << 8 & 0xFFFFFFFF
-                shift()
-            if not bit:
-                break
-    for _ in range(5):
-        shift()
-    while out and out[-1] == 0:  # the reader goes on with zeros
-        out.pop()
-    return bytes(out)
-
-
-def unpack(content: bytes, shape: tuple[int, int]) -> np.ndarray:
-    """Undo `pack`; any bytes give some levels."""
-    model = _Model(2 * LEVELS * LEVELS)
-    levels = np.zeros(shape, np.uint8)
-    source = iter(content)
-    code = 0
-    for _ in range(4):
-        code = code << 8 | next(source, 0)
-    span = (1 << 32) - 1
-    for y, x in np.ndindex(*shape):
-        context = _contexts(levels, y, x) * LEVELS
-        for step in range(LEVELS - 1):
-            bound = (span >> 12) * model.zero[context + step]
-            bit = int(code >= bound)
-            if bit:
-                code, span = code - bound, span - bound
-            else:
-                span = bound
-            model.update(context + step, bit)
-            while span < _TOP:
-                span = span << 8 & 0xFFFFFFFF
-                code = (code << 8 | next(source, 0)) & 0xFFFFFFFF
-            if not bit:
-                break
-            levels[y, x] = step + 1
-    return levels

@@ -78,7 +78,7 @@ def refuse_another(out: Path) -> None:
         raise StegoError(f"{out} holds a run: go on with --resume, replace it with --force or choose another --out.")
 
 
-def write(out: Path, progress: Progress, **parts: dict[str, Any]) -> None:
+def write(out: Path, progress: Progress, parts: dict[str, dict[str, Any]]) -> None:
     """Replace the checkpoint in the folder `out`; `parts` are what `read` gives back."""
     content = io.BytesIO()
     torch.save({**parts, "progress": asdict(progress)}, content)

@@ -36,7 +36,7 @@ def conform(value: Any, hint: Any) -> Any:
     if is_typeddict(hint):
         return _members(value, get_type_hints(hint))
     if is_dataclass(hint):
-        return hint.from_json(value) if hasattr(hint, "from_json") else build(hint, value)  # type: ignore[union-attr]
+        return hint.from_json(value) if hasattr(hint, "from_json") else build(hint, value)
     if hint is Path and isinstance(value, str):
         return Path(value)
     if origin is None and _is_a(value, hint):

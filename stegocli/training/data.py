@@ -17,23 +17,19 @@ from typing import Protocol
 
 import numpy as np
 import torch
-from PIL import Image, ImageDraw
+from PIL import Image
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from ..errors import StegoError
 from ..picture import files
+from .procedural import procedural, stripes
 
 PROCEDURAL_COUNT = 100
 PROCEDURAL_SIDE = 256
 # One training crop in this many is a procedural picture even when photographs are given: flat graphics, text,
 # pure black and white are rare in photographs and common in what people hide.
 PROCEDURAL_EVERY = 10
-# Repeated by how hard they are to learn.
-_KINDS = (
-    *("gradient", "flat", "shapes", "shapes", "text", "text", "text"),
-    *("checks", "stripes", "stripes", "stripes", "texture", "noise"),
-)
 # Photographs are shrunk by up to this much before a crop is taken, as long as the shorter side keeps `KEPT_SIDE`
 # pixels: the same facade is coarse in one crop and at the limit of resolution in the next.
 MOST_SHRINK = 1 / 0.3
@@ -43,88 +39,6 @@ KEPT_SIDE = 256
 EXCHANGED, SATURATED, STARK, STRIPED = 0.25, 0.25, 0.12, 0.04
 # Decoding costs more than a training step, so decoded pictures are kept, up to this much over all workers.
 CACHE_BYTES = 2 * 1024**3
-
-
-def _grating(rng: np.random.Generator, size: int, angle: float) -> np.ndarray:
-    """Stripes as float32 (size, size), range 0..1: a period of 2 to 16 pixels that may change from side to side."""
-    y, x = np.mgrid[0:size, 0:size].astype(np.float32) / size
-    along, across = x * np.cos(angle) + y * np.sin(angle), y * np.cos(angle) - x * np.sin(angle)
-    periods = size / np.exp(rng.uniform(np.log(2), np.log(16)))
-    if rng.random() < 0.5:
-        # A chirp, and stripes that run together, as lines on a wall seen at a slant.
-        along = along * (1 + rng.uniform(-0.25, 0.25) * along + rng.uniform(-0.25, 0.25) * across)
-    wave = np.sin(2 * np.pi * (periods * along + rng.random()))
-    # From soft to hard-edged, and lines from thin to thick.
-    return np.clip(0.5 + np.exp(rng.uniform(-1, 2)) * (wave + rng.uniform(-0.7, 0.7)), 0, 1).astype(np.float32)
-
-
-def _stripes(rng: np.random.Generator, size: int) -> np.ndarray:
-    """A grating, or two across each other like the windows of a facade; float32 (size, size), range 0..1."""
-    angle = rng.integers(2) * np.pi / 2 if rng.random() < 0.4 else rng.uniform(0, np.pi)
-    stripes = _grating(rng, size, angle)
-    if rng.random() < 0.4:
-        stripes = stripes * _grating(rng, size, angle + np.pi / 2)
-    return stripes
-
-
-def procedural(rng: np.random.Generator, size: int) -> np.ndarray:
-    """One made-up picture, uint8 (size, size, 3).
-
-    A gradient, a flat colour, shapes, checks, stripes, lettering, a texture or noise.
-    """
-    kind = _KINDS[rng.integers(len(_KINDS))]
-    dark, light = rng.integers(0, 256, (2, 3))
-    if kind == "flat":
-        # Every channel at one of its ends or anywhere: pure and saturated colours.
-        ends = np.where(rng.random(3) < 0.6, 255 * rng.integers(0, 2, 3), light)
-        return np.broadcast_to(ends.astype(np.uint8), (size, size, 3))
-    if kind == "stripes":
-        if rng.random() < 0.5:
-            dark, light = np.array([-20, -20, -20]), np.array([275, 275, 275])
-        wave = _stripes(rng, size)[..., None]
-        return (dark * wave + light * (1 - wave)).clip(0, 255).astype(np.uint8)
-    if kind == "gradient":
-        angle = rng.uniform(0, 2 * np.pi)
-        y, x = np.mgrid[0:size, 0:size] / size - 0.5
-        ramp = np.clip(0.5 + x * np.cos(angle) + y * np.sin(angle), 0, 1)[..., None]
-        return (dark * ramp + light * (1 - ramp)).astype(np.uint8)
-    if kind == "shapes":
-        canvas = Image.new("RGB", (size, size), tuple(map(int, dark)))
-        draw = ImageDraw.Draw(canvas)
-        for _ in range(rng.integers(2, 9)):
-            box = np.sort(rng.integers(-size // 4, size + size // 4, (2, 2)), axis=0)
-            shape = (draw.ellipse, draw.rectangle)[rng.integers(2)]
-            shape((*map(int, box[0]), *map(int, box[1])), fill=tuple(map(int, rng.integers(0, 256, 3))))
-        return np.asarray(canvas)
-    if kind == "checks":
-        if rng.random() < 0.5:
-            dark, light = np.zeros(3), np.full(3, 255)
-        (row, column), cell = rng.integers(0, 32, 2), rng.integers(1, 17)
-        y, x = (np.mgrid[0:size, 0:size] + np.array([row, column])[:, None, None]) // cell
-        return np.where(((y + x) % 2)[..., None], dark, light).astype(np.uint8)
-    if kind == "text":
-        paper, ink = ((255, 255, 255), (0, 0, 0)) if rng.random() < 0.5 else ((24, 24, 28), (230, 230, 230))
-        canvas = Image.new("RGB", (size, size), paper)
-        draw = ImageDraw.Draw(canvas)
-        letters = "abcdefghijklmnopqrstuvwxyz ABCDEFGHIJKLMNOPQRSTUVWXYZ 0123456789 .,;:!?(){}[]<>=+-"
-        for top in range(2, size, 13):
-            line = "".join(rng.choice(list(letters), size // 6 + 1))
-            draw.text((2, top), line, fill=ink if rng.random() < 0.8 else tuple(map(int, light)))
-        return np.asarray(canvas)
-    if kind == "texture":
-        # Sums of random octaves: a cloud-like texture with the falling spectrum of natural pictures.
-        field = np.zeros((size, size, 3))
-        cells = 2
-        while cells <= size:
-            octave = rng.normal(0, 1 / cells**0.8, (cells, cells, 3)).astype(np.float32)
-            for channel in range(3):
-                grown = Image.fromarray(octave[..., channel]).resize((size, size), Image.Resampling.BICUBIC)
-                field[..., channel] += np.asarray(grown)
-            cells *= 2
-        field = (field - field.min()) / max(np.ptp(field), 1e-6)
-        return (dark + (light - dark) * field).clip(0, 255).astype(np.uint8)
-    spread = np.exp(rng.uniform(0, 4))
-    return (dark + rng.normal(0, spread, (size, size, 3))).clip(0, 255).astype(np.uint8)
 
 
 class Pictures(Protocol):
@@ -154,7 +68,7 @@ def harder(rng: np.random.Generator, patch: np.ndarray) -> np.ndarray:
     values: np.ndarray = patch.astype(np.float32)
     if striped:
         depth = rng.uniform(0.2, 1)
-        values = values * (1 - depth * _stripes(rng, len(patch))[..., None]) * rng.uniform(1, 1.5)
+        values = values * (1 - depth * stripes(rng, len(patch))[..., None]) * rng.uniform(1, 1.5)
     if saturated:
         grey = values.mean(-1, keepdims=True)
         values = grey + rng.uniform(1, 2.5) * (values - grey)
@@ -177,7 +91,7 @@ class ProceduralPictures:
 
 
 def _below(folder: Path) -> Iterator[Path]:
-    """Everything below a folder that is none itself, through links too; each folder once, whatever leads to it."""
+    """Everything below a folder that is none itself, through links too; each folder once, whatever is_main to it."""
     seen = set()
     for where, folders, names in os.walk(folder, followlinks=True):
         state = os.stat(where)
@@ -202,13 +116,13 @@ class FolderPictures:
         self.paths = paths
         self.unreadable = unreadable
         # Shared with the loader's workers, which find out what can't be decoded.
-        self._damaged = torch.zeros(len(paths), dtype=torch.bool).share_memory_()
+        self._damaged = torch.zeros(len(paths), dtype=torch.bool).share_memory_()  # type: ignore[no-untyped-call]
         self._kept: dict[int, np.ndarray] = {}
         self._used = 0
 
     @classmethod
     def scan(cls, folder: Path, smallest: int) -> "FolderPictures":
-        """Look below `folder`, through links too; what is unreadable or under `smallest` a side is left out.
+        """Look below `folder` and through its links; what is unreadable or under `smallest` a side is left out.
 
         Raises:
             StegoError: when there is no such folder or fewer than two pictures are left.
@@ -276,7 +190,7 @@ class Key:
     secret: int
 
 
-class PairCrops(Dataset):
+class PairCrops(Dataset[tuple[Tensor, Tensor]]):
     """Random crops at random scales, flipped, turned and recoloured, of a cover and a secret.
 
     uint8 tensors (3, crop, crop).
@@ -339,7 +253,7 @@ class FreshPairs(Sampler[Key]):
             yield Key(self.epoch, index, int(covers[index]), int(secrets[index]))
 
 
-class WholePairs(Dataset):
+class WholePairs(Dataset[tuple[Tensor, Tensor]]):
     """Validation: pictures in fixed pairs, both cut to the smaller size, a multiple of `stride`, or `MOST_SIDE`."""
 
     # Large photographs would take longer to validate on than an epoch of training.
@@ -376,7 +290,9 @@ def _take_no_interrupt(worker: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-def loader(dataset: Dataset, batch_size: int, workers: int, pin: bool, sampler: Sampler | range) -> DataLoader:
+def loader(
+    dataset: Dataset[tuple[Tensor, Tensor]], batch_size: int, workers: int, pin: bool, sampler: Sampler[Key] | range
+) -> DataLoader[tuple[Tensor, Tensor]]:
     """A loader that keeps its workers between epochs and two batches ready in each."""
     with _no_alarm():
         return DataLoader(
@@ -392,7 +308,7 @@ def loader(dataset: Dataset, batch_size: int, workers: int, pin: bool, sampler: 
         )
 
 
-def start(batches: DataLoader) -> Iterator:
+def start(batches: DataLoader[tuple[Tensor, Tensor]]) -> Iterator[tuple[Tensor, Tensor]]:
     """Start a pass whose dead worker is an error of `next`, at the latest 5 seconds after the last batch.
 
     PyTorch also raises it from a signal handler the moment the worker dies, wherever the main thread is: in the

@@ -12,9 +12,9 @@ from ..flow import precision
 from ..flow.precision import Precision
 from ..picture import metrics
 from .checkpoint import BEST, Row
-from .feed import Feed
-from .journal import Event
-from .step import Learner
+from .events import Event
+from .loaders import DataLoaders
+from .trainer import Trainer
 
 # Under these a stego shows its change, or a secret can hardly be recognised: nobody should use such weights.
 LEAST_HIDE_PSNR = 25.0
@@ -27,7 +27,7 @@ class Silent:
     def pruning(self, done: float) -> None:
         """Before a run's start that share of its pruning is done, 0 to 1."""
 
-    def start(self, learner: Learner, feed: Feed, epoch: int) -> None:
+    def start(self, trainer: Trainer, loaders: DataLoaders, epoch: int) -> None:
         """The run begins, or goes on, with this epoch, counted from 0."""
 
     def step(self, epoch: int, batch: int, taken: list[dict[str, float]]) -> None:
@@ -75,15 +75,15 @@ class TrainingDisplay(Silent):
             self.progress.add_task("pruning", total=16, live="")
         self.progress.update(self.progress.task_ids[0], completed=round(16 * done), visible=done < 1)
 
-    def start(self, learner: Learner, feed: Feed, epoch: int) -> None:
-        pictures = feed.pictures
+    def start(self, trainer: Trainer, loaders: DataLoaders, epoch: int) -> None:
+        pictures = loaders.pictures
         skipped = f", {pictures.skipped} unreadable or too small skipped" if pictures.skipped else ""
-        together = f"; {learner.team.size} processes" if learner.team.size > 1 else ""
-        where = f"{learner.precision}{_reason(learner.precision, feed.settings.amp)}"
-        self._line(f"{len(pictures)} pictures{skipped}; {where}; {feed.workers} workers{together}")
-        parameters = sum(p.numel() for p in learner.network.parameters())
-        self._line(f"{learner.network.config.in_words()}; {parameters:,} parameters")
-        self.begin(feed.settings.epochs, feed.steps_per_epoch, feed.pairs_per_step, epoch)
+        together = f"; {trainer.group.size} processes" if trainer.group.size > 1 else ""
+        where = f"{trainer.precision}{_reason(trainer.precision, loaders.settings.amp)}"
+        self._line(f"{len(pictures)} pictures{skipped}; {where}; {loaders.workers} workers{together}")
+        parameters = sum(p.numel() for p in trainer.network.parameters())
+        self._line(f"{trainer.network.config.in_words()}; {parameters:,} parameters")
+        self.begin(loaders.settings.epochs, loaders.steps_per_epoch, loaders.pairs_per_step, epoch)
 
     def begin(self, epochs: int, steps_per_epoch: int, pairs_per_step: int, epoch: int) -> None:
         """Show the bar, at the beginning of an epoch counted from 0."""

@@ -8,16 +8,16 @@ from ..errors import StegoError
 from ..flow import precision, weights
 from ..flow.network import StegoNetwork
 from ..picture import metrics
-from . import checkpoint, ladder, pruning, reports, validation
+from . import checkpoint, oom, pruning, reports, validation
 from .checkpoint import BEST, LAST, Progress, Row
 from .display import Silent
-from .feed import Feed, pictures_for
-from .journal import Journal
+from .events import EventLog
+from .loaders import DataLoaders, pictures_for
+from .process_group import ProcessGroup, join
 from .settings import Settings
-from .step import Learner, learning_rate
+from .step_monitor import StepMonitor
 from .stopping import Stopped, StopRequests
-from .team import Team, join
-from .watch import Watch
+from .trainer import Trainer, learning_rate
 
 
 def train(
@@ -47,8 +47,8 @@ def train(
         KeyboardInterrupt, SystemExit: after Ctrl-C and SIGTERM; the first of them saves a checkpoint before.
     """
     with ExitStack() as stack:
-        team = stack.enter_context(join())
-        display = display if display and team.leads else Silent()
+        group = stack.enter_context(join())
+        display = display if display and group.is_main else Silent()
         saved = checkpoint.read(settings.out) if resume else None
         if saved:
             with checkpoint.believed(settings.out):
@@ -56,45 +56,45 @@ def train(
             settings = begun.resumed(settings, changed)
         elif not force:
             checkpoint.refuse_another(settings.out)
-        run = _open(settings, saved, team, display)
+        run = _open(settings, saved, group, display)
         progress = run.progress
         if progress.epoch >= settings.epochs:
             raise StegoError(f"{settings.out} has finished its {progress.epoch} epochs: give more --epochs to go on.")
-        _judge_by(run.feed.validation_set(), progress, run.feed.journal)
-        if team.leads:
+        _judge_by(run.loaders.validation_set(), progress, run.loaders.log)
+        if group.is_main:
             _prepare_folder(settings, fresh=saved is None)
-        team.any(False)  # no process is ahead of the folder
-        display.start(run.learner, run.feed, progress.epoch)
-        stop = stack.enter_context(StopRequests(team))
+        group.any(False)  # no process is ahead of the folder
+        display.start(run.trainer, run.loaders, progress.epoch)
+        stop = stack.enter_context(StopRequests(group))
         try:
             while progress.epoch < settings.epochs:
                 run.epoch(stop)
         except Stopped:
-            if team.leads:
+            if group.is_main:
                 run.keep()
                 display.stopped(settings.out, progress.epoch)
             stop.obey()
         display.end(settings.out, progress.best)
-        return reports.summary(run.learner, run.feed, progress)
+        return reports.summary(run.trainer, run.loaders, progress)
 
 
-def _open(settings: Settings, saved: dict[str, Any] | None, team: Team, display: Silent) -> "_Run":
+def _open(settings: Settings, saved: dict[str, Any] | None, group: ProcessGroup, display: Silent) -> "_Run":
     """The run as it begins, or as its checkpoint left it."""
-    journal = Journal(display.event)
-    where = precision.choose(team.device, amp=settings.amp)
-    feed = Feed(settings, pictures_for(settings), journal, where.device.type == "cuda", team)
-    learner = Learner(settings, where, team)
+    log = EventLog(display.event)
+    where = precision.choose(group.device, amp=settings.amp)
+    loaders = DataLoaders(settings, pictures_for(settings), log, where.device.type == "cuda", group)
+    trainer = Trainer(settings, where, group)
     if saved is None:
         if settings.init:
-            learner.begin_with(_initial(settings, learner, feed, display))
-        return _Run(learner, feed, Progress(), display)
+            trainer.begin_with(_initial(settings, trainer, loaders, display))
+        return _Run(trainer, loaders, Progress(), display)
     with checkpoint.believed(settings.out):
-        learner.load(saved["learner"])
-        journal.load(saved["journal"])
-    return _Run(learner, feed, saved["progress"], display)
+        trainer.load(saved["learner"])
+        log.load(saved["journal"])
+    return _Run(trainer, loaders, saved["progress"], display)
 
 
-def _initial(settings: Settings, learner: Learner, feed: Feed, display: Silent) -> StegoNetwork:
+def _initial(settings: Settings, trainer: Trainer, loaders: DataLoaders, display: Silent) -> StegoNetwork:
     """The network of `init`, pruned if that is wanted."""
     start = weights.shared_model(settings.init).network
     if start.config != settings.flow:
@@ -103,18 +103,18 @@ def _initial(settings: Settings, learner: Learner, feed: Feed, display: Silent) 
         )
     if settings.prune is None:
         return start
-    if learner.team.size > 1:
+    if trainer.group.size > 1:
         raise StegoError("Pruning is for one process: start there, and go on in several with --resume.")
     side = pruning.SIDE
-    cover, secret = (learner.to_device(pixels[..., :side, :side]) for pixels in feed.sample(pruning.PAIRS))
+    cover, secret = (trainer.to_device(pixels[..., :side, :side]) for pixels in loaders.sample(pruning.PAIRS))
     return pruning.prune(start, cover, secret, settings.prune, display.pruning)
 
 
-def _judge_by(validation_set: str, progress: Progress, journal: Journal) -> None:
+def _judge_by(validation_set: str, progress: Progress, log: EventLog) -> None:
     """Forget the best epoch when it was judged by other pictures."""
     if progress.best and progress.validation_set != validation_set:
         progress.best = None
-        journal.record("validation", "the best epoch is chosen anew", "other pictures to validate with")
+        log.record("validation", "the best epoch is chosen anew", "other pictures to validate with")
     progress.validation_set = validation_set
 
 
@@ -127,18 +127,18 @@ def _prepare_folder(settings: Settings, fresh: bool) -> None:
         raise StegoError(f"{settings.out} can't be created ({error.strerror}): choose another --out.") from None
 
 
-def _rate(settings: Settings, feed: Feed, progress: Progress) -> float:
-    of_epoch = progress.pairs_done / (feed.steps_per_epoch * feed.pairs_per_step)
+def _rate(settings: Settings, loaders: DataLoaders, progress: Progress) -> float:
+    of_epoch = progress.pairs_done / (loaders.steps_per_epoch * loaders.pairs_per_step)
     done = (progress.epoch + of_epoch) / settings.epochs
-    return learning_rate(settings, done, settings.epochs * feed.steps_per_epoch)
+    return learning_rate(settings, done, settings.epochs * loaders.steps_per_epoch)
 
 
 class _Run:
     """A run under way."""
 
-    def __init__(self, learner: Learner, feed: Feed, progress: Progress, display: Silent):
-        self.learner, self.feed, self.progress, self.display = learner, feed, progress, display
-        self.settings, self.watch = feed.settings, Watch(learner, feed.journal)
+    def __init__(self, trainer: Trainer, loaders: DataLoaders, progress: Progress, display: Silent):
+        self.trainer, self.loaders, self.progress, self.display = trainer, loaders, progress, display
+        self.settings, self.monitor = loaders.settings, StepMonitor(trainer, loaders.log)
 
     def epoch(self, stop: StopRequests) -> None:
         """The epoch's remaining steps, its validation, and all that it leaves in the folder.
@@ -146,39 +146,43 @@ class _Run:
         Raises:
             Stopped: when the run was asked to stop; what was done up to then is in `progress`.
         """
-        progress, learner = self.progress, self.learner
+        progress, trainer = self.progress, self.trainer
         stop.check()
-        if progress.epoch >= self.settings.amp_share * self.settings.epochs and learner.precision.is_mixed:
-            learner.leave_mixed_precision()
+        if progress.epoch >= self.settings.amp_share * self.settings.epochs and trainer.precision.is_mixed:
+            trainer.leave_mixed_precision()
         self._steps(stop)
-        figures, shown = validation.validate(learner, stop.between(self.feed.validation_pairs()))
-        self.feed.report_skips()
-        row = _close_epoch(progress, self.feed, figures)
-        if learner.team.leads:
-            _keep_weights(learner, self.feed, progress)
-            reports.write(learner, self.feed, progress, shown)
+        figures, shown = validation.validate(trainer, stop.between(self.loaders.validation_pairs()))
+        self.loaders.report_skips()
+        row = _close_epoch(progress, self.loaders, figures)
+        if trainer.group.is_main:
+            _keep_weights(trainer, self.loaders, progress)
+            reports.write(trainer, self.loaders, progress, shown)
             # Last of all: a run that is killed before it does this epoch's end again.
             self.keep()
         self.display.epoch(row, row is progress.best)
 
     def _steps(self, stop: StopRequests) -> None:
         """The epoch's remaining steps, with a checkpoint every few minutes."""
-        progress, watch, per_step = self.progress, self.watch, self.feed.pairs_per_step
+        progress, monitor, per_step = self.progress, self.monitor, self.loaders.pairs_per_step
         kept_at = began = time.monotonic()
-        for cover, secret in self.feed.batches(progress.epoch, progress.pairs_done):
-            rate = _rate(self.settings, self.feed, progress)
-            taken = watch.add(ladder.attempt(self.learner, self.feed.journal, cover, secret, rate))
+        for cover, secret in self.loaders.batches(progress.epoch, progress.pairs_done):
+            rate = _rate(self.settings, self.loaders, progress)
+            taken = monitor.add(oom.attempt(self.trainer, self.loaders.log, cover, secret, rate))
             progress.pairs_done += per_step
             self._add(taken)
             self.display.step(progress.epoch, progress.pairs_done // per_step, taken)
             now = time.monotonic()
             progress.add(seconds=now - began)
             began = now
-            if now - kept_at > 60 * self.settings.checkpoint_minutes and self.learner.team.leads and not watch.unread:
+            if (
+                now - kept_at > 60 * self.settings.checkpoint_minutes
+                and self.trainer.group.is_main
+                and not monitor.unread
+            ):
                 self.keep()
                 kept_at = now
             stop.check()
-        self._add(watch.read())
+        self._add(monitor.read())
 
     def _add(self, taken: list[dict[str, float]]) -> None:
         for figures in taken:
@@ -186,25 +190,24 @@ class _Run:
 
     def keep(self) -> None:
         """Write the checkpoint; the figures of all steps taken are read before."""
-        self._add(self.watch.read())
-        checkpoint.write(
-            self.settings.out,
-            self.progress,
-            settings=self.settings.as_json(),
-            learner=self.learner.state(),
-            journal=self.feed.journal.state(),
-        )
+        self._add(self.monitor.read())
+        parts = {
+            "settings": self.settings.as_json(),
+            "learner": self.trainer.state(),
+            "journal": self.loaders.log.state(),
+        }
+        checkpoint.write(self.settings.out, self.progress, parts)
 
 
-def _close_epoch(progress: Progress, feed: Feed, validated: dict[str, float]) -> Row:
+def _close_epoch(progress: Progress, loaders: DataLoaders, validated: dict[str, float]) -> Row:
     """Turn the epoch's sums into a row of the history; where no step was taken there is no loss to tell."""
     sums, steps = progress.sums, progress.sums.get("steps", 0)
     pairs, progress.pairs_done, progress.sums = progress.pairs_done, 0, {}
     progress.epoch += 1
     row: Row = {
         "epoch": progress.epoch,
-        "step": feed.journal.step,
-        "learning_rate": _rate(feed.settings, feed, progress),
+        "step": loaders.log.step,
+        "learning_rate": _rate(loaders.settings, loaders, progress),
         "loss": sums.get("loss", 0.0) / steps if steps else None,
         "train_hide_psnr": metrics.psnr_of(sums.get("hide_mse", 0.0) / steps) if steps else None,
         "train_reveal_psnr": metrics.psnr_of(sums.get("reveal_mse", 0.0) / steps) if steps else None,
@@ -221,9 +224,9 @@ def _merit(row: Row) -> float:
     return row["val_hide_psnr"] + row["val_reveal_psnr"]
 
 
-def _keep_weights(learner: Learner, feed: Feed, progress: Progress) -> None:
+def _keep_weights(trainer: Trainer, loaders: DataLoaders, progress: Progress) -> None:
     row = progress.history[-1]
-    card = reports.model_card(learner, feed, row)
-    weights.save_weights(feed.settings.out / LAST, learner.average, card)
+    card = reports.model_card(trainer, loaders, row)
+    weights.save_weights(loaders.settings.out / LAST, trainer.ema, card)
     if row is progress.best:
-        weights.save_weights(feed.settings.out / BEST, learner.average, card)
+        weights.save_weights(loaders.settings.out / BEST, trainer.ema, card)

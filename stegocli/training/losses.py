@@ -7,14 +7,14 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..flow import wavelet
-from ..flow.channel import PEAK
+from ..flow.quantize import PEAK
 
 SCALES = 3
 # Pairs count linearly up to about this squared error and by its logarithm, so by dB, beyond it: one crop of pure
 # noise, which nothing can hide, must not outweigh the rest of its batch.
 KNEE = 30.0
 # Weight of what the real-valued stego has past black and white: a file can't hold it, and reveal suffers for it.
-BEYOND = 4.0
+OVERFLOW_WEIGHT = 4.0
 # Beside a pair's mean error its blocks of so many pixels a side are looked at, and their root mean square has this
 # part of the energy: an error gathered in one place is seen, the same error spread out is not.
 BLOCK = 16
@@ -82,8 +82,10 @@ def combine(
     hide_error = (stego - cover) * (PEAK / 2)
     reveal_error = (revealed - secret) * (PEAK / 2)
     hide, reveal = _energy(hide_error), _energy(reveal_error)
-    beyond = _energy((wanted.abs() - 1).clamp_min(0) * (PEAK / 2))
-    joint = _energy_of_blocks(hide_error) + BEYOND * beyond + weights.reveal * _energy_of_blocks(reveal_error)
+    overflow = _energy((wanted.abs() - 1).clamp_min(0) * (PEAK / 2))
+    joint = (
+        _energy_of_blocks(hide_error) + OVERFLOW_WEIGHT * overflow + weights.reveal * _energy_of_blocks(reveal_error)
+    )
     if weights.wavelet:
         low_pass = _low_pass_energy(hide_error) + weights.reveal * _low_pass_energy(reveal_error)
         joint = joint + weights.wavelet * low_pass

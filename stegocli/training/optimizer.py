@@ -30,7 +30,8 @@ def orthogonalise(matrices: Tensor, dtype: torch.dtype = torch.float32) -> Tenso
     for _ in range(_ITERATIONS):
         gram = x @ x.mT
         x = a * x + (b * gram + c * gram @ gram) @ x
-    return (x if wide else x.mT).to(matrices.dtype)
+    found: Tensor = x if wide else x.mT
+    return found.to(matrices.dtype)
 
 
 class Muon(torch.optim.Optimizer):

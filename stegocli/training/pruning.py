@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from ..errors import StegoError
 from ..flow.couplings import Subnet
-from ..flow.network import StegoNetwork, draw_in
+from ..flow.network import StegoNetwork, clip_margin
 
 # Pairs looked at, half of them to fit what is left, half to judge it, and their side in pixels: each of hundreds of
 # choices is judged on them, so that larger ones would take an hour.
@@ -24,7 +24,7 @@ PAIRS = 48
 SIDE = 64
 # Of each hidden layer's width, what is tried.
 WIDTHS = (1.0, 0.75, 0.5, 0.375, 0.25, 0.125)
-# Places of the subbands that a fit sees.
+# Positions of the subbands that a fit sees.
 _SAMPLES = 8192
 # Of the mean diagonal of the normal equations: they are singular where a channel is always off.
 _RIDGE = 1e-4
@@ -35,7 +35,7 @@ class _Choice:
     """A subnet that could take another's place.
 
     Attributes:
-        cost: multiplications a place.
+        cost: multiplications for each position.
         loss: decibels of cover and secret that the network loses by it.
     """
 
@@ -66,12 +66,12 @@ def fewer(x: Tensor, weights: Tensor, group: int, sizes: Iterable[int]) -> Itera
     for size in sorted(sizes, reverse=True):
         while len(kept) > size:
             count = len(kept)
-            places = torch.arange(len(inverse)).view(count, group)
+            numbers = torch.arange(len(inverse)).view(count, group)
             blocks = inverse.view(count, group, count, group).diagonal(dim1=0, dim2=2).permute(2, 0, 1)
             grouped = left.view(count, group, -1)
             cheapest = int((grouped * torch.linalg.solve(blocks, grouped)).sum((1, 2)).argmin())
-            own = places[cheapest]
-            rest = torch.cat([places[:cheapest], places[cheapest + 1 :]]).flatten()
+            own = numbers[cheapest]
+            rest = torch.cat([numbers[:cheapest], numbers[cheapest + 1 :]]).flatten()
             making_up = torch.linalg.solve(blocks[cheapest], torch.cat([left[own], inverse[own][:, rest]], 1))
             reach = inverse[rest][:, own]
             left = left[rest] - reach @ making_up[:, : left.shape[1]]
@@ -109,7 +109,7 @@ def narrower(subnet: Subnet, x: Tensor) -> Iterator[Subnet]:
     read = nn.Sequential(*layers[2:4])(hidden)
     hidden_seen = _thinned(hidden.permute(0, 2, 3, 1).flatten(0, 2), _SAMPLES)
     taps, reach = last.weight[0, 0].numel(), last.kernel_size[0] // 2
-    # Thinned out picture by picture: unfolded, all places would fill the memory.
+    # Thinned out picture by picture: unfolded, all positions would fill the memory.
     unfolded = (F.unfold(one[None], last.kernel_size, padding=reach)[0].T for one in read)
     read_seen = torch.cat([_thinned(rows, _SAMPLES // len(read)) for rows in unfolded])
     for seconds, kernel, bias in fewer(read_seen, last.weight.flatten(1).T, taps, _sizes(middle.out_channels)):
@@ -135,7 +135,7 @@ def _cost(subnet: Subnet) -> int:
 @torch.no_grad()
 def _decibels(network: StegoNetwork, cover: Tensor, secret: Tensor) -> float:
     """Mean PSNR of the covers and of the secrets, added up."""
-    stego = network.rounding(network.embed(draw_in(cover), secret)).clamp(-1, 1)
+    stego = network.rounding(network.embed(clip_margin(cover), secret)).clamp(-1, 1)
     revealed = network.reveal(stego).clamp(-1, 1)
     errors = torch.stack([(stego - cover), (revealed - secret)]).square().mean((2, 3, 4))
     return float((-10 * errors.clamp_min(1e-12).log10()).mean(1).sum())
@@ -147,7 +147,7 @@ def _inputs(network: StegoNetwork, cover: Tensor, secret: Tensor) -> dict[Subnet
     subnets = [m for m in network.modules() if isinstance(m, Subnet)]
     hooks = [m.register_forward_pre_hook(lambda own, given: seen.update({own: given[0]})) for m in subnets]
     with torch.no_grad():
-        network.embed(draw_in(cover), secret)
+        network.embed(clip_margin(cover), secret)
     for hook in hooks:
         hook.remove()
     return seen
@@ -188,9 +188,9 @@ def prune(
     fitted, judged = (slice(0, None, 2), slice(1, None, 2))
     before = _decibels(network, cover[judged], secret[judged])
     inputs = _inputs(network, cover[fitted], secret[fitted])
-    places = [(block.coupling, name) for block in network.flow.blocks for name in ("add", "affine")]
+    subnets = [(block.coupling, name) for block in network.flow.blocks for name in ("add", "affine")]
     choices: list[list[_Choice]] = []
-    for number, (coupling, name) in enumerate(places):
+    for number, (coupling, name) in enumerate(subnets):
         whole = getattr(coupling, name)
         choices.append([])
         for slim in narrower(whole, inputs[whole]):
@@ -198,13 +198,13 @@ def prune(
             lost = before - _decibels(network, cover[judged], secret[judged])
             choices[-1].append(_Choice(slim, _cost(slim), lost))
         setattr(coupling, name, whole)
-        progress((number + 1) / len(places))
+        progress((number + 1) / len(subnets))
     total = sum(_cost(whole) for whole in inputs)
     chosen = _choose(choices, share * total)
     least = sum(c.cost for c in chosen) / total
     if least > share:
         raise StegoError(f"--prune {share:g} cuts more than there is: use {math.ceil(100 * least) / 100:g} or more.")
-    for (coupling, name), choice in zip(places, chosen, strict=True):
+    for (coupling, name), choice in zip(subnets, chosen, strict=True):
         setattr(coupling, name, choice.subnet)
     widths = tuple(c.subnet.widths for c in chosen)
     slimmer = StegoNetwork(replace(network.config, widths=widths))

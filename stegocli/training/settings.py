@@ -18,7 +18,7 @@ LIMITS: dict[str, tuple[float, float]] = {
     "batch_size": (1, 10**6),
     "amp_share": (0, 1),
     "workers": (0, 1024),
-    "learning_rate": (1e-8, 1e3),
+    "learning_rate": (0, 1e3),
     "reveal_weight": (0, 1e6),
     "prune": (0.01, 1),
     "warmup_steps": (0, 10**9),

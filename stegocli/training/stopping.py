@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from types import FrameType, TracebackType
 from typing import Any, TypeVar
 
-from .team import Team
+from .process_group import ProcessGroup
 
 Item = TypeVar("Item")
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -23,11 +23,11 @@ class StopRequests:
     nothing is changed.
 
     Args:
-        team: all processes stop after the same step, whichever of them was asked to.
+        group: all processes stop after the same step, whichever of them was asked to.
     """
 
-    def __init__(self, team: Team):
-        self.team = team
+    def __init__(self, group: ProcessGroup):
+        self.group = group
         self.number: int | None = None
         self._before: dict[int, Any] = {}
 
@@ -54,13 +54,13 @@ class StopRequests:
         Raises:
             Stopped: when one of them was asked to stop.
         """
-        if self.team.any(self.number is not None):
+        if self.group.any(self.number is not None):
             raise Stopped
 
     def between(self, items: Iterable[Item]) -> Iterator[Item]:
         """The items, with a look at the signals before each; of several processes each goes to the end."""
         for item in items:
-            if self.team.size == 1:
+            if self.group.size == 1:
                 self.check()
             yield item
 

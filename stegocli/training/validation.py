@@ -6,9 +6,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..flow import channel
+from ..flow import quantize
 from ..picture import metrics
-from .step import Learner
+from .trainer import Trainer
 
 GRID_PAIRS = 3
 # Figures that are kept of an epoch.
@@ -22,17 +22,17 @@ def _picture(batch: Tensor) -> np.ndarray:
 
 
 @torch.no_grad()
-def _hide_and_reveal(learner: Learner, cover: Tensor, secret: Tensor) -> Four:
+def _hide_and_reveal(trainer: Trainer, cover: Tensor, secret: Tensor) -> Four:
     """One pair through rounding, in the precision of training; uint8 (height, width, 3) each."""
-    c, s = learner.to_device(cover), learner.to_device(secret)
-    stego = learner.average.hide(c, s)
-    revealed = learner.average.reveal(stego)
+    c, s = trainer.to_device(cover), trainer.to_device(secret)
+    stego = trainer.ema.hide(c, s)
+    revealed = trainer.ema.reveal(stego)
     return (
-        _picture(cover), _picture(channel.to_bytes(stego)), _picture(secret), _picture(channel.to_bytes(revealed))
+        _picture(cover), _picture(quantize.to_bytes(stego)), _picture(secret), _picture(quantize.to_bytes(revealed))
     )  # fmt: skip
 
 
-def validate(learner: Learner, pairs: Iterable[tuple[Tensor, Tensor]]) -> tuple[dict[str, float], list[Four]]:
+def validate(trainer: Trainer, pairs: Iterable[tuple[Tensor, Tensor]]) -> tuple[dict[str, float], list[Four]]:
     """Score this process's pairs; the figures are those of all processes.
 
     Args:
@@ -44,9 +44,9 @@ def validate(learner: Learner, pairs: Iterable[tuple[Tensor, Tensor]]) -> tuple[
     scores = []
     shown: list[Four] = []
     for cover, secret in pairs:
-        four = _hide_and_reveal(learner, cover, secret)
+        four = _hide_and_reveal(trainer, cover, secret)
         scores.append(metrics.score(*four))
         if len(shown) < GRID_PAIRS:
             shown.append(four)
-    mean = metrics.mean(learner.team.share(scores))
+    mean = metrics.mean(trainer.group.gather(scores))
     return {f"val_{name}": getattr(mean, name) for name in VALIDATED}, shown

@@ -76,7 +76,7 @@ def test_pruned_subnets_have_widths_of_their_own():
     assert "widths" not in FlowConfig(**SMALL).as_json(), "or weights of earlier versions would change their identity"
     smaller = config.limited(1, 4)
     assert (smaller.num_blocks, smaller.hidden_channels, smaller.widths) == (1, 4, ((4, 4), (2, 3)))
-    assert StegoFlow(smaller).weights_per_place() < flow.weights_per_place()
+    assert StegoFlow(smaller).macs_per_position() < flow.macs_per_position()
 
 
 def test_reveal_without_a_latent_is_deterministic():

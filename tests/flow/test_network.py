@@ -1,22 +1,22 @@
 import pytest
 import torch
 
-from stegocli.flow import channel
+from stegocli.flow import quantize
 from stegocli.flow.couplings import FlowConfig
-from stegocli.flow.network import MARGIN, MOST_PASSES, StegoNetwork, draw_in
+from stegocli.flow.network import CLIP_MARGIN, MOST_PASSES, StegoNetwork, clip_margin
 
 TINY = FlowConfig(levels=1, num_blocks=2, hidden_channels=8)
 
 
 def test_untrained_it_returns_the_cover():
     pixels = torch.randint(10, 246, (1, 3, 16, 16), dtype=torch.uint8)
-    cover = channel.from_bytes(pixels)
-    assert torch.equal(channel.to_bytes(StegoNetwork(TINY).eval().hide(cover, torch.zeros_like(cover))), pixels)
+    cover = quantize.from_bytes(pixels)
+    assert torch.equal(quantize.to_bytes(StegoNetwork(TINY).eval().hide(cover, torch.zeros_like(cover))), pixels)
 
 
 def test_covers_are_drawn_in_at_black_and_white():
     stark = torch.sign(torch.randn(1, 3, 16, 16))
-    assert torch.allclose(StegoNetwork(TINY).embed_inside(stark, torch.zeros_like(stark)), stark * (1 - MARGIN))
+    assert torch.allclose(StegoNetwork(TINY).embed_inside(stark, torch.zeros_like(stark)), stark * (1 - CLIP_MARGIN))
 
 
 def _counted(network, monkeypatch):
@@ -38,7 +38,7 @@ def test_room_is_made_where_a_stego_would_go_beyond_white(monkeypatch):
     def beyond(stego):
         return (stego.abs() - 1).clamp_min(0).square().mean()
 
-    first = beyond(network.embed(draw_in(cover), secret))
+    first = beyond(network.embed(clip_margin(cover), secret))
     covers.clear()
     assert beyond(network.embed_inside(cover, secret)) < 0.2 * first
     assert len(covers) > 1

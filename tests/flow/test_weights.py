@@ -27,7 +27,7 @@ def test_round_trip_with_architecture_and_card(tmp_path):
 
 def test_a_shared_model_is_read_anew_when_its_file_is_replaced(tmp_path, monkeypatch):
     loads, load = [], weights.load_model
-    monkeypatch.setattr(weights, "load_model", lambda path: loads.append(path) or load(path))
+    monkeypatch.setattr(weights, "load_model", lambda path, amp: loads.append(path) or load(path, amp=amp))
     path, link = tmp_path / "a.safetensors", tmp_path / "link.safetensors"
     first, second = (StegoNetwork(TINY) for _ in range(2))
     weights.save_weights(path, first, {})
@@ -249,3 +249,28 @@ def test_numbers_too_large_to_compute_with_get_a_sentence(tmp_path, size):
 
 def test_a_model_is_shown_in_a_line(model):
     assert "default" in repr(model) and model.id.hex() in repr(model) and len(repr(model)) < 150
+
+
+@pytest.mark.parametrize("named", ["0.add", {"0.add": 1}, ["0.none"], [3], [["0.add"]], None])
+def test_a_card_that_names_no_subnet_gets_a_sentence(tmp_path, named):
+    forge(tmp_path / "a.safetensors", card=json.dumps({"bfloat16": named}))
+    with pytest.raises(StegoError, match="not a weights file"):
+        weights.load_model(tmp_path / "a.safetensors")
+
+
+def test_the_card_tells_what_may_be_in_bfloat16(tmp_path, monkeypatch):
+    monkeypatch.setattr(weights.precision, "_cpu_has_float16", lambda: False)
+    monkeypatch.setattr(weights.precision, "_cpu_has_bfloat16", lambda: True)
+    forge(tmp_path / "a.safetensors", card='{"bfloat16": ["0.affine"]}')
+    for amp, types in ((None, ["float32", "bfloat16"]), (True, ["float32", "bfloat16"]), (False, ["float32"] * 2)):
+        model = weights.load_model(tmp_path / "a.safetensors", "cpu", amp)
+        assert [str(s.dtype) for s in model.network.flow.subnets().values()] == [f"torch.{name}" for name in types]
+        assert model.precision.is_mixed == ("bfloat16" in types)
+    assert weights.shared_model(amp=False) is weights.shared_model(amp=False) is not weights.shared_model(amp=True)
+
+
+def test_tables_of_shipped_sets_are_right():
+    for name in weights.shipped():
+        model = weights.load_model(name, "cpu", amp=False)
+        for subnet in weights.TOLERANT.get(model.id.hex(), []):
+            assert subnet in model.network.flow.subnets()

@@ -5,10 +5,11 @@ import pytest
 import torch
 from rich.console import Console
 
+from stegocli import render
 from stegocli.flow.couplings import FlowConfig
 from stegocli.measure import bench, monitor
 from stegocli.training import data
-from stegocli.training.step import FIGURES
+from stegocli.training.trainer import FIGURES
 
 
 @pytest.mark.parametrize("device", ["cpu", "cuda"])
@@ -53,7 +54,7 @@ def test_on_a_card_steps_are_measured_for_some_seconds(monkeypatch):
 
 
 def test_rows_are_printed_as_they_come(capsys):
-    show = bench.Printer(Console(width=120))
+    show = render.BenchPrinter(Console(width=120))
     show("machine", {
         "gpu": False, "precision": "cpu float32", "torch": "2", "threads": 2, "gigaflops_of_matrix_products": 139.0,
         "weights": "default", "teraflops_per_megapixel": 0.3,
@@ -75,7 +76,7 @@ def test_rows_are_printed_as_they_come(capsys):
 
 def test_sizes_tell_time_share_and_memory(model, monkeypatch, capsys):
     monkeypatch.setattr(bench, "MEGAPIXELS", (0.004, 0.008))
-    figures = bench.run(sizes=True, on_row=bench.Printer(Console(width=120)))
+    figures = bench.run(sizes=True, on_row=render.BenchPrinter(Console(width=120)))
     assert [round(row["megapixels"], 3) for row in figures["sizes"]] == [0.004, 0.008]
     for row in figures["sizes"]:
         assert row["hide_share_of_peak"] > 0 and row["file_hide_seconds"] > 0 and row["peak_memory_mib"] > 50

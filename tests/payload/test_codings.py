@@ -3,17 +3,23 @@ import lzma
 import struct
 import sys
 import zlib
+from pathlib import Path
 
+import forge
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from pictures import natural
 from PIL import Image, ImageCms, PngImagePlugin
 from stegos import encoder
 
 from stegocli.errors import StegoError
 from stegocli.payload import codings, container, lossless, streams
+from stegocli.payload.codings import Secret
 from stegocli.payload.errors import InvalidContent, LaterVersion
 from stegocli.picture import claims, files, metrics, png
+from stegocli.picture.inputs import Source
 
 PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 RGB = natural(60, 80)
@@ -249,6 +255,47 @@ def test_forged_content_is_refused():
                 codings.unpack(bytes([kind, 0]) + rng.bytes(length))
     with pytest.raises(InvalidContent):
         codings.unpack(b"")
+
+
+@given(st.sampled_from(range(12)), st.binary(max_size=60), st.binary(max_size=200))
+@settings(max_examples=200, deadline=None)
+def test_any_bytes_are_content_or_refused(kind, name, body):
+    for content in (bytes([kind, len(name)]) + name + body, bytes([kind, 0]) + bytes(4) + body, name + body):
+        try:
+            found = codings.unpack(content, 100)
+        except (InvalidContent, LaterVersion):
+            continue
+        assert isinstance(found.secret, (bytes, files.Picture)) and (
+            found.name is None or container.is_plain(found.name)
+        )
+
+
+@given(st.binary(max_size=3000), st.text(max_size=30))
+@settings(max_examples=60, deadline=None)
+def test_any_bytes_under_any_name_come_back(own, name):
+    packed = Secret(Source(Path(name.replace("/", "") or "x"), own)).encoder.exact()
+    found = codings.unpack(packed.content)
+    assert found.secret == own and found.fidelity == packed.fidelity == container.SAME_FILE
+
+
+@given(st.integers(0, 11), st.integers(0, 10**9))
+@settings(max_examples=150, deadline=None)
+def test_damaged_content_is_refused_or_a_secret(which, seed):
+    valid = forge.contents()
+    content = forge.mutated(np.random.default_rng(seed), valid[which], valid)
+    try:
+        found = codings.unpack(content, 10_000)
+    except (InvalidContent, LaterVersion):
+        return
+    if not isinstance(found.secret, bytes):
+        assert found.secret.rgb.dtype == np.uint8 and found.extension in files.LOSSLESS
+
+
+def test_every_kind_comes_back_from_what_the_forger_damages():
+    for content in forge.contents():
+        found = codings.unpack(content)
+        assert found.fidelity == (container.SAME_FILE if isinstance(found.secret, bytes) else found.fidelity)
+        assert content[0] in (3, 4, 5) or found.fidelity != container.APPROXIMATE
 
 
 def encoded(kind: str, samples: np.ndarray = RGB, **options) -> bytes:

@@ -4,6 +4,8 @@ import struct
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from pictures import photograph
 
 from stegocli.payload import lossy
@@ -38,3 +40,13 @@ def test_forged_content_is_refused():
     for width, height in ((64, 63), (0, 64), (70_000, 1), (4001, 4000)):
         with pytest.raises((InvalidContent, LaterVersion), match="a picture of"):
             lossy.open_picture(struct.pack(">II", width, height) + content[8:], 100)
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(0, 2**32 - 1), st.integers(0, 255), st.binary(max_size=300))
+@settings(max_examples=200, deadline=None)
+def test_any_bytes_are_a_picture_or_refused(width, height, codec, stream):
+    try:
+        seen = lossy.open_picture(struct.pack(">IIB", width, height, codec) + stream, 1000)
+    except (InvalidContent, LaterVersion):
+        return
+    assert seen.shape[:2] == (height, width) and seen.dtype == np.uint8

@@ -34,10 +34,16 @@ def test_alpha_and_the_colour_under_it_round_trip(tmp_path, extension):
     assert np.array_equal(back.rgb, RGB) and np.array_equal(back.alpha, alpha)
 
 
-@pytest.mark.parametrize("extension", [".jpg", ".jpeg", ".gif", ".avif", ".xyz", ""])
+@pytest.mark.parametrize("extension", [".jpg", ".jpeg", ".gif", ".avif", ".xyz"])
 def test_lossy_and_unknown_outputs_are_refused(tmp_path, extension):
     with pytest.raises(StegoError, match="without loss"):
         files.check_output(tmp_path / f"a{extension}")
+
+
+@pytest.mark.parametrize("name", ["stego", "out/"])
+def test_a_name_without_extension_gets_another_sentence(tmp_path, name):
+    with pytest.raises(StegoError, match="has no extension"):
+        files.check_output(tmp_path / name, may_lose=True)
 
 
 def test_an_input_is_never_overwritten(tmp_path):

@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
 from stegocli.picture import layout
@@ -153,3 +155,20 @@ def test_what_can_not_be_laid_is_refused():
         layout.lay(picture((40, 50)), laid_out)
     with pytest.raises(ValueError, match="does not take"):
         layout.take(picture((96, 100)), laid_out)
+
+
+@given(*[st.integers(1, 40)] * 4, st.integers(1, 3))
+@settings(max_examples=100, deadline=None)
+def test_any_sizes_lie_inside_and_come_back_at_their_size(width, height, across, along, channels):
+    try:
+        plan = layout.plan((width, height), (across, along), STRIDE)
+    except ValueError:
+        assert min(width, height) < STRIDE
+        return
+    secret = np.random.default_rng(0).uniform(0, 255, (along, across, channels)).astype(np.float32)
+    frame = layout.lay(secret, plan)
+    assert frame.shape[0] <= height and frame.shape[1] <= width
+    back = layout.take(frame.astype(np.float32), plan)
+    assert back.shape == secret.shape and np.isfinite(back).all()
+    if across * along <= frame.shape[0] * frame.shape[1]:
+        assert np.abs(back - secret).max() < 0.01

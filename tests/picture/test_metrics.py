@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from pictures import natural
 
+from stegocli.measure import targets
 from stegocli.picture import metrics
 
 
@@ -43,7 +44,7 @@ def test_score_and_targets():
     a = natural(20, 30)
     score = metrics.score(a, a, a[:10], 255 - a[:10])
     assert score.bits_per_pixel == 12 and score.hide_psnr == metrics.EXACT_PSNR
-    met = score.targets()
+    met = targets.met(score)
     assert met["hide_psnr"] and met["hide_ssim"] and not met["reveal_ssim"] and not met["bit_accuracy"]
     with pytest.raises(ValueError, match="20"):
         metrics.score(a, a[:10], a, a)

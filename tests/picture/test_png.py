@@ -2,8 +2,11 @@ import io
 import itertools
 import zlib
 
+import forge
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from pictures import natural
 from PIL import Image
 
@@ -81,3 +84,26 @@ def test_forged_remarks_are_refused():
     for bad in (good[:-1], good * 2, b"\0\0\0\0IEND" + good, b"\0\0\0\0tRNS" + good, b"\0\0\0\1IDATx", b"abc"):
         with pytest.raises(ValueError):
             png.describe(file_of(RGB), bad)
+
+
+@given(st.integers(0, 10**9))
+@settings(max_examples=150, deadline=None)
+def test_any_damaged_png_is_taken_apart_or_refused(seed):
+    """Chunks, remarks, recipe and profile of bytes that anyone may have made."""
+    rng = np.random.default_rng(seed)
+    whole = forge.encoded("PNG", dpi=(72, 72))
+    try:
+        parts = png.chunks(forge.mutated(rng, whole, forge.picture_files()))
+    except ValueError:
+        parts = png.chunks(whole)
+    remarks = png.remarks(parts)
+    recipe = png.recipe(png.chunks(whole), forge.RGB)
+    damaged = forge.mutated(rng, remarks or b"nothing", [whole]), forge.mutated(rng, recipe, [whole])
+    for work in (lambda: png.rebuild(forge.RGB, damaged[1], damaged[0]), lambda: png.profile(damaged[0])):
+        try:
+            found = work()
+        except ValueError:
+            continue
+        assert found is None or isinstance(found, bytes)
+    if png.is_plain(parts):
+        assert png.describe(whole, remarks)

@@ -1,9 +1,12 @@
-"""Blocks, lattice, map, preamble, channels."""
+"""Blocks, lattice, map, sync header, channels."""
+
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from stegocli.robust import blocks, channels, embedding, lattice, preamble, strength
+from stegocli.robust import blocks, channels, fastdct, lattice, rangecoder, simulate, strength, sync
+from stegocli.robust.lock import Lock
 
 
 def _picture(height=200, width=232, seed=0):
@@ -59,9 +62,9 @@ def test_map_round_trip_and_size():
     rng = np.random.default_rng(0)
     for height, width, highest in ((1, 1, 8), (3, 7, 8), (40, 30, 8), (31, 31, 3), (20, 20, 1)):
         levels = rng.integers(0, highest, (height, width)).astype(np.uint8)
-        assert np.array_equal(strength.unpack(strength.pack(levels), levels.shape), levels)
-    assert len(strength.pack(np.full((60, 60), 5, np.uint8))) < 60
-    assert strength.unpack(b"", (4, 4)).shape == (4, 4)
+        assert np.array_equal(rangecoder.unpack(rangecoder.pack(levels), levels.shape), levels)
+    assert len(rangecoder.pack(np.full((60, 60), 5, np.uint8))) < 60
+    assert rangecoder.unpack(b"", (4, 4)).shape == (4, 4)
 
 
 def test_flat_parts_get_less():
@@ -82,32 +85,77 @@ def test_less_content_costs_less():
     assert designer.least(10**8) is None
 
 
-@pytest.mark.parametrize("private", [False, True])
-def test_front_round_trip(private):
-    front = preamble.Front(75, 200, b"s" * 16, b"n" * 12) if private else preamble.Front(75, 200)
-    packed = front.pack()
-    assert len(packed) == preamble.FRONT_SIZE
-    assert preamble.Front.unpack(packed) == front
+@pytest.mark.parametrize("lock", [None, Lock(b"o" * 32, b"w" * 32, b"f" * 32)])
+def test_sync_header_round_trip(lock):
+    header = sync.Header.new(75, 200, 25, lock is not None)
+    packed = header.pack(lock)
+    assert sync.Header.unpack(packed, lock) == header
     for at in range(len(packed)):
-        assert preamble.Front.unpack(packed[:at] + bytes([packed[at] ^ 4]) + packed[at + 1 :]) is None
+        assert sync.Header.unpack(packed[:at] + bytes([packed[at] ^ 4]) + packed[at + 1 :], lock) is None
 
 
-def test_front_alone_changes_little():
-    """The front's price: above 48 dB."""
-    rgb = _picture(504, 504)
+def test_a_later_format_says_so():
+    body = bytes([sync.FORMAT + 1, 75, 0, 200, 25])
+    with pytest.raises(sync.LaterFormat):
+        sync.Header.unpack(sync.append_crc(body), None)
+
+
+def _header_written(rgb, alone):
     now = blocks.forward(rgb)
-    places = preamble.front_places(now.shape[:2])
-    flat = now.reshape(-1)[places] / preamble.FRONT_STEP
+    positions = sync.header_positions(now.shape[:2])[0]
+    content = sync.Header.new(75, 9, 17, False).pack(None)
+    written = np.full(len(positions), True)
+    if alone:
+        written &= ~sync.left_alone(strength.flatness(rgb), positions, len(content))
+    values = now.reshape(-1)[positions] / sync.OPEN_STEP
     change = np.zeros(now.size)
-    change[places] = (preamble.write(flat, preamble.Front(75, 9).pack()) - flat) * preamble.FRONT_STEP
-    stego = blocks.add(rgb, change.reshape(now.shape))
+    change[positions[written]] = ((sync.write(values, content) - values) * sync.OPEN_STEP)[written]
+    return blocks.add(rgb, change.reshape(now.shape))
+
+
+def test_sync_header_alone_changes_little():
+    """Its price: above 50 dB."""
+    rgb = _picture(504, 504)
+    stego = _header_written(rgb, alone=False)
     mse = np.square(stego.astype(float) - rgb).mean()
-    assert 10 * np.log10(255**2 / mse) > 48
+    assert 10 * np.log10(255**2 / mse) > 50
+
+
+def test_sync_header_leaves_a_sky_as_it_is_and_is_read():
+    rgb = _picture(400, 400)
+    rgb[:200] = 150 + np.arange(400)[None, :, None] // 20
+    stego = _header_written(rgb, alone=True)
+    assert np.array_equal(stego[:184], rgb[:184])
+    assert not np.array_equal(stego, rgb)
+    for quality in (50, 75, 95):
+        received = simulate.received(stego, (simulate.Jpeg(quality),))
+        assert sync.Reader(received).header(None).quality == 75
+
+
+def test_parameters_that_no_writer_makes_are_refused():
+    good = sync.Parameters(40, 100, 32, b"map")
+    assert sync.Parameters.unpack(good.pack()) == good
+    for forged in (b"", good.pack()[:6], replace(good, strength=strength.STRONGEST + 1).pack()):
+        assert sync.Parameters.unpack(forged) is None
+    for name in ("length", "llr_scale"):
+        assert sync.Parameters.unpack(replace(good, **{name: 0}).pack()) is None
+
+
+@pytest.mark.parametrize("quality", [30, 75, 95])
+def test_fast_dct_is_near_the_accurate_one(quality):
+    rgb = _picture()
+    values = fastdct.received(rgb, quality)
+    steps = values / blocks.quantisers(quality)
+    steps[..., 0, 0] = (values[..., 0, 0] - 1024) / blocks.quantisers(quality)[0, 0]
+    assert np.abs(steps - np.rint(steps)).max() < 1e-3
+    exact = blocks.forward(rgb)
+    assert np.abs(values - exact).max() < 0.5 * blocks.quantisers(quality).max() + 6
+    assert np.mean(np.abs(values - exact) <= blocks.quantisers(quality) / 2 + 2) > 0.99
 
 
 def test_channels_say_where_they_come_from():
     for channel in channels.CHANNELS.values():
         assert channel.source
         assert channel.date
-        assert channel.design_quality in embedding.QUALITIES
+        assert channel.design_quality in channels.QUALITIES
     assert channels.CHANNELS["whatsapp"].longest_side == 1600

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from stegocli.training import data
+from stegocli.training import data, procedural
 
 
 def test_procedural_pictures_are_the_same_everywhere_and_varied():
@@ -100,7 +100,7 @@ def test_photographs_are_made_harder_now_and_then():
 
 def test_stripes_are_fine_and_regular():
     for seed in range(20):
-        stripes = data._grating(np.random.default_rng(seed), 64, 0.0)
+        stripes = procedural.grating(np.random.default_rng(seed), 64, 0.0)
         assert stripes.min() >= 0 and stripes.max() <= 1
         assert np.allclose(stripes.mean(1).std(), 0, atol=0.2)  # they run from top to bottom
         assert np.abs(np.diff(stripes, axis=1)).mean() > 0.01

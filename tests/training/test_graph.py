@@ -10,10 +10,10 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from stegocli.flow import precision
-from stegocli.training import graph, ladder
-from stegocli.training.journal import Journal
-from stegocli.training.step import Learner
-from stegocli.training.team import Team
+from stegocli.training import graph, oom
+from stegocli.training.events import EventLog
+from stegocli.training.process_group import ProcessGroup
+from stegocli.training.trainer import Trainer
 
 CPU = precision.choose("cpu", amp=False)
 
@@ -73,16 +73,16 @@ def recorded(settings, captures):
 
 
 def replaying(settings, where=CPU):
-    learner = Learner(settings, where)
-    learner.replay = graph.Replay(CPU.device)
-    return learner
+    trainer = Trainer(settings, where)
+    trainer.replay = graph.Replay(CPU.device)
+    return trainer
 
 
-def tensors_of(learner):
-    states = [s for o in (learner.muon, learner.adam) for s in o.state.values()]
+def tensors_of(trainer):
+    states = [s for o in (trainer.muon, trainer.adam) for s in o.state.values()]
     return [
-        *learner.network.state_dict().values(), *learner.average.state_dict().values(),
-        *(v for state in states for v in state.values()), learner.attempts, learner.usual_norm,
+        *trainer.network.state_dict().values(), *trainer.ema.state_dict().values(),
+        *(v for state in states for v in state.values()), trainer.attempts, trainer.usual_norm,
     ]  # fmt: skip
 
 
@@ -90,9 +90,9 @@ def tensors_of(learner):
 def test_replayed_steps_are_the_steps(settings, captures, how):
     settings = replace(settings, warmup_steps=4)
     where = precision.Precision(CPU.device, torch.bfloat16 if how == "mixed" else torch.float32)
-    plain, replayed = Learner(settings, where), replaying(settings, where)
-    for learner in (plain, replayed):
-        learner.network.flow.checkpointing = how == "checkpointing"
+    plain, replayed = Trainer(settings, where), replaying(settings, where)
+    for trainer in (plain, replayed):
+        trainer.network.flow.checkpointing = how == "checkpointing"
     batches = [uint8_pairs() for _ in range(12)]
     batches[9][0] *= 0  # a batch unlike the others
     for number, batch in enumerate(batches):
@@ -107,57 +107,57 @@ def test_replayed_steps_are_the_steps(settings, captures, how):
 
 
 def test_a_bad_batch_changes_nothing_in_a_recorded_step_either(recorded):
-    learner, captures = recorded
+    trainer, captures = recorded
     for _ in range(graph.WARM_UP + 1):
-        learner.step(*uint8_pairs(), 1e-3)
+        trainer.step(*uint8_pairs(), 1e-3)
     assert captures
-    before = {name: value.clone() for name, value in learner.network.state_dict().items()}
-    learner.usual_norm.fill_(1e-9)
-    learner.attempts.fill_(10_000)
-    assert learner.step(*uint8_pairs(), 1e-3)[-1] == 0
-    assert same_weights(before, learner.network.state_dict())
+    before = {name: value.clone() for name, value in trainer.network.state_dict().items()}
+    trainer.usual_norm.fill_(1e-9)
+    trainer.attempts.fill_(10_000)
+    assert trainer.step(*uint8_pairs(), 1e-3)[-1] == 0
+    assert same_weights(before, trainer.network.state_dict())
 
 
 def test_what_a_step_depends_on_is_recorded_anew(recorded):
-    learner, captures = recorded
-    for change in (lambda: None, lambda: setattr(learner, "micro_batch", 1), lambda: None):
+    trainer, captures = recorded
+    for change in (lambda: None, lambda: setattr(trainer, "micro_batch", 1), lambda: None):
         change()
         for _ in range(graph.WARM_UP + 2):
-            learner.step(*uint8_pairs(), 1e-3)
+            trainer.step(*uint8_pairs(), 1e-3)
     assert len(captures) == 2
     for _ in range(graph.WARM_UP + 2):
-        learner.step(*uint8_pairs(1), 1e-3)
+        trainer.step(*uint8_pairs(1), 1e-3)
     assert len(captures) == 3
 
 
 def test_figures_stay_when_the_next_step_is_taken(recorded):
-    learner, _ = recorded
+    trainer, _ = recorded
     for _ in range(graph.WARM_UP):
-        learner.step(*uint8_pairs(), 1e-3)
-    figures = learner.step(*uint8_pairs(), 1e-3)
+        trainer.step(*uint8_pairs(), 1e-3)
+    figures = trainer.step(*uint8_pairs(), 1e-3)
     copy = figures.clone()
-    learner.step(*uint8_pairs(), 1e-3)
+    trainer.step(*uint8_pairs(), 1e-3)
     assert torch.equal(figures, copy)
 
 
 def test_what_can_not_be_recorded_is_launched_step_by_step(recorded, monkeypatch):
-    learner, _ = recorded
+    trainer, _ = recorded
 
     def refuses(*_):
         raise RuntimeError("CUDA error: operation not permitted when stream is capturing\nand more")
 
     monkeypatch.setattr(graph, "capture", refuses)
-    journal = Journal()
+    log = EventLog()
     for number in range(graph.WARM_UP + 2):
-        assert ladder.attempt(learner, journal, *uint8_pairs(), 1e-3)[-1] == 1
-        assert int(learner.attempts) == number + 1
-    assert [(e.kind, e.reason) for e in journal.events] == [
+        assert oom.attempt(trainer, log, *uint8_pairs(), 1e-3)[-1] == 1
+        assert int(trainer.attempts) == number + 1
+    assert [(e.kind, e.reason) for e in log.events] == [
         ("graph", "CUDA error: operation not permitted when stream is capturing")
     ]
 
 
 def test_the_error_that_is_told_is_the_first(recorded, monkeypatch):
-    learner, _ = recorded
+    trainer, _ = recorded
 
     def fails(*_):
         try:
@@ -168,33 +168,33 @@ def test_the_error_that_is_told_is_the_first(recorded, monkeypatch):
     monkeypatch.setattr(graph, "capture", fails)
     with pytest.raises(graph.CaptureError, match="what went wrong"):
         for _ in range(graph.WARM_UP + 1):
-            learner.step(*uint8_pairs(), 1e-3)
+            trainer.step(*uint8_pairs(), 1e-3)
 
 
-def on_a_card(learner, dtype=torch.float32):
-    learner.precision = precision.Precision(torch.device("cuda"), dtype)
-    return learner
+def on_a_card(trainer, dtype=torch.float32):
+    trainer.precision = precision.Precision(torch.device("cuda"), dtype)
+    return trainer
 
 
-@pytest.mark.parametrize("changes", [{"cuda_graph": False}, {"team": Team(0, 2)}, {"half": True}])
+@pytest.mark.parametrize("changes", [{"cuda_graph": False}, {"team": ProcessGroup(0, 2)}, {"half": True}])
 def test_what_is_recorded(settings, changes):
-    assert Learner(settings, CPU).replay is None
-    assert on_a_card(Learner(settings, CPU), torch.bfloat16)._replay() is not None
+    assert Trainer(settings, CPU).replay is None
+    assert on_a_card(Trainer(settings, CPU), torch.bfloat16)._replay() is not None
     settings = replace(settings, cuda_graph=changes.get("cuda_graph", True))
-    learner = on_a_card(Learner(settings, CPU), torch.float16 if "half" in changes else torch.float32)
-    learner.team = changes.get("team", learner.team)
-    assert learner._replay() is None
+    trainer = on_a_card(Trainer(settings, CPU), torch.float16 if "half" in changes else torch.float32)
+    trainer.group = changes.get("team", trainer.group)
+    assert trainer._replay() is None
 
 
 def test_a_run_begun_on_a_cpu_is_recorded_on_a_card(settings, monkeypatch):
-    learner = Learner(settings, CPU)
-    learner.step(*uint8_pairs(), 1e-3)
-    state = learner.state()
+    trainer = Trainer(settings, CPU)
+    trainer.step(*uint8_pairs(), 1e-3)
+    state = trainer.state()
     assert not state["adam"]["param_groups"][0]["capturable"]
 
     def start(self, *given):
         on_a_card(self).adam.param_groups[0]["capturable"] = True
 
-    monkeypatch.setattr(Learner, "start", start)
-    learner.load(state)
-    assert all(group["capturable"] for group in learner.adam.param_groups)
+    monkeypatch.setattr(Trainer, "start", start)
+    trainer.load(state)
+    assert all(group["capturable"] for group in trainer.adam.param_groups)

@@ -14,12 +14,12 @@ from rich.console import Console
 from stegocli.errors import StegoError
 from stegocli.flow import precision, weights
 from stegocli.flow.couplings import FlowConfig
-from stegocli.picture import charts, files
-from stegocli.training import checkpoint, ladder, losses, validation
+from stegocli.picture import charts, outputs
+from stegocli.training import checkpoint, losses, oom, validation
 from stegocli.training.display import TrainingDisplay
 from stegocli.training.loop import train
 from stegocli.training.settings import Settings
-from stegocli.training.step import Learner
+from stegocli.training.trainer import Trainer
 
 
 def values(path):
@@ -31,7 +31,7 @@ def killed(monkeypatch):
     """Train until a number of steps is done, then stop as Ctrl-C does."""
 
     def run(settings, steps):
-        attempt, done = ladder.attempt, []
+        attempt, done = oom.attempt, []
 
         def dying(*arguments):
             if len(done) == steps:
@@ -40,7 +40,7 @@ def killed(monkeypatch):
             return attempt(*arguments)
 
         with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-            patch.setattr(ladder, "attempt", dying)
+            patch.setattr(oom, "attempt", dying)
             train(settings)
 
     return run
@@ -133,13 +133,13 @@ def test_settings_that_can_not_be_are_a_sentence(settings):
 
 def test_the_last_fifth_of_a_mixed_run_is_in_float32(settings, monkeypatch, killed):
     monkeypatch.setattr(precision, "_cpu_has_bfloat16", lambda: True)
-    seen, step = [], Learner.step
+    seen, step = [], Trainer.step
 
     def watched(self, *batch):
         seen.append(self.precision.is_mixed)
         return step(self, *batch)
 
-    monkeypatch.setattr(Learner, "step", watched)
+    monkeypatch.setattr(Trainer, "step", watched)
     mixed = replace(settings, amp=True, epochs=5)
     summary = train(mixed)
     assert seen == [True] * 12 + [False] * 3
@@ -178,7 +178,7 @@ class Killed(BaseException):
 @pytest.mark.parametrize("moment", range(1, 15))
 def test_a_run_killed_at_any_write_ends_with_all_its_files(settings, monkeypatch, moment):
     """Killed before the nth file of the run reaches its place, and resumed."""
-    write, written = files.write_beside, []
+    write, written = outputs.write_beside, []
 
     def dying(path, *arguments):
         written.append(path)
@@ -187,7 +187,7 @@ def test_a_run_killed_at_any_write_ends_with_all_its_files(settings, monkeypatch
         return write(path, *arguments)
 
     with monkeypatch.context() as patch:
-        patch.setattr(files, "write_beside", dying)
+        patch.setattr(outputs, "write_beside", dying)
         try:
             train(replace(settings, checkpoint_minutes=1e9))
         except Killed:
@@ -209,7 +209,7 @@ def test_a_stopped_run_loses_nothing_and_tells_how_to_go_on(settings, monkeypatc
     train(replace(settings, out=settings.out.parent / "whole"))
     before = [signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)]
     places = {
-        "step": (ladder, "attempt", 5),
+        "step": (oom, "attempt", 5),
         "validation": (validation, "_hide_and_reveal", 1),
         "report": (charts, "training_curves", 1),
     }
@@ -232,8 +232,8 @@ def test_a_stopped_run_loses_nothing_and_tells_how_to_go_on(settings, monkeypatc
     assert len(calls) == when, "at most the step under way is finished"
     taken = []
     with monkeypatch.context() as patch:
-        attempt = ladder.attempt
-        patch.setattr(ladder, "attempt", lambda *given: taken.append(1) or attempt(*given))
+        attempt = oom.attempt
+        patch.setattr(oom, "attempt", lambda *given: taken.append(1) or attempt(*given))
         train(settings, resume=True)
     assert len(taken) == {"step": 1, "validation": 3, "report": 3}[where], "no step is taken twice"
     whole = settings.out.parent / "whole"
@@ -246,19 +246,19 @@ def test_a_second_signal_stops_at_once(settings, monkeypatch):
         signal.raise_signal(signal.SIGINT)
         raise AssertionError("goes on")
 
-    monkeypatch.setattr(ladder, "attempt", twice)
+    monkeypatch.setattr(oom, "attempt", twice)
     with pytest.raises(KeyboardInterrupt):
         train(settings)
 
 
 def test_what_is_ignored_stays_ignored(settings, monkeypatch):
-    attempt = ladder.attempt
+    attempt = oom.attempt
 
     def interrupted(*arguments):
         signal.raise_signal(signal.SIGINT)
         return attempt(*arguments)
 
-    monkeypatch.setattr(ladder, "attempt", interrupted)
+    monkeypatch.setattr(oom, "attempt", interrupted)
     handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         assert len(train(replace(settings, epochs=1))["history"]) == 1
@@ -280,7 +280,7 @@ def test_a_run_starts_from_weights(settings, tmp_path):
 
 def test_resume_needs_no_init_file(settings, tmp_path):
     start = tmp_path / "start.safetensors"
-    weights.save_weights(start, Learner(settings, precision.choose("cpu", amp=False)).network, {})
+    weights.save_weights(start, Trainer(settings, precision.choose("cpu", amp=False)).network, {})
     first = replace(settings, init=start, epochs=1)
     train(first)
     start.unlink()

@@ -7,7 +7,7 @@ import torch
 from pictures import natural
 
 from stegocli.errors import StegoError
-from stegocli.flow import channel, weights
+from stegocli.flow import quantize, weights
 from stegocli.flow.couplings import FlowConfig, Subnet
 from stegocli.flow.network import StegoNetwork
 from stegocli.training import pruning
@@ -65,7 +65,7 @@ def pairs():
         torch.stack([torch.from_numpy(natural(64, 64, s).transpose(2, 0, 1).copy()) for s in seeds])
         for seeds in (range(4), range(10, 14))
     ]
-    return [channel.from_bytes(pixels) for pixels in seen]
+    return [quantize.from_bytes(pixels) for pixels in seen]
 
 
 def test_a_trained_network_can_be_cut_down(pairs, monkeypatch):
@@ -93,8 +93,8 @@ def test_a_run_that_prunes(settings):
     summary = train(pruned)
     model = weights.load_model(pruned.out / "best.safetensors")
     assert model.network.config.widths == tuple(map(tuple, summary["flow"]["widths"]))
-    before = weights.load_model(whole).network.flow.weights_per_place()
-    assert model.network.flow.weights_per_place() <= 0.5 * before
+    before = weights.load_model(whole).network.flow.macs_per_position()
+    assert model.network.flow.macs_per_position() <= 0.5 * before
     assert model.card["recipe"]["prune"] == 0.5
     resumed = train(replace(pruned, epochs=3), resume=True, changed={"epochs"})
     assert resumed["flow"] == summary["flow"] and len(resumed["history"]) == 3

@@ -9,10 +9,10 @@ from torch.utils.data import Dataset, Sampler
 
 from ..errors import StegoError
 from . import data
-from .journal import Journal
-from .ladder import first_line
+from .events import EventLog
+from .oom import first_line
+from .process_group import ProcessGroup
 from .settings import Settings
-from .team import Team
 
 
 def is_dead_worker(error: BaseException) -> bool:
@@ -38,24 +38,24 @@ def pictures_for(settings: Settings) -> data.Pictures:
 class Shard(Sampler[data.Key]):
     """One process's part of each step: of every `size` x `batch` keys in a row, its own `batch`."""
 
-    def __init__(self, pairs: data.FreshPairs, batch: int, team: Team):
+    def __init__(self, pairs: data.FreshPairs, batch: int, group: ProcessGroup):
         self.pairs = pairs
         self.batch = batch
-        self.team = team
+        self.group = group
 
     def __len__(self) -> int:
-        return len(self.pairs) // self.team.size
+        return len(self.pairs) // self.group.size
 
     def __iter__(self) -> Iterator[data.Key]:
-        keys, step = list(self.pairs), self.batch * self.team.size
+        keys, step = list(self.pairs), self.batch * self.group.size
         # A last step that is not full for all is dropped, or some would wait for the others.
-        full = len(keys) // step * step if self.team.size > 1 else len(keys)
+        full = len(keys) // step * step if self.group.size > 1 else len(keys)
         for first in range(0, full, step):
-            mine = first + self.batch * self.team.rank
+            mine = first + self.batch * self.group.rank
             yield from keys[mine : mine + self.batch]
 
 
-class Feed:
+class DataLoaders:
     """The loaders of a run.
 
     Attributes:
@@ -67,24 +67,24 @@ class Feed:
         self,
         settings: Settings,
         pictures: data.Pictures,
-        journal: Journal,
+        log: EventLog,
         on_card: bool,
-        team: Team | None = None,
+        group: ProcessGroup | None = None,
     ):
         self.settings = settings
         self.pictures = pictures
-        self.journal = journal
-        self.team = team or Team()
+        self.log = log
+        self.group = group or ProcessGroup()
         train, validation = data.split(pictures, settings.seed)
         self.pairs = data.FreshPairs(train, settings.seed)
-        self.crops: Dataset = data.PairCrops(pictures, settings.crop_side, settings.seed)
-        self.whole: Dataset = data.WholePairs(pictures, validation, settings.flow.stride)
+        self.crops: Dataset[tuple[Tensor, Tensor]] = data.PairCrops(pictures, settings.crop_side, settings.seed)
+        self.whole: Dataset[tuple[Tensor, Tensor]] = data.WholePairs(pictures, validation, settings.flow.stride)
         self.pin = settings.pin_memory and on_card
-        self.pairs_per_step = settings.batch_size * self.team.size
+        self.pairs_per_step = settings.batch_size * self.group.size
         self.steps_per_epoch = max(1, len(train) // self.pairs_per_step)
-        if self.team.size > 1 and len(train) < self.pairs_per_step:
+        if self.group.size > 1 and len(train) < self.pairs_per_step:
             raise StegoError(
-                f"{len(train)} pictures are too few for {self.team.size} processes of {settings.batch_size} pairs: "
+                f"{len(train)} pictures are too few for {self.group.size} processes of {settings.batch_size} pairs: "
                 "start fewer."
             )
         self.shown_skips = pictures.skipped
@@ -92,17 +92,17 @@ class Feed:
 
     def build(self, workers: int) -> None:
         self.workers = workers
-        mine = Shard(self.pairs, self.settings.batch_size, self.team)
+        mine = Shard(self.pairs, self.settings.batch_size, self.group)
         self.train_loader = data.loader(self.crops, self.settings.batch_size, workers, self.pin, mine)
         # Whole pictures differ in size, so they can't share a batch.
-        rank, size = self.team.rank, self.team.size
+        rank, size = self.group.rank, self.group.size
         own = range(rank, len(self.whole), size)  # type: ignore[arg-type]
         self.val_loader = data.loader(self.whole, 1, workers // 2, self.pin, own)
 
     def _without_workers(self, error: RuntimeError) -> None:
         if not is_dead_worker(error):
             raise error
-        self.journal.record("worker", "num_workers=0", first_line(error))
+        self.log.record("worker", "num_workers=0", first_line(error))
         self.build(0)
 
     def batches(self, epoch: int, pairs_done: int = 0) -> Iterator[tuple[Tensor, Tensor]]:
@@ -148,4 +148,4 @@ class Feed:
         new = self.pictures.skipped - self.shown_skips
         self.shown_skips += new
         if new:
-            self.journal.record("picture", "others take their place", f"{new} more pictures can't be decoded")
+            self.log.record("picture", "others take their place", f"{new} more pictures can't be decoded")

@@ -1,16 +1,16 @@
 import torch
 
-from stegocli.flow import channel
-from stegocli.flow.channel import NoiseShapedRounding
+from stegocli.flow import quantize
+from stegocli.flow.quantize import NoiseShapedRounding
 
 
 def test_bytes_survive():
     pixels = torch.arange(256, dtype=torch.uint8)
-    assert torch.equal(channel.to_bytes(channel.from_bytes(pixels)), pixels)
+    assert torch.equal(quantize.to_bytes(quantize.from_bytes(pixels)), pixels)
 
 
 def test_to_bytes_clamps():
-    assert channel.to_bytes(torch.tensor([-3.0, 3.0])).tolist() == [0, 255]
+    assert quantize.to_bytes(torch.tensor([-3.0, 3.0])).tolist() == [0, 255]
 
 
 def shaped(strength: float) -> NoiseShapedRounding:
@@ -21,7 +21,7 @@ def shaped(strength: float) -> NoiseShapedRounding:
 
 def test_without_feedback_it_is_plain_rounding():
     x = torch.rand(2, 3, 8, 8) * 2.2 - 1.1
-    assert torch.equal(channel.to_bytes(NoiseShapedRounding(2).eval()(x)), channel.to_bytes(x))
+    assert torch.equal(quantize.to_bytes(NoiseShapedRounding(2).eval()(x)), quantize.to_bytes(x))
 
 
 def test_training_rounds_but_does_not_clamp():
@@ -37,7 +37,7 @@ def test_every_sample_is_a_level_of_a_file():
     x = torch.rand(2, 3, 8, 12) * 2.2 - 1.1
     y = shaped(0.05)(x)
     assert y.shape == x.shape
-    assert torch.allclose(y, channel.from_bytes(channel.to_bytes(y)), atol=1e-5)
+    assert torch.allclose(y, quantize.from_bytes(quantize.to_bytes(y)), atol=1e-5)
 
 
 def test_a_sample_depends_on_earlier_errors_only():

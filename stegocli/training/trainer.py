@@ -11,15 +11,15 @@ from typing import Any, TypedDict
 import torch
 from torch import Tensor
 
-from ..flow import channel, precision, weights
+from ..flow import precision, quantize, weights
 from ..flow.couplings import FlowConfig
-from ..flow.network import StegoNetwork, draw_in
+from ..flow.network import StegoNetwork, clip_margin
 from ..flow.precision import Precision
 from . import cores, graph, losses
 from .conform import conform
 from .optimizer import Muon
+from .process_group import ProcessGroup
 from .settings import Settings
-from .team import Team
 
 # Where the flow amplifies a picture that it can't hold, gradients grow a thousandfold; clipped, they would still
 # decide the whole step. Two such steps in a row have ended a run.
@@ -40,7 +40,7 @@ def learning_rate(settings: Settings, done: float, steps_total: int) -> float:
     return settings.learning_rate * warm * (0.5 + 0.5 * math.cos(math.pi * min(1.0, done)))
 
 
-class Learner:
+class Trainer:
     """A network that learns.
 
     Attributes:
@@ -52,10 +52,10 @@ class Learner:
         replay: takes the steps as a CUDA graph; None where they are launched kernel by kernel.
     """
 
-    def __init__(self, settings: Settings, where: Precision, team: Team | None = None):
+    def __init__(self, settings: Settings, where: Precision, group: ProcessGroup | None = None):
         self.settings = settings
         self.precision = where
-        self.team = team or Team()
+        self.group = group or ProcessGroup()
         self.micro_batch = settings.batch_size
         self.attempts, self.usual_norm, self.rate = (torch.zeros((), device=where.device) for _ in range(3))
         self.start(settings.flow)
@@ -65,7 +65,7 @@ class Learner:
         torch.manual_seed(self.settings.seed)
         self.network = StegoNetwork(config).set_precision(self.precision).train()
         self.network.flow.checkpointing = checkpointing
-        self.average = copy.deepcopy(self.network).requires_grad_(False).eval()
+        self.ema = copy.deepcopy(self.network).requires_grad_(False).eval()
         kernels = list(self.network.flow.kernels())
         others = [p for p in self.network.parameters() if not any(p is kernel for kernel in kernels)]
         rate = self.settings.learning_rate
@@ -76,7 +76,7 @@ class Learner:
 
     def _replay(self) -> graph.Replay | None:
         """None where a step can't be recorded, since it waits for others; or is untried."""
-        device, unfit = self.precision.device, self.team.size > 1 or self.precision.needs_scaler
+        device, unfit = self.precision.device, self.group.size > 1 or self.precision.needs_scaler
         if device.type != "cuda" or unfit or not self.settings.cuda_graph:
             return None
         return graph.Replay(device, self.settings.non_blocking)
@@ -88,7 +88,7 @@ class Learner:
         """Train this network on, whatever its architecture."""
         if start.config != self.network.config:
             self.start(start.config)
-        for network in (self.network, self.average):
+        for network in (self.network, self.ema):
             network.load_state_dict(start.state_dict())
 
     def step(self, cover: Tensor, secret: Tensor, rate: float) -> Tensor:
@@ -111,7 +111,7 @@ class Learner:
         return self._update(self._gradient(cover, secret))
 
     def to_device(self, pixels: Tensor) -> Tensor:
-        return channel.from_bytes(pixels.to(self.precision.device, non_blocking=self.settings.non_blocking))
+        return quantize.from_bytes(pixels.to(self.precision.device, non_blocking=self.settings.non_blocking))
 
     def _gradient(self, cover: Tensor, secret: Tensor) -> Tensor:
         """Leave the batch's gradient in the parameters; returns the mean loss, hide and reveal errors."""
@@ -121,7 +121,7 @@ class Learner:
         def part(pixels: tuple[Tensor, Tensor]) -> list[Tensor]:
             return self._part_of_gradient(*pixels, len(pixels[0]) / len(cover), scale)
 
-        with self.team.one_for_all():
+        with self.group.fail_together():
             totals = [torch.zeros(3, device=self.precision.device)]
             for p in self.network.parameters():
                 p.grad = torch.zeros_like(p)
@@ -129,7 +129,7 @@ class Learner:
             for micro in zip(cover.split(self.micro_batch), secret.split(self.micro_batch), strict=True):
                 for figures in cores.side_by_side(part, self._side_by_side(*micro)):
                     torch._foreach_add_(totals, figures)
-        self.team.average(totals)
+        self.group.average(totals)
         return totals[0]
 
     def _side_by_side(self, cover: Tensor, secret: Tensor) -> list[tuple[Tensor, Tensor]]:
@@ -140,7 +140,7 @@ class Learner:
     def _part_of_gradient(self, cover: Tensor, secret: Tensor, share: float, scale: Tensor) -> list[Tensor]:
         """What a part of the batch adds to its figures, and to the gradient of each parameter."""
         c, s = self.to_device(cover), self.to_device(secret)
-        wanted = self.network.embed(draw_in(c), s)
+        wanted = self.network.embed(clip_margin(c), s)
         stego = self.network.rounding(wanted)
         revealed = self.network.reveal(stego)
         loss = losses.combine(c, wanted, stego, s, revealed, losses.LossWeights(reveal=self.settings.reveal_weight))
@@ -177,31 +177,31 @@ class Learner:
     def _follow(self) -> None:
         # Early weights are far off: the average forgets them at first faster than later.
         decay = ((1 + self.attempts) / (10 + self.attempts)).clamp(max=self.settings.ema_decay)
-        averages: list[Tensor] = list(self.average.parameters())
+        averages: list[Tensor] = list(self.ema.parameters())
         values: list[Tensor] = list(self.network.parameters())
         ahead = torch._foreach_mul(torch._foreach_sub(values, averages), 1 - decay)
         torch._foreach_add_(averages, ahead)
-        for average, value in zip(self.average.buffers(), self.network.buffers(), strict=True):
+        for average, value in zip(self.ema.buffers(), self.network.buffers(), strict=True):
             average.copy_(value)
 
     def leave_mixed_precision(self) -> None:
         """Go on in float32, as a run resumed from here does."""
         self.precision = precision.choose(str(self.precision.device), amp=False)
         self.network.set_precision(self.precision)
-        self.average.set_precision(self.precision)
+        self.ema.set_precision(self.precision)
         self.scaler = torch.amp.GradScaler("cuda", enabled=False)
         self.muon.dtype = torch.float32
         self.replay = self._replay()
 
     def state(self) -> dict[str, Any]:
-        """What a resumed run needs of it; see `LearnerState`."""
+        """What a resumed run needs of it; see `TrainerState`."""
         return {
             "config": self.network.config.as_json(),
             "checkpointing": self.network.flow.checkpointing,
             "micro_batch": self.micro_batch,
             "mixed": self.precision.is_mixed,
             "network": self.network.state_dict(),
-            "average": self.average.state_dict(),
+            "average": self.ema.state_dict(),
             "muon": self.muon.state_dict(),
             "adam": self.adam.state_dict(),
             "scaler": self.scaler.state_dict(),
@@ -215,7 +215,7 @@ class Learner:
         Raises:
             ValueError: for what can't be; nothing is built before the tensors are known to fit.
         """
-        state: LearnerState = conform(saved, LearnerState)
+        state: TrainerState = conform(saved, TrainerState)
         config = FlowConfig.from_json(state["config"])
         for part in ("network", "average"):
             weights.check_tensors(config, state[part])  # type: ignore[literal-required]
@@ -226,7 +226,7 @@ class Learner:
         self.start(config, state["checkpointing"])
         self.micro_batch = state["micro_batch"]
         self.network.load_state_dict(state["network"])
-        self.average.load_state_dict(state["average"])
+        self.ema.load_state_dict(state["average"])
         _load_moments(self.muon, state["muon"], {"momentum"})
         _load_moments(self.adam, state["adam"], {"step", "exp_avg", "exp_avg_sq"})
         if self.scaler.is_enabled() and state["scaler"]:
@@ -236,8 +236,8 @@ class Learner:
         self.usual_norm.fill_(state["usual_norm"])
 
 
-class LearnerState(TypedDict):
-    """What a checkpoint holds of a `Learner`."""
+class TrainerState(TypedDict):
+    """What a checkpoint holds of a `Trainer`."""
 
     config: dict[str, Any]
     checkpointing: bool

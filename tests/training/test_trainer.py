@@ -9,16 +9,16 @@ from pictures import natural
 
 from stegocli.errors import StegoError
 from stegocli.flow import precision
-from stegocli.training import ladder, losses
-from stegocli.training.journal import Journal
-from stegocli.training.step import FIGURES, Learner, learning_rate
-from stegocli.training.watch import Watch
+from stegocli.training import losses, oom
+from stegocli.training.events import EventLog
+from stegocli.training.step_monitor import StepMonitor
+from stegocli.training.trainer import FIGURES, Trainer, learning_rate
 
 CPU = precision.choose("cpu", amp=False)
 
 
-def figures_of(learner, batch, rate=1e-3):
-    return dict(zip(FIGURES, learner.step(*batch, rate).tolist(), strict=True))
+def figures_of(trainer, batch, rate=1e-3):
+    return dict(zip(FIGURES, trainer.step(*batch, rate).tolist(), strict=True))
 
 
 def test_the_rate_rises_then_falls_to_zero(settings):
@@ -30,20 +30,20 @@ def test_the_rate_rises_then_falls_to_zero(settings):
 
 def test_training_learns(settings):
     # One constant task: after thirty steps the secret must come back much better than after the first.
-    learner = Learner(replace(settings, flow=replace(settings.flow, num_blocks=2)), CPU)
+    trainer = Trainer(replace(settings, flow=replace(settings.flow, num_blocks=2)), CPU)
     batch = [torch.from_numpy(natural(32, 32, s).transpose(2, 0, 1)[None].copy()) for s in (1, 2)]
-    errors = [figures_of(learner, batch, 1e-2)["reveal_mse"] for _ in range(30)]
+    errors = [figures_of(trainer, batch, 1e-2)["reveal_mse"] for _ in range(30)]
     assert errors[-1] < 0.6 * errors[0]
 
 
 def test_accumulation_gives_the_same_gradient(settings):
     batch, changes = uint8_pairs(4), []
     for micro_batch in (4, 1):
-        learner = Learner(settings, CPU)
-        before = [p.clone() for p in learner.network.parameters()]
-        learner.micro_batch = micro_batch
-        learner.step(*batch, 1e-3)
-        changes.append([(p - b).detach() for p, b in zip(learner.network.parameters(), before, strict=True)])
+        trainer = Trainer(settings, CPU)
+        before = [p.clone() for p in trainer.network.parameters()]
+        trainer.micro_batch = micro_batch
+        trainer.step(*batch, 1e-3)
+        changes.append([(p - b).detach() for p, b in zip(trainer.network.parameters(), before, strict=True)])
     scale = max(float(w.abs().max()) for w in changes[0])
     assert scale > 0
     assert all(float((a - b).abs().max()) < 0.05 * scale for a, b in zip(*changes, strict=True))
@@ -55,9 +55,9 @@ def test_pairs_side_by_side_give_the_same_gradient(settings):
     try:
         for threads in (1, 2, 3):
             torch.set_num_threads(threads)
-            learner = Learner(settings, CPU)
-            sums = learner._gradient(*batch)
-            steps.append([sums, *(p.grad for p in learner.network.parameters())])
+            trainer = Trainer(settings, CPU)
+            sums = trainer._gradient(*batch)
+            steps.append([sums, *(p.grad for p in trainer.network.parameters())])
             assert torch.get_num_threads() == threads
     finally:
         torch.set_num_threads(before)
@@ -71,28 +71,28 @@ def test_memory_that_runs_out_side_by_side_is_told(settings, monkeypatch):
         raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
 
     monkeypatch.setattr(losses, "combine", full)
-    learner, journal, _ = watched(settings)
+    trainer, log, _ = watched(settings)
     before = torch.get_num_threads()
     torch.set_num_threads(2)
     try:
         with pytest.raises(StegoError, match="smallest network"):
-            ladder.attempt(learner, journal, *uint8_pairs(), 1e-3)
+            oom.attempt(trainer, log, *uint8_pairs(), 1e-3)
         assert torch.get_num_threads() == 2
     finally:
         torch.set_num_threads(before)
-    assert journal.events and all(e.kind == "memory" for e in journal.events)
+    assert log.events and all(e.kind == "memory" for e in log.events)
 
 
 def test_state_comes_back(settings):
     batches = [uint8_pairs() for _ in range(5)]
-    first = Learner(settings, CPU)
+    first = Trainer(settings, CPU)
     for batch in batches[:3]:
         first.step(*batch, 1e-2)
-    second = Learner(settings, CPU)
+    second = Trainer(settings, CPU)
     second.load(copy.deepcopy(first.state()))
     for batch in batches[3:]:
         assert torch.equal(first.step(*batch, 1e-2), second.step(*batch, 1e-2))
-    assert same_weights(first.average.state_dict(), second.average.state_dict())
+    assert same_weights(first.ema.state_dict(), second.ema.state_dict())
 
 
 @pytest.fixture
@@ -110,67 +110,67 @@ def distorted(monkeypatch):
 
 
 def watched(settings, where=CPU):
-    learner, journal = Learner(settings, where), Journal()
-    return learner, journal, Watch(learner, journal)
+    trainer, log = Trainer(settings, where), EventLog()
+    return trainer, log, StepMonitor(trainer, log)
 
 
 def test_a_bad_loss_changes_nothing(settings, distorted):
-    learner, journal, watch = watched(settings)
-    assert watch.add(learner.step(*uint8_pairs(1), 1e-3))
-    before = {name: value.clone() for name, value in learner.network.state_dict().items()}
-    momentum = [s["momentum"].clone() for s in learner.muon.state.values()]
+    trainer, log, monitor = watched(settings)
+    assert monitor.add(trainer.step(*uint8_pairs(1), 1e-3))
+    before = {name: value.clone() for name, value in trainer.network.state_dict().items()}
+    momentum = [s["momentum"].clone() for s in trainer.muon.state.values()]
     distorted[:] = [math.nan, 1.0]
-    assert watch.add(learner.step(*uint8_pairs(1), 1e-3)) == [] and journal.step == 1
-    assert same_weights(before, learner.network.state_dict())
-    assert all(torch.equal(a, s["momentum"]) for a, s in zip(momentum, learner.muon.state.values(), strict=True))
-    assert watch.add(learner.step(*uint8_pairs(1), 1e-3)) and journal.step == 2
-    assert [e.kind for e in journal.events] == ["skipped step"]
+    assert monitor.add(trainer.step(*uint8_pairs(1), 1e-3)) == [] and log.step == 1
+    assert same_weights(before, trainer.network.state_dict())
+    assert all(torch.equal(a, s["momentum"]) for a, s in zip(momentum, trainer.muon.state.values(), strict=True))
+    assert monitor.add(trainer.step(*uint8_pairs(1), 1e-3)) and log.step == 2
+    assert [e.kind for e in log.events] == ["skipped step"]
 
 
 def test_a_gradient_spike_is_left_out(settings, distorted):
-    learner, journal, watch = watched(replace(settings, warmup_steps=3))
+    trainer, log, monitor = watched(replace(settings, warmup_steps=3))
     for _ in range(5):
-        assert watch.add(learner.step(*uint8_pairs(1), 1e-3))
+        assert monitor.add(trainer.step(*uint8_pairs(1), 1e-3))
     distorted[0] = 40.0
-    assert watch.add(learner.step(*uint8_pairs(1), 1e-3)) == [] and journal.step == 5
-    assert "usually" in journal.events[-1].reason
-    taken = [bool(watch.add(learner.step(*uint8_pairs(1), 1e-3))) for _ in range(60)]
+    assert monitor.add(trainer.step(*uint8_pairs(1), 1e-3)) == [] and log.step == 5
+    assert "usually" in log.events[-1].reason
+    taken = [bool(monitor.add(trainer.step(*uint8_pairs(1), 1e-3))) for _ in range(60)]
     assert taken[-1] and not taken[0], "a lasting change must be accepted in the end"
 
 
 def test_bad_losses_in_a_row_end_mixed_precision(settings, distorted):
     mixed = precision.Precision(torch.device("cpu"), torch.bfloat16)
-    learner, journal, watch = watched(settings, mixed)
+    trainer, log, monitor = watched(settings, mixed)
     distorted[:] = [math.inf] * 3 + [1.0]
     for _ in range(3):
-        watch.add(learner.step(*uint8_pairs(1), 1e-3))
-    assert [e.kind for e in journal.events] == ["skipped step"] * 3 + ["precision"]
-    assert not learner.precision.is_mixed and watch.add(learner.step(*uint8_pairs(1), 1e-3))
+        monitor.add(trainer.step(*uint8_pairs(1), 1e-3))
+    assert [e.kind for e in log.events] == ["skipped step"] * 3 + ["precision"]
+    assert not trainer.precision.is_mixed and monitor.add(trainer.step(*uint8_pairs(1), 1e-3))
     distorted[0] = math.inf
     with pytest.raises(StegoError, match="float32"):
         for _ in range(3):
-            watch.add(learner.step(*uint8_pairs(1), 1e-3))
+            monitor.add(trainer.step(*uint8_pairs(1), 1e-3))
 
 
 def test_gradients_that_overflow_under_a_scale_are_the_scalers_business(settings):
-    learner, journal, watch = watched(settings)
-    learner.scaler = torch.amp.GradScaler("cpu", init_scale=2.0**126)
-    before = {name: value.clone() for name, value in learner.network.state_dict().items()}
-    assert watch.add(learner.step(*uint8_pairs(), 1e-3)) == []
-    assert journal.events == [] and journal.step == 0 and learner.scaler.get_scale() == 2.0**125
-    assert same_weights(learner.network.state_dict(), before)
-    learner.scaler = torch.amp.GradScaler("cpu", init_scale=2.0**4)
-    assert watch.add(learner.step(*uint8_pairs(), 1e-3))
-    assert not same_weights(learner.network.state_dict(), before)
+    trainer, log, monitor = watched(settings)
+    trainer.scaler = torch.amp.GradScaler("cpu", init_scale=2.0**126)
+    before = {name: value.clone() for name, value in trainer.network.state_dict().items()}
+    assert monitor.add(trainer.step(*uint8_pairs(), 1e-3)) == []
+    assert log.events == [] and log.step == 0 and trainer.scaler.get_scale() == 2.0**125
+    assert same_weights(trainer.network.state_dict(), before)
+    trainer.scaler = torch.amp.GradScaler("cpu", init_scale=2.0**4)
+    assert monitor.add(trainer.step(*uint8_pairs(), 1e-3))
+    assert not same_weights(trainer.network.state_dict(), before)
 
 
 def test_figures_read_late_are_the_same(settings, distorted):
     batches = [uint8_pairs(1) for _ in range(6)]
     seen = []
     for every in (1, 4):
-        learner, journal, watch = watched(settings)
-        watch.every = every
+        trainer, log, monitor = watched(settings)
+        monitor.every = every
         distorted[:] = [1.0, 1.0, math.nan, 1.0]
-        taken = [figures for batch in batches for figures in watch.add(learner.step(*batch, 1e-3))] + watch.read()
-        seen.append((taken, [(e.kind, e.reason, e.step) for e in journal.events]))
+        taken = [figures for batch in batches for figures in monitor.add(trainer.step(*batch, 1e-3))] + monitor.read()
+        seen.append((taken, [(e.kind, e.reason, e.step) for e in log.events]))
     assert seen[0] == seen[1] and len(seen[0][0]) == 5 and len(seen[0][1]) == 1

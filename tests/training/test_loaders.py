@@ -10,13 +10,13 @@ from PIL import Image
 
 from stegocli.errors import StegoError
 from stegocli.training import data
-from stegocli.training.feed import Feed, Shard, pictures_for
-from stegocli.training.journal import Journal
-from stegocli.training.team import Team
+from stegocli.training.events import EventLog
+from stegocli.training.loaders import DataLoaders, Shard, pictures_for
+from stegocli.training.process_group import ProcessGroup
 
 
-def feed_of(settings, team=None):
-    return Feed(settings, pictures_for(settings), Journal(), on_card=False, team=team)
+def loaders_of(settings, group=None):
+    return DataLoaders(settings, pictures_for(settings), EventLog(), on_card=False, group=group)
 
 
 def same_batches(a, b):
@@ -35,15 +35,15 @@ def test_unusable_data_is_a_sentence(settings, tmp_path):
 
 
 def test_goes_on_in_mid_epoch(settings):
-    feed = feed_of(settings)
-    assert same_batches(list(feed.batches(1))[1:], list(feed.batches(1, pairs_done=2)))
+    loaders = loaders_of(settings)
+    assert same_batches(list(loaders.batches(1))[1:], list(loaders.batches(1, pairs_done=2)))
 
 
 @pytest.mark.parametrize("size", [2, 3])
 def test_shards_make_up_the_batches_of_one_process(size):
     pairs = data.FreshPairs(list(range(20)), seed=0)
-    together = list(Shard(pairs, 2 * size, Team()))
-    shards = [list(Shard(pairs, 2, Team(rank, size))) for rank in range(size)]
+    together = list(Shard(pairs, 2 * size, ProcessGroup()))
+    shards = [list(Shard(pairs, 2, ProcessGroup(rank, size))) for rank in range(size)]
     steps = 20 // (2 * size)
     assert [len(shard) for shard in shards] == [2 * steps] * size
     for step in range(steps):
@@ -53,7 +53,7 @@ def test_shards_make_up_the_batches_of_one_process(size):
 
 def test_too_few_pictures_for_so_many_processes(settings):
     with pytest.raises(StegoError, match="start fewer"):
-        feed_of(settings, Team(0, 4))
+        loaders_of(settings, ProcessGroup(0, 4))
 
 
 def test_a_damaged_picture_is_replaced_and_counted(settings):
@@ -62,14 +62,14 @@ def test_a_damaged_picture_is_replaced_and_counted(settings):
     Image.fromarray(natural(64, 64)).save(path)
     path.write_bytes(path.read_bytes()[:700])
     for workers in (0, 1):
-        feed = feed_of(replace(settings, workers=workers))
-        assert feed.pictures.skipped == 2
-        assert all(len(list(feed.batches(epoch))) == 3 for epoch in range(3))
-        feed.validation_pairs()
-        assert feed.pictures.skipped == 3
-        feed.report_skips()
-        feed.report_skips()
-        assert [e.kind for e in feed.journal.events] == ["picture"]
+        loaders = loaders_of(replace(settings, workers=workers))
+        assert loaders.pictures.skipped == 2
+        assert all(len(list(loaders.batches(epoch))) == 3 for epoch in range(3))
+        loaders.validation_pairs()
+        assert loaders.pictures.skipped == 3
+        loaders.report_skips()
+        loaders.report_skips()
+        assert [e.kind for e in loaders.log.events] == ["picture"]
 
 
 def test_nothing_but_damaged_pictures_is_a_sentence(tmp_path):
@@ -83,7 +83,7 @@ def test_nothing_but_damaged_pictures_is_a_sentence(tmp_path):
 def test_more_workers_than_cores_raise_no_alarm(settings):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        next(feed_of(replace(settings, workers=os.cpu_count() + 1)).batches(0))
+        next(loaders_of(replace(settings, workers=os.cpu_count() + 1)).batches(0))
 
 
 # -- fault injection --------------------------------------------------------------------------------------------
@@ -99,22 +99,22 @@ class Mortal(data.PairCrops):
 
 
 def test_a_dead_worker_leaves_none(settings):
-    expected = list(feed_of(settings).batches(0))
-    feed = feed_of(replace(settings, workers=1))
-    feed.crops = Mortal(feed.pictures, 16, 0)
-    feed.build(1)
-    assert same_batches(list(feed.batches(0)), expected)
-    assert [e.kind for e in feed.journal.events] == ["worker"] and feed.workers == 0
+    expected = list(loaders_of(settings).batches(0))
+    loaders = loaders_of(replace(settings, workers=1))
+    loaders.crops = Mortal(loaders.pictures, 16, 0)
+    loaders.build(1)
+    assert same_batches(list(loaders.batches(0)), expected)
+    assert [e.kind for e in loaders.log.events] == ["worker"] and loaders.workers == 0
 
 
 def test_a_worker_that_dies_between_batches_interrupts_nothing(settings):
-    expected = list(feed_of(settings).batches(0))
-    feed = feed_of(replace(settings, workers=1))
+    expected = list(loaders_of(settings).batches(0))
+    loaders = loaders_of(replace(settings, workers=1))
     got = []
-    for batch in feed.batches(0):
+    for batch in loaders.batches(0):
         got.append(batch)
         if len(got) == 1:
-            worker = feed.train_loader._iterator._workers[0]
+            worker = loaders.train_loader._iterator._workers[0]
             os.kill(worker.pid, signal.SIGKILL)
             # Python code runs while the signal arrives: no exception may come up here.
             while worker.is_alive():
@@ -132,9 +132,9 @@ class MortalPairs(data.WholePairs):
 
 
 def test_a_dead_validation_worker_leaves_none(settings):
-    expected = feed_of(settings).validation_pairs()
-    feed = feed_of(replace(settings, workers=2))
-    feed.whole = MortalPairs(feed.pictures, [0, 1], settings.flow.stride)
-    feed.build(2)
-    assert len(feed.validation_pairs()) == len(expected)
-    assert [e.kind for e in feed.journal.events] == ["worker"] and feed.workers == 0
+    expected = loaders_of(settings).validation_pairs()
+    loaders = loaders_of(replace(settings, workers=2))
+    loaders.whole = MortalPairs(loaders.pictures, [0, 1], settings.flow.stride)
+    loaders.build(2)
+    assert len(loaders.validation_pairs()) == len(expected)
+    assert [e.kind for e in loaders.log.events] == ["worker"] and loaders.workers == 0

@@ -1,6 +1,6 @@
-"""The processes that train together under `torchrun`: who leads, how gradients and figures become one.
+"""The processes that train together under `torchrun`: who is_main, how gradients and figures become one.
 
-One process without `torchrun` is a team of one, for which all of this does nothing.
+One process without `torchrun` is a group of one, for which all of this does nothing.
 """
 
 import os
@@ -15,11 +15,11 @@ from torch import Tensor
 
 
 @dataclass(frozen=True)
-class Team:
+class ProcessGroup:
     """Which of how many processes this one is.
 
     Attributes:
-        rank: from 0 to size - 1; number 0 leads: it alone writes files and shows progress.
+        rank: from 0 to size - 1; number 0 is_main: it alone writes files and shows progress.
         size: how many processes there are, on all machines together.
         device: where this one computes; None for the best device present.
     """
@@ -29,7 +29,7 @@ class Team:
     device: str | None = None
 
     @property
-    def leads(self) -> bool:
+    def is_main(self) -> bool:
         return self.rank == 0
 
     def average(self, tensors: list[Tensor]) -> None:
@@ -51,7 +51,7 @@ class Team:
         return bool(flag)
 
     @contextmanager
-    def one_for_all(self) -> Iterator[None]:
+    def fail_together(self) -> Iterator[None]:
         """When the block fails in one process, it fails in all: the others would wait for its gradient for ever.
 
         Raises:
@@ -65,7 +65,7 @@ class Team:
         if self.any(False):
             raise MemoryError("out of memory in another process")
 
-    def share(self, mine: list[Any]) -> list[Any]:
+    def gather(self, mine: list[Any]) -> list[Any]:
         """The lists of all processes as one, dealt as cards are: the first of each, the second of each, ..."""
         if self.size == 1:
             return mine
@@ -76,11 +76,11 @@ class Team:
 
 
 @contextmanager
-def join() -> Iterator[Team]:
-    """The team of this process, as `torchrun` tells it in the environment; leaves it at the end."""
+def join() -> Iterator[ProcessGroup]:
+    """The process group, as `torchrun` tells it in the environment; leaves it at the end."""
     size = int(os.environ.get("WORLD_SIZE", "1"))
     if size == 1:
-        yield Team()
+        yield ProcessGroup()
         return
     rank, local = int(os.environ["RANK"]), int(os.environ.get("LOCAL_RANK", "0"))
     on_card = torch.cuda.is_available()
@@ -88,7 +88,7 @@ def join() -> Iterator[Team]:
         torch.cuda.set_device(local)
     dist.init_process_group("cpu:gloo,cuda:nccl" if on_card else "gloo")
     try:
-        yield Team(rank, size, f"cuda:{local}" if on_card else "cpu")
+        yield ProcessGroup(rank, size, f"cuda:{local}" if on_card else "cpu")
         dist.barrier()  # none closes its connections while another still reads from them
     finally:
         dist.destroy_process_group()

@@ -42,7 +42,7 @@ def _nobody(event: Event) -> None:
     """Shows nothing."""
 
 
-class Journal:
+class EventLog:
     """The events of a run, and how many optimiser steps it has taken.
 
     Args:

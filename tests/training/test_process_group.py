@@ -12,7 +12,7 @@ import torch
 
 from stegocli.flow import weights
 from stegocli.training.loop import train
-from stegocli.training.team import Team
+from stegocli.training.process_group import ProcessGroup
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -64,27 +64,27 @@ import json, sys
 from networks import uint8_pairs
 from stegocli.flow import precision
 from stegocli.flow.couplings import FlowConfig
-from stegocli.training import ladder, losses
-from stegocli.training.journal import Journal
+from stegocli.training import oom, losses
+from stegocli.training.events import EventLog
 from stegocli.training.settings import Settings
-from stegocli.training.step import Learner
-from stegocli.training.team import join
+from stegocli.training.trainer import Trainer
+from stegocli.training.process_group import join
 
-with join() as team:
-    journal = Journal()
+with join() as group:
+    log = EventLog()
     settings = Settings(crop=16, flow=FlowConfig(levels=1, num_blocks=1, hidden_channels=4))
-    learner = Learner(settings, precision.choose(team.device, amp=False), team)
+    trainer = Trainer(settings, precision.choose(group.device, amp=False), group)
     combine, calls = losses.combine, []
     def fails_once(*arguments):
         calls.append(1)
-        if team.rank == 1 and len(calls) == 1:
+        if group.rank == 1 and len(calls) == 1:
             raise MemoryError("full")
         return combine(*arguments)
     losses.combine = fails_once
-    figures = ladder.attempt(learner, journal, *uint8_pairs(), 1e-3)
-    said = [[event.action for event in journal.events], journal.events[0].reason, figures.tolist()]
-    everyone = team.share([said])
-    if team.leads:
+    figures = oom.attempt(trainer, log, *uint8_pairs(), 1e-3)
+    said = [[event.action for event in log.events], log.events[0].reason, figures.tolist()]
+    everyone = group.gather([said])
+    if group.is_main:
         print(json.dumps(everyone))
 """
 
@@ -99,7 +99,7 @@ def test_what_fills_one_memory_makes_all_steps_smaller(tmp_path):
 
 
 def test_a_team_of_one_changes_nothing():
-    team, tensor = Team(), torch.ones(3)
-    team.average([tensor])
-    assert team.leads and team.any(True) and not team.any(False) and team.share([1, 2]) == [1, 2]
+    group, tensor = ProcessGroup(), torch.ones(3)
+    group.average([tensor])
+    assert group.is_main and group.any(True) and not group.any(False) and group.gather([1, 2]) == [1, 2]
     assert torch.equal(tensor, torch.ones(3))

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 from ..errors import StegoError
-from .journal import Journal
-from .step import FIGURES, Learner
+from .events import EventLog
+from .trainer import FIGURES, Trainer
 
 # One bad step is a bad batch; three in a row are half precision that overflows.
 BAD_STEPS_BEFORE_FLOAT32 = 3
@@ -15,14 +15,14 @@ BAD_STEPS_BEFORE_FLOAT32 = 3
 READ_EVERY = {"cuda": 16}
 
 
-class Watch:
+class StepMonitor:
     """The figures that have not been read yet, and how many bad steps came last."""
 
-    def __init__(self, learner: Learner, journal: Journal):
-        self.learner = learner
-        self.journal = journal
+    def __init__(self, trainer: Trainer, log: EventLog):
+        self.trainer = trainer
+        self.log = log
         self.bad_steps = 0
-        self.every = READ_EVERY.get(learner.precision.device.type, 1)
+        self.every = READ_EVERY.get(trainer.precision.device.type, 1)
         self.unread: list[Tensor] = []
 
     def add(self, figures: Tensor) -> list[dict[str, float]]:
@@ -44,23 +44,23 @@ class Watch:
         norm, usual = row.pop("norm"), row.pop("usual")
         if row.pop("taken"):
             self.bad_steps = 0
-            self.journal.step += 1
+            self.log.step += 1
             return row
         if math.isfinite(row["loss"]) and math.isfinite(norm):
             self.bad_steps = 0
-            self.journal.record("skipped step", "step skipped", f"gradient of {norm:.0f}, usually {usual:.0f}")
-        elif not math.isfinite(row["loss"]) or not self.learner.scaler.is_enabled():
+            self.log.record("skipped step", "step skipped", f"gradient of {norm:.0f}, usually {usual:.0f}")
+        elif not math.isfinite(row["loss"]) or not self.trainer.scaler.is_enabled():
             self._bad(row["loss"])
         # float16 gradients that overflow are the scaler's business: it tries a lower scale with the next step.
         return {}
 
     def _bad(self, loss: float) -> None:
         self.bad_steps += 1
-        self.journal.record("skipped step", "step skipped", f"loss or gradient is not finite ({loss})")
+        self.log.record("skipped step", "step skipped", f"loss or gradient is not finite ({loss})")
         if self.bad_steps < BAD_STEPS_BEFORE_FLOAT32:
             return
         self.bad_steps = 0
-        if not self.learner.precision.is_mixed:
+        if not self.trainer.precision.is_mixed:
             raise StegoError("The loss stays infinite in float32: lower --learning-rate.")
-        self.learner.leave_mixed_precision()
-        self.journal.record("precision", "mixed precision off", f"{BAD_STEPS_BEFORE_FLOAT32} such steps in a row")
+        self.trainer.leave_mixed_precision()
+        self.log.record("precision", "mixed precision off", f"{BAD_STEPS_BEFORE_FLOAT32} such steps in a row")
