@@ -266,6 +266,8 @@ def reveal(
         if isinstance(output, (str, Path)) and outputs.names_folder(output):
             folder = stack.enter_context(outputs.made(output))
             output = Folder.at_start(folder, [default_output(path).stem], inputs)[0]
+        elif isinstance(output, (str, Path)):
+            outputs.check_place(Path(output), inputs, force)
         picture = files.read(source, as_stored=True)
         seen = Stego(path, picture.rgb, picture.alpha)
         del source  # a large file is not kept beside its samples

@@ -91,7 +91,7 @@ def _is_meant_as_picture(path: Path) -> bool:
 
 def _not_a_file(path: Path) -> Failed | None:
     """A pipe would be waited for, whoever fills it."""
-    if path.is_file():
+    if os.path.isfile(path):
         return None
     return Failed(path, f"{path} is no file that can be read: skipped.")
 
@@ -128,7 +128,7 @@ def pairs(covers: Path, secrets: Path, note: Callable[[str], None] = _unheard) -
         StegoError: when there is nothing, or the numbers differ.
     """
     found = _listed(covers, _is_meant_as_picture, note)
-    hidden = _listed(secrets, lambda p: True, note) if secrets.is_dir() else [secrets] * len(found)
+    hidden = _listed(secrets, lambda p: True, note) if os.path.isdir(secrets) else [secrets] * len(found)
     if len(found) != len(hidden):
         raise StegoError(
             f"{covers} holds {len(found)} pictures and {secrets} {len(hidden)} files: "
@@ -171,7 +171,7 @@ def hide(
 
         weights.find(model)  # told once, not for each pair
     # A pipe gives its content once, and it goes into every cover.
-    one = None if Path(secrets).is_dir() or Path(secrets).is_file() else Source.read(secrets)
+    one = None if os.path.isdir(secrets) or os.path.isfile(secrets) else Source.read(secrets)
     folder = outputs.make_folder(output)
     names = _names([cover for cover, _ in work])
     inputs = {identity(path) for pair in work for path in pair}

@@ -195,8 +195,6 @@ def _method(
     advise: bool,
 ) -> "Method":
     """The method that the options name; options that have no effect together are an error that says why."""
-    from ..methods import Auto, Exact, Flow, Robust
-
     chosen = [f"--{name}" for name, wanted in (("exact", exact), ("fit", fit), ("flow", flow)) if wanted]
     if survive is not None and chosen:
         raise typer.BadParameter(
@@ -214,6 +212,8 @@ def _method(
             raise typer.BadParameter("no network is used here: leave it out", param_hint=name)
     if flow and cover_psnr is not None:
         raise typer.BadParameter("the network chooses for itself; it is for bytes", param_hint="--cover-psnr")
+    from ..methods import Auto, Exact, Flow, Robust
+
     psnr = {} if cover_psnr is None else {"cover_psnr": cover_psnr}
     if survive is not None:
         return Robust(survive, password, **psnr)
