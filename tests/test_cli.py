@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -27,9 +28,10 @@ def process(*arguments, closed=(), stdout=subprocess.PIPE, **options):
     return subprocess.run(command, stdout=stdout, stderr=subprocess.PIPE, env=env, check=False, **options)
 
 
+@pytest.mark.network
 def test_hide_reveal_and_metrics_on_files(tmp_path, pair):
     cover, secret = pair
-    hidden = stego("hide", cover, secret, "-o", tmp_path / "stego.png")
+    hidden = stego("hide", cover, secret, "-o", tmp_path / "stego.png", "--flow")
     assert hidden.returncode == 0, hidden.stderr
     assert "203x157" in hidden.stdout and "120x91" in hidden.stdout and "dB" in hidden.stdout
     revealed = stego("reveal", tmp_path / "stego.png")
@@ -45,6 +47,7 @@ def test_hide_reveal_and_metrics_on_files(tmp_path, pair):
     assert two["psnr"] == figures["hide_psnr"]
 
 
+@pytest.mark.network
 def test_metrics_on_a_folder(tmp_path, pair):
     (tmp_path / "notes.txt").write_text("not a picture")
     done = stego("metrics", "--data", tmp_path, "--json")
@@ -56,6 +59,7 @@ def test_metrics_on_a_folder(tmp_path, pair):
     assert "cover.png <- secret.png" in shown.stdout and "worst pair" in shown.stdout
 
 
+@pytest.mark.network
 def test_metrics_compares_the_methods(tmp_path):
     pictures, plot = tmp_path / "pictures", tmp_path / "map.png"
     pictures.mkdir()
@@ -70,6 +74,7 @@ def test_metrics_compares_the_methods(tmp_path):
         assert min(drawn.size) >= 400
 
 
+@pytest.mark.network
 def test_train_runs_anywhere_and_its_weights_work(tmp_path, pair):
     options = ["--epochs", 1, "--amp", "--num-blocks", 1, "--hidden-channels", 4, "--crop", 32, "--workers", 0]
     options += ["--batch-size", 16]
@@ -85,7 +90,13 @@ def test_train_runs_anywhere_and_its_weights_work(tmp_path, pair):
     assert again.returncode == 0 and "epoch 2/2" in again.stdout, again.stderr
 
 
-def test_bench_reports_all_components(tmp_path):
+@pytest.mark.network
+def test_bench_reports_all_components(monkeypatch):
+    from stegocli.flow.couplings import FlowConfig
+    from stegocli.measure import bench
+
+    monkeypatch.setattr(bench, "MEGAPIXELS", (0.01,))
+    monkeypatch.setattr(bench, "Settings", partial(bench.Settings, flow=FlowConfig(num_blocks=1, hidden_channels=4)))
     done = stego("bench", "--batch-size", 2, "--crop", 32, "--steps", 2, "--json")
     assert done.returncode == 0, done.stderr
     figures = json.loads(done.stdout)
@@ -296,8 +307,6 @@ LONG = "long" * 200
         ["hide", "c.png", "t.txt", "-o", f"{LONG}/o.png"],
         ["hide", "c.png", "s.png", "-o", "o.png", "--report", f"{LONG}.png"],
         ["hide", "c.png", "t.txt", "-o", "o.png", "--password-file", LONG],
-        ["hide", "c.png", "s.png", "-o", "o.png", "--flow", "--weights", LONG],
-        ["hide", "c.png", "s.png", "-o", "o.png", "--flow", "--weights", f"{LONG}.safetensors"],
         ["hide", LONG, "t.txt", "-o", "o.png", "--exact"],
         ["hide", "pictures", LONG, "-o", "out"],
         ["hide", "pictures", "t.txt", "-o", LONG],
@@ -308,16 +317,23 @@ LONG = "long" * 200
         ["reveal", "pictures", "-o", LONG],
         ["metrics", "c.png", LONG],
         ["metrics", "--data", LONG],
-        ["metrics", "--data", "pictures", "--plot", f"{LONG}.png"],
-        ["train", "--data", LONG],
-        ["train", "--data", "pictures", "--out", LONG],
-        ["train", "--init", LONG],
-        ["train", "--init", f"{LONG}.safetensors"],
-        ["train", "--resume", "--out", LONG],
-        ["bench", "--data", LONG],
-        ["bench", "--weights", f"{LONG}.safetensors"],
+        *(
+            pytest.param(arguments, marks=pytest.mark.network)
+            for arguments in (
+                ["hide", "c.png", "s.png", "-o", "o.png", "--flow", "--weights", LONG],
+                ["hide", "c.png", "s.png", "-o", "o.png", "--flow", "--weights", f"{LONG}.safetensors"],
+                ["metrics", "--data", "pictures", "--plot", f"{LONG}.png"],
+                ["train", "--data", LONG],
+                ["train", "--data", "pictures", "--crop", "16", "--out", LONG],
+                ["train", "--init", LONG],
+                ["train", "--init", f"{LONG}.safetensors"],
+                ["train", "--resume", "--out", LONG],
+                ["bench", "--data", LONG],
+                ["bench", "--weights", f"{LONG}.safetensors"],
+            )
+        ),
     ],
-    ids=lambda arguments: " ".join(arguments).replace(LONG, "LONG"),
+    ids=lambda arguments: " ".join(arguments).replace(LONG, "LONG") if isinstance(arguments, list) else None,
 )
 def test_names_that_are_too_long(here, arguments):
     Path("pictures").mkdir()
