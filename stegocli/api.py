@@ -10,7 +10,7 @@ import numpy as np
 
 from . import methods
 from .errors import StegoError, option
-from .methods import Auto, Method
+from .methods import Auto, Method, Reader
 from .methods.base import (
     SMALLEST_SIDE,
     Choice,
@@ -238,6 +238,7 @@ def reveal(
     output: Folder | str | Path | None = None,
     model: ModelLike = None,
     *,
+    amp: bool | None = None,
     password: str | Callable[[], str | None] | None = None,
     force: bool = False,
     keep: Sequence[Path] = (),
@@ -250,7 +251,7 @@ def reveal(
         output: by default `default_output(stego)`; in a folder, the secret's own name where that is known and free,
             else that name there. A picture may go to .png, .tif, .webp or .bmp, any other file only to a name with
             its own extension. A slash at its end makes the folder.
-        model: as for `Flow`; by default the shipped set named in the stego.
+        model, amp: as for `Flow`; by default the shipped set named in the stego.
         password: or a function that asks for it, called only when the picture shows nothing without.
         force: replace `output` if it exists.
         keep: as for `hide`.
@@ -271,7 +272,7 @@ def reveal(
         picture = files.read(source, as_stored=True)
         seen = Stego(path, picture.rgb, picture.alpha)
         del source  # a large file is not kept beside its samples
-        found, authenticated = _found(seen, model, password, progress)
+        found, authenticated = _found(seen, methods.readers(model, amp), password, progress)
         if not isinstance(output, Folder):
             target = Path(output) if output is not None else default_output(path, found.extension)
             return _deliver(seen, target, found, authenticated, force, inputs)
@@ -284,12 +285,12 @@ def reveal(
 
 
 def _found(
-    stego: Stego, model: ModelLike, password: str | Callable[[], str | None] | None, progress: Progress
+    stego: Stego, readers: Sequence[Reader], password: str | Callable[[], str | None] | None, progress: Progress
 ) -> tuple[Found, bool]:
     """What the first method finds, without the password or with it, and whether it took the password."""
     try:
         locked = []
-        for reader in methods.readers(model):
+        for reader in readers:
             found = reader.reveal(stego, None, progress)
             if isinstance(found, Found):
                 if isinstance(password, str):

@@ -5,7 +5,7 @@ import shlex
 import shutil
 import sys
 from contextlib import redirect_stderr, redirect_stdout
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from io import StringIO
 from pathlib import Path
 
@@ -14,7 +14,7 @@ import typer
 from PIL import Image
 
 import stegocli
-from stegocli import cli, errors
+from stegocli import api, cli, errors, info, methods
 
 ROOT = Path(__file__).parents[1]
 PAGES = [
@@ -27,6 +27,8 @@ RUN, READ = {"bash", "python"}, {"mermaid", "bibtex"}
 # Options of other programs that the pages name.
 OTHERS = {"--pip-args", "--extra-index-url", "--nproc-per-node"}
 PASSWORD = "correct horse battery staple"
+# What comments beside `stego hide` say of the choice, and the method that the stego then has.
+SAID = {"by the network": "flow", "as bytes": "exact"}
 
 
 @dataclass(frozen=True)
@@ -139,10 +141,16 @@ def typed(desk, monkeypatch):
                 patch.delenv("STEGO_PASSWORD", raising=False)
             code, wrong = stego(words[1:], stdin, stdout)
         assert code == 0, f"{where}: {line}\n{wrong}"
+        comment = line.partition("# ")[2]
+        for method in (method for said, method in SAID.items() if said in comment):
+            contents = info(words[words.index("-o") + 1]).contents
+            assert contents is not None and contents.method == method, f"{where}: {line}"
 
     return do
 
 
+@pytest.mark.slow
+@pytest.mark.network
 @pytest.mark.parametrize(
     "page", [pytest.param(p, id=i) for p, i in zip(PAGES, IDS, strict=True) if any(b.runs for b in blocks(p))]
 )
@@ -235,6 +243,23 @@ def test_the_picture_of_the_rooms_has_them_all():
         room = path.name + "/" * path.is_dir()
         if not room.startswith("_") and room != "py.typed":
             assert room in "\n".join(picture.lines) and f"`{room}`" in table, room
+
+
+def first_column(page: str, heading: str) -> dict[str, str]:
+    """Names in the first column of the first table after some words, and the rest of their rows."""
+    table = (ROOT / page).read_text("utf-8").partition(heading)[2].partition("|---")[2].partition("\n\n")[0]
+    rows = [line for line in table.splitlines() if line.startswith("| `")]
+    return {name: row.partition(" | ")[2] for row in rows for name in re.findall(r"`(\w+)`", row.partition(" | ")[0])}
+
+
+def test_results_and_methods_have_the_fields_that_are_told():
+    told = first_column("docs/python.md", "The result has the fields")
+    hidden, revealed = ({field.name for field in fields(of)} for of in (api.Hidden, api.Revealed))
+    assert {name for name, row in told.items() if row.startswith(("hide", "both"))} == hidden
+    assert {name for name, row in told.items() if row.startswith(("reveal", "both"))} == revealed
+    for name, row in first_column("docs/python.md", "| method | arguments").items():
+        arguments = re.findall(r"`(\w+)(?:=\S+)?`", row.partition(" | ")[0])
+        assert arguments == [field.name for field in fields(getattr(methods, name))]
 
 
 def test_readme_fits_a_short_read():

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from ..errors import printable
-from .common import FLAG, JsonOption, WeightsOption, console, given
+from .common import FLAG, AmpOption, JsonOption, WeightsOption, console, given
 
 
 def bench(
@@ -28,6 +28,7 @@ def bench(
     ] = None,
     as_json: JsonOption = False,
     weights: WeightsOption = None,
+    amp: AmpOption = None,
 ) -> None:
     """Measure training, its five speed-ups one by one, and hiding and revealing.
 
@@ -50,6 +51,6 @@ def bench(
     if vram_limit and (note := limit_memory(vram_limit)):
         print(printable(f"note: {note}"), file=sys.stderr)
     on_row = (lambda section, row: None) if as_json else render.BenchPrinter(console())
-    figures = bench_module.run(batch_size, data, crop, steps, weights, sizes, on_row)
+    figures = bench_module.run(batch_size, data, crop, steps, weights, sizes, amp, on_row)
     if as_json:
         print(json.dumps(figures, indent=1))

@@ -220,8 +220,8 @@ def _method(
     if exact or fit:
         return Exact(password, fit=fit, **psnr)
     if flow:
-        return Flow(weights)
-    return Auto(weights, password, cover_psnr, advise)
+        return Flow(weights, amp)
+    return Auto(weights, password, cover_psnr, advise, amp)
 
 
 def _show_one_of_many(done: Any, console: "Console") -> None:

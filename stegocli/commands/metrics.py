@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from .common import JsonOption, WeightsOption, console
+from .common import AmpOption, JsonOption, WeightsOption, console
 
 
 def metrics(
@@ -31,6 +31,7 @@ def metrics(
     ] = None,
     as_json: JsonOption = False,
     weights: WeightsOption = None,
+    amp: AmpOption = None,
 ) -> None:
     """Compare two pictures, judge a hide and reveal by its four, or score hiding on a folder.
 
@@ -43,8 +44,9 @@ def metrics(
     pictures = pictures or []
     if ((len(pictures) not in (2, 4)) if data is None else bool(pictures)) or ((plot or survive) and not data):
         raise typer.BadParameter("give two pictures, or four, or --data (perhaps with --plot, --survive) and none")
-    if weights is not None and (data is None or survive is not None):
-        raise typer.BadParameter("no network is used here: leave it out", param_hint="--weights")
+    for name, value in (("--weights", weights), ("--amp", amp)):
+        if value is not None and (data is None or survive is not None):
+            raise typer.BadParameter("no network is used here: leave it out", param_hint=name)
     from .. import render
     from ..measure import evaluate
     from ..methods import Auto
@@ -59,9 +61,9 @@ def metrics(
         show_row = (lambda row: None) if as_json else (lambda row: render.show_surviving_pair(row, out))
         show, result = render.show_surviving, surviving.folder(data, survive, plot, show_row)
     elif data is not None and plot is not None:
-        show, result = render.show_compared, evaluate.compare(data, plot, weights, on_pair)
+        show, result = render.show_compared, evaluate.compare(data, plot, weights, on_pair, amp)
     elif data is not None:
-        show, result = render.show_folder, evaluate.folder(data, Auto(weights), on_pair)
+        show, result = render.show_folder, evaluate.folder(data, Auto(weights, amp=amp), on_pair)
     elif len(pictures) == 2:
         show, result = render.show_two, evaluate.two(*pictures)
     else:

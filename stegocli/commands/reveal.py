@@ -99,13 +99,15 @@ def reveal(
     keep = [] if password_file is None else [password_file]
     if is_folder:
         assert output is not None
-        results = folders.reveal(stego, output, weights, jobs, password=word, force=force, keep=keep, note=noter(quiet))
+        results = folders.reveal(
+            stego, output, weights, jobs, password=word, amp=amp, force=force, keep=keep, note=noter(quiet)
+        )
         show_folder(results, as_json, show, lambda done: _show(done, show))
         return
     (stego_file,) = read_inputs([stego], keep)
     with output_file(output, "") as target, Meter(show) as meter:
         done = api.reveal(
-            stego_file, target, weights, force=force, keep=keep, progress=meter,
+            stego_file, target, weights, amp=amp, force=force, keep=keep, progress=meter,
             password=word if ready else lambda: ask_password(password_file, prompt),
         )  # fmt: skip
     if output == STREAM:

@@ -150,7 +150,9 @@ class Subnet(nn.Sequential):
 
     def forward(self, x: Tensor) -> Tensor:
         with self.precision.autocast() if self.precision else nullcontext():
-            y: Tensor = super().forward(x.contiguous(memory_format=torch.channels_last))
+            y: Tensor = super().forward(  # type: ignore[no-untyped-call]
+                x.contiguous(memory_format=torch.channels_last)
+            )
         return y.float()
 
     @property

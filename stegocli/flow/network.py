@@ -87,7 +87,8 @@ class StegoNetwork(nn.Module):
 
     def hide(self, cover: Tensor, secret: Tensor) -> Tensor:
         """The stego as its file holds it: every sample one of 256 levels."""
-        return self.rounding(self.embed_inside(cover, secret))
+        stego: Tensor = self.rounding(self.embed_inside(cover, secret))
+        return stego
 
     def reveal(self, stego: Tensor) -> Tensor:
         """The secret, not yet rounded."""

@@ -101,16 +101,17 @@ class _Plane:
         """Some rows, of a wavelet that looks at each tile alone (by a matrix) or beyond it."""
         config = self.network.config
         if not _HALO[config.wavelet]:
-            tiles = pixels.unflatten(2, (-1, config.stride)).permute(0, 2, 1, 3, 4).flatten(2)
-            return tiles @ _matrix(config).to(tiles.device)
+            tiles = pixels.view(*pixels.shape[:2], -1, config.stride, 3).permute(0, 2, 1, 3, 4).flatten(2)
+            bands: Tensor = tiles @ _matrix(config).to(tiles.device)
+            return bands
         flat = pixels.reshape(1, -1, *pixels.shape[2:]).permute(0, 3, 1, 2)
         return wavelet.to_subbands(flat, config.levels, config.wavelet)[0].permute(1, 2, 0)
 
     def _to_pixels(self, bands: Tensor) -> Tensor:
         config = self.network.config
         if not _HALO[config.wavelet]:
-            tiles = bands @ _matrix(config, inverse=True).to(bands.device)
-            return tiles.unflatten(2, (config.stride, config.stride, 3)).permute(0, 2, 1, 3, 4).flatten(2, 3)
+            tiles: Tensor = bands @ _matrix(config, inverse=True).to(bands.device)
+            return tiles.view(*bands.shape[:2], config.stride, config.stride, 3).permute(0, 2, 1, 3, 4).flatten(2, 3)
         pixels = wavelet.from_subbands(bands.permute(2, 0, 1)[None], config.levels, config.wavelet)[0]
         return pixels.permute(1, 2, 0).reshape(len(bands), -1, bands.shape[1] * config.stride, 3)
 
@@ -304,7 +305,7 @@ def _rounded(stego: _Plane, inner: _Plane, cover: np.ndarray) -> np.ndarray:
         wanted[..., part, :] = pixels[part].add(1).mul_(PEAK / 2).permute(4, 1, 3, 0, 2)
     samples = (1, 3 * stride**2, rows, width // stride)
     stego.network.rounding.round_(wanted.view(samples), stego.bands.view(samples))
-    out = cover.copy()
+    out: np.ndarray = cover.copy()
     for part in stego.strips.cut(rows):
         _check_numbers(wanted[..., part, :])
         done = wanted[..., part, :].to(torch.uint8).permute(3, 1, 4, 2, 0)

@@ -204,6 +204,7 @@ def run(
     steps: int = 20,
     source: str | None = None,
     sizes: bool = False,
+    amp: bool | None = None,
     on_row: OnRow = lambda section, row: None,
 ) -> dict[str, Any]:
     """Measure on this machine.
@@ -214,6 +215,7 @@ def run(
         crop: side of the crops.
         steps: training steps timed for each row; on a card at least five seconds of them.
         source: weights for hiding and revealing; None for the default.
+        amp: half precision for hiding and revealing, as `load_model` takes it.
         sizes: measure hiding and revealing at `MEGAPIXELS` instead of training.
         on_row: called with ``machine``, ``training``, ``ablation``, ``inference`` or ``sizes`` and each row of it
             as soon as it is there.
@@ -224,7 +226,7 @@ def run(
     Raises:
         StegoError: for unusable data or weights.
     """
-    model = weights.load_model(source)
+    model = weights.load_model(source, amp=amp)
     figures: dict[str, Any] = {}
 
     def add(section: str, row: dict[str, Any]) -> dict[str, Any]:

@@ -118,6 +118,7 @@ def compare(
     plot: str | Path,
     model: ModelLike = None,
     on_pair: Callable[[dict[str, Any]], None] = lambda row: None,
+    amp: bool | None = None,
 ) -> dict[str, dict[str, Any]]:
     """The network and `BYTES` on the same pictures, and a map of them drawn to the file `plot`.
 
@@ -125,7 +126,7 @@ def compare(
         What `folder` returns, for each method.
     """
     files.check_output(plot, [path for pair in pairs(directory) for path in pair], may_lose=True)
-    compared = {"flow": Flow(model), **BYTES}
+    compared = {"flow": Flow(model, amp), **BYTES}
     results = {name: folder(directory, method, on_pair) for name, method in compared.items()}
     files.write(plot, files.Picture(charts.method_map(results)))
     return results

@@ -9,6 +9,6 @@ from .robust import Robust
 __all__ = ["Auto", "Exact", "Flow", "Method", "Reader", "Robust", "readers"]
 
 
-def readers(model: ModelLike = None) -> tuple[Reader, ...]:
-    """All ways back, in the order in which a picture is searched; `model` as `Flow` takes it."""
-    return Flow(model), Exact(), Robust()
+def readers(model: ModelLike = None, amp: bool | None = None) -> tuple[Reader, ...]:
+    """All ways back, in the order in which a picture is searched; `model` and `amp` as `Flow` takes them."""
+    return Flow(model, amp), Exact(), Robust()

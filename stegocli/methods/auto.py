@@ -34,12 +34,14 @@ class Auto(Lossless):
         cover_psnr: how far the cover may change, in dB, for what goes as bytes in any case: under a password, into a
             .jpg, or a secret that is no picture.
         advise: also say what another way would have done better; it takes a share of a second.
+        amp: half precision for the network, as `Flow` takes it.
     """
 
     model: ModelLike = None
     password: Password = None
     cover_psnr: float | None = None
     advise: bool = False
+    amp: bool | None = None
 
     def to_file(self, suffix: str) -> Method:
         if suffix not in files.LOSSY:
@@ -69,7 +71,7 @@ class Auto(Lossless):
         enough = COVER_PSNR if _is_more_than_seen(secret) else NETWORK_AT_MOST
         if expected is not None and expected > enough:
             return _as_bytes(cover, secret, expected, progress)
-        hiding = Flow(self.model).hide(cover, secret, progress)
+        hiding = Flow(self.model, self.amp).hide(cover, secret, progress)
         kept = metrics.psnr(cover.rgb, hiding.rgb)
         if expected is not None and expected >= kept - UNSURE:
             return _as_bytes(cover, secret, min(kept, expected), progress)

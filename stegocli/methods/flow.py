@@ -85,9 +85,12 @@ class Flow(Lossless):
 
     Attributes:
         model: a loaded model, the name of a shipped set, a weights file, or None for the default set.
+        amp: half precision for a model that is not loaded yet: where it gains (None), wherever the device has one
+            (True), or nowhere (False).
     """
 
     model: ModelLike = None
+    amp: bool | None = None
     name = "flow"
 
     def hide(self, cover: Cover, secret: Secret, progress: Progress = unseen) -> Hiding:
@@ -95,7 +98,7 @@ class Flow(Lossless):
             raise StegoError(
                 f"{secret.path} is no picture, and the network hides nothing else: leave {option('flow')} out."
             )
-        model = _loaded(self.model)
+        model = _loaded(self.model, self.amp)
         picture = secret.seen
         claims.check_secret(secret.path, picture.size, cover.rgb.size // 3, cover.path)
         rgb = embed(model, cover.rgb, picture.rgb, picture.grey, lambda share: progress("hiding", share))
@@ -110,7 +113,7 @@ class Flow(Lossless):
         if found is None or found.method != METHOD:
             return None
         origin = Origin.unpack(found.own, stego.rgb.size // 3)
-        model = _model_for(stego.path, origin, self.model)
+        model = _model_for(stego.path, origin, self)
         rgb = extract(model, stego.rgb, origin, found.version, lambda share: progress("revealing", share))
         notes = [] if found.intact else [f"{stego.path} was altered after hiding: the picture may be damaged."]
         told = Outcome(method=self.name, summary=f"weights {model.name}", notes=notes)
@@ -131,19 +134,20 @@ class Flow(Lossless):
         return cover.picture.size
 
 
-def _loaded(model: ModelLike) -> "Model":
+def _loaded(model: ModelLike, amp: bool | None) -> "Model":
     from ..flow import weights
 
-    return weights.shared_model(model) if model is None or isinstance(model, (str, Path)) else model
+    return weights.shared_model(model, amp) if model is None or isinstance(model, (str, Path)) else model
 
 
-def _model_for(stego: Path, origin: Origin, model: ModelLike) -> "Model":
+def _model_for(stego: Path, origin: Origin, method: Flow) -> "Model":
     """The given model or a shipped one: whichever the header names."""
     from ..flow import weights
 
-    given = [] if model is None else [_loaded(model)]
+    given = [] if method.model is None else [_loaded(method.model, method.amp)]
+    known = (weights.shared_model(name, method.amp) for name in weights.shipped())
     tried: list[str] = []
-    for candidate in itertools.chain(given, map(weights.shared_model, weights.shipped())):
+    for candidate in itertools.chain(given, known):
         if candidate.id == origin.weights_id:
             return candidate
         tried.append(f"{candidate.name} is {candidate.id.hex()}")

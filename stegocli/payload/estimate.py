@@ -22,9 +22,10 @@ SURE = 3.0
 NEAR = 0.003
 _STEPS = 8
 # Efforts of JPEG XL: 3 takes an eighth of the time of 7, and how much larger it comes out is seen on strips of a
-# quarter of the picture, of at least so many rows each.
+# quarter of the picture, of at least so many rows each. Of a large picture even the quick one sees strips alone.
 QUICK, USUAL = 3, 7
 STRIPS, STRIP = 4, 25
+SAMPLED = 1_000_000
 # Without loss small pictures are coded with more effort than that, and come out so much smaller than strips tell.
 SHARE = 0.98
 # What photographs mostly come to, and what none goes below.
@@ -99,10 +100,11 @@ def exact_length(secret: Secret, limit: int) -> int | None:
     taken = lossless.stored(secret.content, rebuild=False)
     if taken is None:
         return len(secret.encoder.exact().content)
-    quick = len(streams.jxl(taken.samples, QUICK))
+    samples, factor = _strips(taken.samples, SAMPLED)
+    quick = factor * len(streams.jxl(samples, QUICK))
     if LEAST_SHARE * quick > limit:
         return None
-    return min(len(secret.content), len(taken.head) + int(SHARE * _share(taken.samples) * quick))
+    return min(len(secret.content), len(taken.head) + int(SHARE * _share(samples) * quick))
 
 
 def fitted_psnr(picture: Picture, limit: int, least: float) -> float | None:
@@ -121,8 +123,8 @@ def fitted_psnr(picture: Picture, limit: int, least: float) -> float | None:
     tried: list[tuple[float, int]] = []
     finest = None
     for psnr, step in reversed(good):
-        finest = lossy.rounded(picture, step)
-        quick = len(streams.jxl(finest, QUICK))
+        finest, factor = _strips(lossy.rounded(picture, step), SAMPLED)
+        quick = int(factor * len(streams.jxl(finest, QUICK)))
         tried.append((psnr, quick))
         if USUAL_SHARE * quick > limit:
             break
@@ -135,10 +137,16 @@ def fitted_psnr(picture: Picture, limit: int, least: float) -> float | None:
 
 def _share(samples: np.ndarray) -> float:
     """Of the length that the quick effort gives, what the usual one gives: from strips across the picture."""
-    height = len(samples)
-    strip = max(STRIP, height // (4 * STRIPS))
-    if height > STRIPS * strip:
-        tops = [(2 * i + 1) * height // (2 * STRIPS) - strip // 2 for i in range(STRIPS)]
-        samples = np.concatenate([samples[top : top + strip] for top in tops])
-    usual, quick = (len(streams.jxl(samples, effort)) for effort in (USUAL, QUICK))
+    few, _ = _strips(samples, samples[..., :1].size // 4)
+    usual, quick = (len(streams.jxl(few, effort)) for effort in (USUAL, QUICK))
     return usual / quick
+
+
+def _strips(samples: np.ndarray, pixels: int) -> tuple[np.ndarray, float]:
+    """Strips across a picture of about so many pixels, and by how much the whole is more."""
+    height, width = samples.shape[:2]
+    strip = max(STRIP, pixels // (STRIPS * width))
+    if height <= STRIPS * strip:
+        return samples, 1.0
+    tops = [(2 * i + 1) * height // (2 * STRIPS) - strip // 2 for i in range(STRIPS)]
+    return np.concatenate([samples[top : top + strip] for top in tops]), height / (STRIPS * strip)

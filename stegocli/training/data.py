@@ -76,7 +76,7 @@ def harder(rng: np.random.Generator, patch: np.ndarray) -> np.ndarray:
     if stark:
         pivot = rng.uniform(0, 255)
         values = pivot + rng.uniform(1, 3) * (values - pivot)
-    return values.round().clip(0, 255).astype(np.uint8)
+    return np.asarray(values.round().clip(0, 255), np.uint8)
 
 
 class ProceduralPictures:

@@ -20,7 +20,8 @@ def grating(rng: np.random.Generator, size: int, angle: float) -> np.ndarray:
         along = along * (1 + rng.uniform(-0.25, 0.25) * along + rng.uniform(-0.25, 0.25) * across)
     wave = np.sin(2 * np.pi * (periods * along + rng.random()))
     # From soft to hard-edged, and lines from thin to thick.
-    return np.clip(0.5 + np.exp(rng.uniform(-1, 2)) * (wave + rng.uniform(-0.7, 0.7)), 0, 1).astype(np.float32)
+    hard = np.exp(rng.uniform(-1, 2))
+    return np.asarray(np.clip(0.5 + hard * (wave + rng.uniform(-0.7, 0.7)), 0, 1), np.float32)
 
 
 def stripes(rng: np.random.Generator, size: int) -> np.ndarray:
@@ -30,6 +31,11 @@ def stripes(rng: np.random.Generator, size: int) -> np.ndarray:
     if rng.random() < 0.4:
         lines = lines * grating(rng, size, angle + np.pi / 2)
     return lines
+
+
+def _samples(levels: np.ndarray) -> np.ndarray:
+    """uint8, rounded down."""
+    return np.asarray(levels.clip(0, 255), np.uint8)
 
 
 def procedural(rng: np.random.Generator, size: int) -> np.ndarray:
@@ -47,12 +53,12 @@ def procedural(rng: np.random.Generator, size: int) -> np.ndarray:
         if rng.random() < 0.5:
             dark, light = np.array([-20, -20, -20]), np.array([275, 275, 275])
         wave = stripes(rng, size)[..., None]
-        return (dark * wave + light * (1 - wave)).clip(0, 255).astype(np.uint8)
+        return _samples(dark * wave + light * (1 - wave))
     if kind == "gradient":
         angle = rng.uniform(0, 2 * np.pi)
         y, x = np.mgrid[0:size, 0:size] / size - 0.5
         ramp = np.clip(0.5 + x * np.cos(angle) + y * np.sin(angle), 0, 1)[..., None]
-        return (dark * ramp + light * (1 - ramp)).astype(np.uint8)
+        return _samples(dark * ramp + light * (1 - ramp))
     if kind == "shapes":
         canvas = Image.new("RGB", (size, size), tuple(map(int, dark)))
         draw = ImageDraw.Draw(canvas)
@@ -66,7 +72,7 @@ def procedural(rng: np.random.Generator, size: int) -> np.ndarray:
             dark, light = np.zeros(3), np.full(3, 255)
         (row, column), cell = rng.integers(0, 32, 2), rng.integers(1, 17)
         y, x = (np.mgrid[0:size, 0:size] + np.array([row, column])[:, None, None]) // cell
-        return np.where(((y + x) % 2)[..., None], dark, light).astype(np.uint8)
+        return _samples(np.where(((y + x) % 2)[..., None], dark, light))
     if kind == "text":
         paper, ink = ((255, 255, 255), (0, 0, 0)) if rng.random() < 0.5 else ((24, 24, 28), (230, 230, 230))
         canvas = Image.new("RGB", (size, size), paper)
@@ -87,6 +93,6 @@ def procedural(rng: np.random.Generator, size: int) -> np.ndarray:
                 field[..., channel] += np.asarray(grown)
             cells *= 2
         field = (field - field.min()) / max(np.ptp(field), 1e-6)
-        return (dark + (light - dark) * field).clip(0, 255).astype(np.uint8)
+        return _samples(dark + (light - dark) * field)
     spread = np.exp(rng.uniform(0, 4))
-    return (dark + rng.normal(0, spread, (size, size, 3))).clip(0, 255).astype(np.uint8)
+    return _samples(dark + rng.normal(0, spread, (size, size, 3)))

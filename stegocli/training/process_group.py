@@ -39,7 +39,7 @@ class ProcessGroup:
         flat = torch.cat([t.flatten() for t in tensors])
         dist.all_reduce(flat)
         flat /= self.size
-        for tensor, part in zip(tensors, flat.split([t.numel() for t in tensors]), strict=True):
+        for tensor, part in zip(tensors, torch.split(flat, [t.numel() for t in tensors]), strict=True):
             tensor.copy_(part.view(tensor.shape))
 
     def any(self, mine: bool) -> bool:

@@ -126,7 +126,7 @@ class Trainer:
             for p in self.network.parameters():
                 p.grad = torch.zeros_like(p)
                 totals.append(p.grad)
-            for micro in zip(cover.split(self.micro_batch), secret.split(self.micro_batch), strict=True):
+            for micro in zip(*(torch.split(pixels, self.micro_batch) for pixels in (cover, secret)), strict=True):
                 for figures in cores.side_by_side(part, self._side_by_side(*micro)):
                     torch._foreach_add_(totals, figures)
         self.group.average(totals)
@@ -218,7 +218,7 @@ class Trainer:
         state: TrainerState = conform(saved, TrainerState)
         config = FlowConfig.from_json(state["config"])
         for part in ("network", "average"):
-            weights.check_tensors(config, state[part])  # type: ignore[literal-required]
+            weights.check_tensors(config, state[part])
         if not 1 <= state["micro_batch"] <= self.settings.batch_size or min(state["attempts"], state["usual_norm"]) < 0:
             raise ValueError("numbers out of their range")
         if not state["mixed"]:
