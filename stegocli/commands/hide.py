@@ -25,6 +25,7 @@ from .common import (
     Meter,
     QuietOption,
     WeightsOption,
+    check_one_password,
     console,
     given,
     new_password,
@@ -68,7 +69,7 @@ SecretArgument = Annotated[
     Path, typer.Argument(metavar="SECRET", help="The picture to hide in it, or any other file; a folder; or -.")
 ]  # fmt: skip
 OutputOption = Annotated[
-    Path,
+    str,
     typer.Option(
         "--output", "-o", metavar="FILE", rich_help_panel=OUTPUT,
         help="Where to write: .png, .tif, .webp, .bmp, or .jpg, which survives JPEG; a folder; or - for stdout.",
@@ -180,35 +181,39 @@ def hide(
 
       stego hide photo.jpg note.txt -o out.jpg --discreet
     """
+    check_one_password(password, password_file)
     private = password or password_file is not None or discreet is not None
-    if not cover.is_dir() and given(context, "jobs"):
+    is_folder = os.path.isdir(cover)
+    if not is_folder and given(context, "jobs"):
         raise typer.BadParameter("it shares the work on folders, and this is one file", param_hint="--jobs")
-    if cover.is_dir() and report is not None:
+    if is_folder and output == STREAM:
+        raise typer.BadParameter("stdout takes one file: name a folder for what comes out", param_hint="--output")
+    if is_folder and report is not None:
         raise typer.BadParameter("a report shows one pair: leave it out for folders", param_hint="--report")
     show = console(quiet or as_json, stderr=output == STREAM)
-    ask: Callable[[], str] | None = (lambda: new_password(password_file)) if private else None
-    if cover.is_dir() and ask is not None:
+    ask: str | Callable[[], str] | None = (lambda: new_password(password_file)) if private else None
+    if is_folder and private:
         # Asked once, and not in each process.
-        word = ask()
-        ask = word  # type: ignore[assignment]
+        ask = new_password(password_file)
     keep = [] if password_file is None else [password_file]
     method = _method(exact, fit, flow, cover_psnr, ask, survive, discreet, shrink, weights, amp, show.is_terminal)
     unused = [UNUSED_PASSWORD] if PASSWORD_VARIABLE in os.environ and not private else []
-    if cover.is_dir():
+    if is_folder:
         from .. import folders
 
         show_notes(unused, show)
         results = folders.hide(cover, secret, output, method, jobs, force=force, keep=keep, note=noter(quiet))
-        show_folder(results, as_json, show, lambda done: _show_line(done, show))
+        show_folder(results, as_json, show, lambda done: _show_one_of_many(done, show))
         return
     from .. import api
 
     cover_file, secret_file = read_inputs([cover, secret], keep)
     with output_file(output, "stego.png") as target, Meter(show) as meter:
+        assert target is not None
         done = api.hide(
-            cover_file, secret_file, target or output, method, force=force, report=report, keep=keep, progress=meter
+            cover_file, secret_file, target, method, force=force, report=report, keep=keep, progress=meter
         )  # fmt: skip
-    done = replace(done, path=output, notes=[*done.notes, *unused])
+    done = replace(done, path=Path(STREAM) if output == STREAM else done.path, notes=[*done.notes, *unused])
     if as_json:
         print_json(done, output)
     _show(done, secret, show)
@@ -238,6 +243,8 @@ def _method(
         raise typer.BadParameter(
             f"what survives has little room and is not {chosen[0]}: give one of the two", param_hint="--survive"
         )
+    if exact and fit:
+        raise typer.BadParameter("--exact takes the whole secret, --fit what has room: give one", param_hint="--fit")
     if flow and len(chosen) > 1:
         raise typer.BadParameter(f"it keeps to the network, {chosen[0]} to bytes: give one", param_hint="--flow")
     if flow and password is not None:
@@ -262,7 +269,8 @@ def _method(
     return methods.Auto(weights, password, cover_psnr, advise, amp)
 
 
-def _show_line(done: Any, console: "Console") -> None:
+def _show_one_of_many(done: Any, console: "Console") -> None:
+    show_notes(done.notes, console)
     secret = f", secret {done.secret.psnr:.2f} dB" if done.secret else ""
     console.print(f"{done.path}: cover {done.cover.psnr:.2f} dB{secret}; {done.summary}", soft_wrap=True)
 
