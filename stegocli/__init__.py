@@ -11,7 +11,7 @@ reveal("stego.png", "revealed.png", model=model)
 import importlib
 from typing import Any
 
-__version__ = "0.1.0"
+__version__ = "1.0.0"
 __all__ = ["Auto", "Exact", "Flow", "Robust", "StegoError", "__version__", "hide", "info", "load_model", "reveal"]
 
 _HOMES = {

@@ -69,7 +69,7 @@ def show_four(result: Score, console: Console) -> None:
     console.print(score_table({"measured": asdict(result)}, targets.met(result)))
 
 
-def show_pair(row: dict, console: Console) -> None:
+def show_pair(row: dict[str, Any], console: Console) -> None:
     """Print one line of a folder's run."""
     console.print(
         f"{row['cover']} <- {row['secret']}  hide {row['hide_psnr']:.2f} dB {row['hide_ssim']:.4f}  "
@@ -78,7 +78,7 @@ def show_pair(row: dict, console: Console) -> None:
     )
 
 
-def show_folder(result: dict, console: Console) -> None:
+def show_folder(result: dict[str, Any], console: Console) -> None:
     """Print a folder's mean with the baseline targets."""
     title = f"mean of {len(result['pairs'])} pairs"
     console.print(score_table({"measured": result["mean"]}, result["targets"], title))
@@ -90,7 +90,7 @@ def show_folder(result: dict, console: Console) -> None:
     console.print(f"{result['by_network']} of {len(result['pairs'])} pairs by the network, the others as bytes")
 
 
-def show_compared(results: dict[str, dict], console: Console) -> None:
+def show_compared(results: dict[str, dict[str, Any]], console: Console) -> None:
     """Print the methods' means side by side."""
     console.print(score_table({name: result["mean"] for name, result in results.items()}))
 

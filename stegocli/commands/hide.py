@@ -24,6 +24,7 @@ from .common import (
     Meter,
     QuietOption,
     WeightsOption,
+    check_one_password,
     console,
     given,
     new_password,
@@ -54,7 +55,7 @@ SecretArgument = Annotated[
     Path, typer.Argument(metavar="SECRET", help="The picture to hide in it, or any other file; a folder; or -.")
 ]  # fmt: skip
 OutputOption = Annotated[
-    Path,
+    str,
     typer.Option(
         "--output", "-o", metavar="FILE", rich_help_panel=OUTPUT,
         help="Where to write: .png, .tif, .webp, .bmp, or .jpg, which survives JPEG; a folder; or - for stdout.",
@@ -144,38 +145,39 @@ def hide(
 
       stego hide cover.jpg note.txt -o stego.jpg --survive whatsapp --password
     """
+    check_one_password(password, password_file)
     private = password or password_file is not None
-    if not cover.is_dir() and given(context, "jobs"):
+    is_folder = os.path.isdir(cover)
+    if not is_folder and given(context, "jobs"):
         raise typer.BadParameter("it shares the work on folders, and this is one file", param_hint="--jobs")
-    if cover.is_dir() and report is not None:
+    if is_folder and output == STREAM:
+        raise typer.BadParameter("stdout takes one file: name a folder for what comes out", param_hint="--output")
+    if is_folder and report is not None:
         raise typer.BadParameter("a report shows one pair: leave it out for folders", param_hint="--report")
     show = console(quiet or as_json, stderr=output == STREAM)
-    ask: Callable[[], str] | None = (lambda: new_password(password_file)) if private else None
-    if cover.is_dir() and ask is not None:
+    ask: str | Callable[[], str] | None = (lambda: new_password(password_file)) if private else None
+    if is_folder and private:
         # Asked once, and not in each process.
-        word = ask()
-        ask = word  # type: ignore[assignment]
+        ask = new_password(password_file)
     keep = [] if password_file is None else [password_file]
     method = _method(exact, fit, flow, cover_psnr, ask, survive, weights, amp, show.is_terminal)
     from .. import api, folders
 
     unused = [UNUSED_PASSWORD] if PASSWORD_VARIABLE in os.environ and not private else []
-    if cover.is_dir():
+    if is_folder:
         show_notes(unused, show)
         show_folder(
             folders.hide(cover, secret, output, method, jobs, force=force, keep=keep, note=noter(quiet)), as_json, show,
-            lambda done: show.print(
-                f"{done.path}: cover {done.cover.psnr:.2f} dB"
-                + (f", secret {done.secret.psnr:.2f} dB" if done.secret else "") + f"; {done.summary}", soft_wrap=True,
-            ),
+            lambda done: _show_one_of_many(done, show),
         )  # fmt: skip
         return
     cover_file, secret_file = read_inputs([cover, secret], keep)
     with output_file(output, "stego.png") as target, Meter(show) as meter:
+        assert target is not None
         done = api.hide(
-            cover_file, secret_file, target or output, method, force=force, report=report, keep=keep, progress=meter
+            cover_file, secret_file, target, method, force=force, report=report, keep=keep, progress=meter
         )  # fmt: skip
-    done = replace(done, path=output, notes=[*done.notes, *unused])
+    done = replace(done, path=Path(STREAM) if output == STREAM else done.path, notes=[*done.notes, *unused])
     if as_json:
         print_json(done, output)
     _show(done, secret, show)
@@ -193,13 +195,13 @@ def _method(
     advise: bool,
 ) -> "Method":
     """The method that the options name; options that have no effect together are an error that says why."""
-    from ..methods import Auto, Exact, Flow, Robust
-
     chosen = [f"--{name}" for name, wanted in (("exact", exact), ("fit", fit), ("flow", flow)) if wanted]
     if survive is not None and chosen:
         raise typer.BadParameter(
             f"what survives has little room and is not {chosen[0]}: give one of the two", param_hint="--survive"
         )
+    if exact and fit:
+        raise typer.BadParameter("--exact takes the whole secret, --fit what has room: give one", param_hint="--fit")
     if flow and len(chosen) > 1:
         raise typer.BadParameter(f"it keeps to the network, {chosen[0]} to bytes: give one", param_hint="--flow")
     if flow and password is not None:
@@ -210,6 +212,8 @@ def _method(
             raise typer.BadParameter("no network is used here: leave it out", param_hint=name)
     if flow and cover_psnr is not None:
         raise typer.BadParameter("the network chooses for itself; it is for bytes", param_hint="--cover-psnr")
+    from ..methods import Auto, Exact, Flow, Robust
+
     psnr = {} if cover_psnr is None else {"cover_psnr": cover_psnr}
     if survive is not None:
         return Robust(survive, password, **psnr)
@@ -218,6 +222,12 @@ def _method(
     if flow:
         return Flow(weights, amp)
     return Auto(weights, password, cover_psnr, advise, amp)
+
+
+def _show_one_of_many(done: Any, console: "Console") -> None:
+    show_notes(done.notes, console)
+    secret = f", secret {done.secret.psnr:.2f} dB" if done.secret else ""
+    console.print(f"{done.path}: cover {done.cover.psnr:.2f} dB{secret}; {done.summary}", soft_wrap=True)
 
 
 def _show(done: Any, secret: Path, console: "Console") -> None:

@@ -6,7 +6,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .common import FLAG, PASSWORD_VARIABLE, PRIVACY, JsonOption, Meter, console, print_json, read_inputs
+from .common import (
+    FLAG,
+    PASSWORD_VARIABLE,
+    PRIVACY,
+    JsonOption,
+    Meter,
+    check_one_password,
+    console,
+    print_json,
+    read_inputs,
+)
 from .common import password as ask_password
 
 if TYPE_CHECKING:
@@ -37,6 +47,7 @@ def info(
 
       stego info stego.png --password
     """
+    check_one_password(password, password_file)
     from ..inspection import info as inspect
 
     show = console(quiet=as_json)

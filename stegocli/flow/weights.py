@@ -13,7 +13,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
-from ..errors import StegoError
+from ..errors import StegoError, option
 from ..picture import outputs
 from . import precision
 from .couplings import FlowConfig
@@ -76,7 +76,7 @@ def find(source: str | Path | None = None) -> Path:
         return Path(name)
     shown = name if len(name) <= 120 else f"{name[:50]}...{name[-20:]}"
     if name.endswith(".safetensors"):
-        raise StegoError(f"{shown!s} does not exist: check the path given to --weights.")
+        raise StegoError(f"{shown!s} does not exist: check the path given to {option('model')}.")
     known = ", ".join(shipped()) or "none"
     raise StegoError(f"No weights are named {shown!r} (shipped: {known}): name one of these or a .safetensors file.")
 

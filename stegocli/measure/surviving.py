@@ -43,7 +43,7 @@ def folder(
         StegoError: for fewer than two pictures, or one that can't be used.
     """
     if plot is not None:
-        plot = files.check_output(plot, [path for pair in pairs(directory) for path in pair])
+        plot = files.check_output(plot, [path for pair in pairs(directory) for path in pair], may_lose=True)
     rows: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory() as scratch:
         for cover, secret in pairs(directory):

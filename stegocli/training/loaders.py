@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
-from ..errors import StegoError
+from ..errors import StegoError, option
 from . import data
 from .events import EventLog
 from .oom import first_line
@@ -29,8 +29,8 @@ def pictures_for(settings: Settings) -> data.Pictures:
         return data.FolderPictures.scan(settings.data, settings.crop_side)
     if settings.crop_side > data.PROCEDURAL_SIDE:
         raise StegoError(
-            f"--crop {settings.crop} is larger than the built-in pictures: use {data.PROCEDURAL_SIDE} or less, "
-            "or --data."
+            f"{option('crop')} {settings.crop} is larger than the built-in pictures: use {data.PROCEDURAL_SIDE} or "
+            f"less, or {option('data')}."
         )
     return data.ProceduralPictures()
 

@@ -5,9 +5,9 @@ import time
 
 import numpy as np
 import pytest
-from conftest import photograph
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pictures import photograph
 
 from stegocli.robust import blocks, rangecoder, simulate, strength, sync
 from stegocli.robust.embedding import Embedder

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from conftest import natural
+from pictures import natural
 from PIL import Image
 
 from stegocli.errors import StegoError

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 import torch
-from conftest import natural, same_weights
+from networks import same_weights
+from pictures import natural
 from PIL import Image
 from rich.console import Console
 
@@ -92,7 +93,7 @@ def test_a_folder_that_holds_a_run_is_refused(settings):
 
 def test_resume_keeps_its_settings(settings):
     train(replace(settings, epochs=1))
-    with pytest.raises(StegoError, match="--batch-size"):
+    with pytest.raises(StegoError, match="batch_size"):
         train(replace(settings, batch_size=1), resume=True, changed={"batch_size"})
     with pytest.raises(StegoError, match="finished its 1 epochs"):
         train(settings, resume=True)
