@@ -10,7 +10,7 @@ import numpy as np
 
 from . import methods
 from .errors import StegoError, option
-from .methods import Auto, Method, Reader
+from .methods import Auto, Flow, Method, Reader
 from .methods.base import (
     SMALLEST_SIDE,
     Choice,
@@ -268,6 +268,8 @@ def reveal(
     """
     source = Source.of(stego)
     path, inputs = source.path, _unlosable(source, *keep, *_weights_file(model))
+    if output is None and not source.own_name:
+        raise StegoError(f"{path} is a stream, and nothing can be put beside it: name an {option('output')}.")
     with ExitStack() as stack:
         if isinstance(output, (str, Path)) and outputs.names_folder(output):
             folder = stack.enter_context(outputs.made(output))
@@ -280,6 +282,9 @@ def reveal(
         seen = Stego(path, picture.rgb, picture.alpha, content)
         del source  # a large file is not kept beside its samples
         found, authenticated = _found(seen, methods.readers(model, amp), password, progress)
+        if found.told.method != Flow.name:
+            unused = [option(name) for name, value in (("model", model), ("amp", amp)) if value is not None]
+            found = found.telling(*(f"{path} was not hidden by the network: {name} has no effect." for name in unused))
         if not isinstance(output, Folder):
             target = Path(output) if output is not None else default_output(path, found.extension)
             return _deliver(seen, target, found, authenticated, force, inputs)
@@ -300,9 +305,9 @@ def _found(
         for reader in readers:
             found = reader.reveal(stego, None, progress)
             if isinstance(found, Found):
-                if isinstance(password, str):
+                if isinstance(password, str) and password:
                     note = f"{stego.path} needs no password: anyone can read it, and nothing tells who made it."
-                    found = replace(found, told=replace(found.told, notes=[*found.told.notes, note]))
+                    found = found.telling(note)
                 return found, False
             locked += [reader] if isinstance(found, Locked) else []
         if stego.header is not None:

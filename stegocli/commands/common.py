@@ -4,7 +4,6 @@ import json
 import os
 import shutil
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,6 +15,7 @@ import typer
 
 from ..errors import StegoError, printable
 from ..picture.inputs import STDIN, Source, check_read_once, identity
+from ..picture.outputs import scratch
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -118,6 +118,8 @@ def password(file: Path | None, prompt: str, twice: bool = False) -> str | None:
             raise StegoError(f"{file} can't be read: give --password-file a text file in UTF-8.") from None
         if len(lines) > 1:
             raise StegoError(f"{file} has {len(lines)} lines: put the password alone on one line.")
+        if not any(lines):
+            raise StegoError(f"{file} holds no password: put it alone on one line.")
         return "".join(lines)
     if PASSWORD_VARIABLE in os.environ:
         word = os.environ[PASSWORD_VARIABLE]
@@ -138,13 +140,13 @@ def check_one_password(asked: bool, file: Path | None) -> None:
         raise typer.BadParameter("--password-file has it already: give one", param_hint="--password")
 
 
-def new_password(file: Path | None) -> str:
-    """A password to hide with, asked for twice.
+def asked_password(file: Path | None, prompt: str = "Password", twice: bool = False) -> str:
+    """A password that the user said there is: as `password`.
 
     Raises:
         StegoError: when there is no terminal to ask at.
     """
-    word = password(file, "Password", twice=True)
+    word = password(file, prompt, twice)
     if word is None:
         raise StegoError(f"No terminal to ask at: set {PASSWORD_VARIABLE} or use --password-file.")
     return word
@@ -179,13 +181,9 @@ def output_file(output: str | None, name: str) -> Iterator[str | None]:
         return
     if sys.__stdout__ is None:
         raise StegoError("stdout is closed, so nothing can be written to it: name a file.")
-    try:
-        folder = tempfile.TemporaryDirectory()
-    except OSError as error:
-        raise StegoError(f"No temporary folder can be made ({error.strerror}): set TMPDIR to one.") from None
-    with folder as scratch:
-        yield str(Path(scratch, name))
-        for written in Path(scratch).iterdir():
+    with scratch() as folder:
+        yield str(folder / name)
+        for written in folder.iterdir():
             with written.open("rb") as content:
                 shutil.copyfileobj(content, sys.stdout.buffer)
         sys.stdout.buffer.flush()

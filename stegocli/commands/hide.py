@@ -25,10 +25,10 @@ from .common import (
     Meter,
     QuietOption,
     WeightsOption,
+    asked_password,
     check_one_password,
     console,
     given,
-    new_password,
     noter,
     output_file,
     print_json,
@@ -191,18 +191,19 @@ def hide(
     if is_folder and report is not None:
         raise typer.BadParameter("a report shows one pair: leave it out for folders", param_hint="--report")
     show = console(quiet or as_json, stderr=output == STREAM)
-    ask: str | Callable[[], str] | None = (lambda: new_password(password_file)) if private else None
+    ask: str | Callable[[], str] | None = (lambda: asked_password(password_file, twice=True)) if private else None
     if is_folder and private:
         # Asked once, and not in each process.
-        ask = new_password(password_file)
+        ask = asked_password(password_file, twice=True)
     keep = [] if password_file is None else [password_file]
     method = _method(exact, fit, flow, cover_psnr, ask, survive, discreet, shrink, weights, amp, show.is_terminal)
     unused = [UNUSED_PASSWORD] if PASSWORD_VARIABLE in os.environ and not private else []
     if is_folder:
         from .. import folders
 
-        show_notes(unused, show)
         results = folders.hide(cover, secret, output, method, jobs, force=force, keep=keep, note=noter(quiet))
+        for note in unused:
+            noter(quiet)(note)
         show_folder(results, as_json, show, lambda done: _show_one_of_many(done, show))
         return
     from .. import api

@@ -20,6 +20,7 @@ from .common import (
     Meter,
     QuietOption,
     WeightsOption,
+    asked_password,
     check_one_password,
     console,
     given,
@@ -93,7 +94,7 @@ def reveal(
     show = console(quiet or as_json, stderr=output == STREAM)
     # One that is there is given; a prompt waits until it is needed, and in folders nobody is asked unless told to.
     ready = password or password_file is not None or PASSWORD_VARIABLE in os.environ
-    word = ask_password(password_file, prompt) if ready else None
+    word = asked_password(password_file, prompt) if ready else None
     keep = [] if password_file is None else [password_file]
     if is_folder:
         from .. import folders

@@ -2,7 +2,6 @@
 
 import json
 import os
-import tempfile
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -14,8 +13,8 @@ from .. import api
 from ..errors import StegoError, option
 from ..methods import Exact, Flow, Method
 from ..methods.base import ModelLike
-from ..picture import files, metrics
-from ..picture.inputs import short
+from ..picture import files, metrics, outputs
+from ..picture.inputs import reason, short
 from ..picture.metrics import Comparison, Score
 from . import charts, targets
 
@@ -56,12 +55,20 @@ def pairs(directory: str | Path) -> list[tuple[Path, Path]]:
     """(cover, secret) of a folder: of N pictures sorted by name, number i and number i + N/2 (modulo N).
 
     Raises:
-        StegoError: when it holds fewer than two pictures.
+        StegoError: when it holds fewer than two pictures, or one that can't be read.
     """
     directory = Path(directory)
     if not os.path.isdir(directory):  # Path.is_dir raises for names that are too long
         raise StegoError(f"{short(directory)} is not a folder: give {option('data')} a folder of pictures.")
-    found = sorted(p for p in directory.iterdir() if p.is_file() and files.is_picture(p))
+    try:
+        every = sorted(p for p in directory.iterdir() if os.path.isfile(p) and not p.name.startswith("."))
+    except OSError as error:
+        raise StegoError(f"{short(directory)} can't be listed ({reason(error)}): check its permissions.") from None
+    found = [p for p in every if files.is_picture(p)]
+    # Left out without a word, it would shift all pairs.
+    for path in every:
+        if path.suffix.lower() in files.READABLE and path not in found:
+            raise StegoError(f"{path} can't be read as a picture: mend it, or take it out of the folder.")
     if len(found) < 2:
         raise StegoError(f"{directory} holds {len(found)} pictures: two are needed.")
     half = len(found) // 2
@@ -88,9 +95,9 @@ def folder(
     work = pairs(directory)
     rows: list[dict[str, Any]] = []
     scores: list[Score] = []
-    with tempfile.TemporaryDirectory() as scratch:
+    with outputs.scratch() as scratch:
         for cover, secret in work:
-            hidden = api.hide(cover, secret, Path(scratch) / "stego.png", method, force=True)
+            hidden = api.hide(cover, secret, scratch / "stego.png", method, force=True)
             score = hidden.score
             assert score is not None  # the secret is a picture
             scores.append(score)

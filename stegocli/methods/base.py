@@ -174,6 +174,10 @@ class Found:
     told: Outcome
     name: str | None = None
 
+    def telling(self, *notes: str) -> "Found":
+        """The same with more notes."""
+        return replace(self, told=replace(self.told, notes=[*self.told.notes, *notes]))
+
 
 @dataclass(frozen=True, kw_only=True)
 class Contents:

@@ -6,6 +6,7 @@ import itertools
 import os
 import secrets
 import stat
+import tempfile
 import threading
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
@@ -130,6 +131,21 @@ def made(folder: str | Path) -> Iterator[Path]:
             with contextlib.suppress(OSError):
                 folder.rmdir()
         raise
+
+
+@contextlib.contextmanager
+def scratch() -> Iterator[Path]:
+    """A temporary folder, gone at the end of the block.
+
+    Raises:
+        StegoError: when none can be made.
+    """
+    try:
+        folder = tempfile.TemporaryDirectory()
+    except OSError as error:
+        raise StegoError(f"No temporary folder can be made ({reason(error)}): set TMPDIR to one.") from None
+    with folder as path:
+        yield Path(path)
 
 
 @dataclass(frozen=True)
