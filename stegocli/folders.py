@@ -91,18 +91,9 @@ def _is_meant_as_picture(path: Path) -> bool:
 
 def _not_a_file(path: Path) -> Failed | None:
     """A pipe would be waited for, whoever fills it."""
-    if path.is_file():
+    if os.path.isfile(path):
         return None
     return Failed(path, f"{path} is no file that can be read: skipped.")
-
-
-def _into(output: str | Path) -> Path:
-    folder = Path(output)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise StegoError(f"{folder} can't be made a folder ({error.strerror}): choose another.") from None
-    return folder
 
 
 def _names(sources: Sequence[Path]) -> list[str]:
@@ -137,7 +128,7 @@ def pairs(covers: Path, secrets: Path, note: Callable[[str], None] = _unheard) -
         StegoError: when there is nothing, or the numbers differ.
     """
     found = _listed(covers, _is_meant_as_picture, note)
-    hidden = _listed(secrets, lambda p: True, note) if secrets.is_dir() else [secrets] * len(found)
+    hidden = _listed(secrets, lambda p: True, note) if os.path.isdir(secrets) else [secrets] * len(found)
     if len(found) != len(hidden):
         raise StegoError(
             f"{covers} holds {len(found)} pictures and {secrets} {len(hidden)} files: "
@@ -180,8 +171,8 @@ def hide(
 
         weights.find(model)  # told once, not for each pair
     # A pipe gives its content once, and it goes into every cover.
-    one = None if Path(secrets).is_dir() or Path(secrets).is_file() else Source.read(secrets)
-    folder = _into(output)
+    one = None if os.path.isdir(secrets) or os.path.isfile(secrets) else Source.read(secrets)
+    folder = outputs.make_folder(output)
     names = _names([cover for cover, _ in work])
     inputs = {identity(path) for pair in work for path in pair}
     targets: dict[str, Path] = {}
@@ -226,7 +217,7 @@ def reveal(
     """
     found = _listed(Path(stegos), _is_meant_as_picture, note)
     stems = [f"{name}-revealed" for name in _names(found)]
-    places = outputs.Folder.at_start(_into(output), stems, found)
+    places = outputs.Folder.at_start(outputs.make_folder(output), stems, found)
     return _each(
         [
             _not_a_file(stego) or _Call(stego, partial(api.reveal, stego, place, model, **options))
@@ -250,7 +241,7 @@ def _each(calls: Sequence[_Call | Failed], jobs: int) -> Iterator[Any]:
     shown = 0
     while shown < len(calls):
         left = [suspects.popleft()] if suspects else [i for i in todo if i >= shown and i not in done]
-        futures: dict[int, Future] = {}
+        futures: dict[int, Future[Any]] = {}
         try:
             with _processes(max(1, min(jobs, len(left)))) as pool:
                 for i in left:

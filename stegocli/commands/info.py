@@ -6,8 +6,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .common import FLAG, PASSWORD_VARIABLE, PRIVACY, JsonOption, Meter, console, print_json, read_inputs
-from .common import password as ask_password
+from .common import (
+    FLAG,
+    PASSWORD_VARIABLE,
+    PRIVACY,
+    JsonOption,
+    Meter,
+    asked_password,
+    check_one_password,
+    console,
+    print_json,
+    read_inputs,
+)
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -37,17 +47,18 @@ def info(
 
       stego info stego.png --password
     """
+    check_one_password(password, password_file)
     from ..inspection import info as inspect
 
     show = console(quiet=as_json)
     wanted = password or password_file is not None or PASSWORD_VARIABLE in os.environ
-    word = ask_password(password_file, "Password") if wanted else None
+    word = asked_password(password_file) if wanted else None
     (source,) = read_inputs([picture], [] if password_file is None else [password_file])
     with Meter(show) as meter:
         found = inspect(source, word, meter)
     if as_json:
         print_json(found, None)
-    _show(found, word is not None, show)
+    _show(found, bool(word), show)
 
 
 def _show(found: Any, asked: bool, console: "Console") -> None:

@@ -30,8 +30,14 @@ def metrics(
         ),
     ] = None,
     detect: Annotated[
-        bool, typer.Option("--detect", metavar=FLAG, help="With --data: how well a trained detector sees each method.")
+        bool,
+        typer.Option(
+            "--detect", metavar=FLAG, help="With --data: how well a trained detector tells stegos of each method."
+        ),
     ] = False,
+    quality: Annotated[
+        int | None, typer.Option(min=1, max=100, metavar="Q", help="With --detect: in JPEGs of this quality.")
+    ] = None,
     as_json: JsonOption = False,
     weights: WeightsOption = None,
     amp: AmpOption = None,
@@ -43,6 +49,8 @@ def metrics(
       stego metrics cover.png stego.png secret.png revealed.png
 
       stego metrics --data photos --plot methods.png
+
+      stego metrics --data photos --detect
     """
     pictures = pictures or []
     if ((len(pictures) not in (2, 4)) if data is None else bool(pictures)) or (
@@ -51,6 +59,10 @@ def metrics(
         raise typer.BadParameter(
             "give two pictures, or four, or --data (perhaps with --plot, --survive, --detect) and none"
         )
+    if quality is not None and not detect:
+        raise typer.BadParameter("it is for --detect: leave it out", param_hint="--quality")
+    if detect and survive is not None:
+        raise typer.BadParameter("give one of --survive and --detect", param_hint="--detect")
     for name, value in (("--weights", weights), ("--amp", amp)):
         if value is not None and (data is None or survive is not None or detect):
             raise typer.BadParameter("no network is used here: leave it out", param_hint=name)
@@ -62,19 +74,19 @@ def metrics(
     result: Any
     out = console()
     on_pair = (lambda row: None) if as_json else (lambda row: render.show_pair(row, out))
-    if data is not None and detect:
-        from ..measure import detect as detection
-
-        if survive is not None:
-            raise typer.BadParameter("it looks at what is stored without loss: give one", param_hint="--survive")
-        with Meter(console(as_json)) as meter:
-            result = detection.folder(data, plot, on_picture=lambda done, total: meter("detecting", done / total))
-        show = render.show_detection
-    elif data is not None and survive is not None:
+    if data is not None and survive is not None:
         from ..measure import surviving
 
         show_row = (lambda row: None) if as_json else (lambda row: render.show_surviving_pair(row, out))
         show, result = render.show_surviving, surviving.folder(data, survive, plot, show_row)
+    elif data is not None and detect:
+        from ..measure import detect as detection
+
+        with Meter(console(quiet=as_json)) as meter:
+            result = detection.folder(
+                data, plot, quality=quality, on_picture=lambda done, total: meter("pictures", done / total)
+            )
+        show = render.show_detected
     elif data is not None and plot is not None:
         show, result = render.show_compared, evaluate.compare(data, plot, weights, on_pair, amp)
     elif data is not None:

@@ -30,9 +30,8 @@ def readers(model: ModelLike = None, amp: bool | None = None) -> Iterator[Reader
 
     yield Flow(model, amp)
     yield Exact()
+    from .discreet import Discreet
     from .robust import Robust
 
     yield Robust()
-    from .discreet import Discreet
-
     yield Discreet()

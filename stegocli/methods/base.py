@@ -12,7 +12,7 @@ from ..errors import StegoError, option
 from ..payload import header
 from ..payload.codings import Secret
 from ..payload.header import Header
-from ..picture import files
+from ..picture import files, metrics
 from ..picture.files import Picture
 from ..picture.inputs import Source
 
@@ -119,6 +119,26 @@ class Hiding:
         return replace(self, told=replace(self.told, notes=[*self.told.notes, *notes], **changed))
 
 
+# Under these a secret that is coded small is hard to make out: its mean in dB, and blocks of 16x16 pixels where there
+# are several. Photographs at 27 dB are fine to look at; text is lost where its blocks are.
+LEGIBLE_PSNR = 26.0
+LEGIBLE_BLOCK, SHARE_OF_BLOCKS, SEVERAL_BLOCKS = 18.0, 0.02, 3
+
+
+def above_floor(hiding: Hiding, other_remedies: str) -> Hiding:
+    """The same, with a note if the secret comes back worse than a viewer would bear."""
+    assert hiding.reference is not None and hiding.decoded is not None  # the secret is a picture
+    mean = metrics.psnr(hiding.reference, hiding.decoded)
+    low = metrics.block_psnrs(hiding.reference, hiding.decoded) < LEGIBLE_BLOCK
+    if mean >= LEGIBLE_PSNR and low.sum() < max(SEVERAL_BLOCKS, SHARE_OF_BLOCKS * low.size):
+        return hiding
+    note = (
+        f"The secret comes back at {mean:.1f} dB, with {low.mean():.0%} of it hard to make out: use a larger cover, "
+        f"{other_remedies}."
+    )
+    return hiding.telling(note, below_floor=True)
+
+
 @dataclass(frozen=True)
 class Stego:
     """A picture that may hold something; its header is read once for all methods.
@@ -153,6 +173,10 @@ class Found:
     extension: str
     told: Outcome
     name: str | None = None
+
+    def telling(self, *notes: str) -> "Found":
+        """The same with more notes."""
+        return replace(self, told=replace(self.told, notes=[*self.told.notes, *notes]))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,7 +15,21 @@ from ..payload import codings
 from ..payload.codings import Secret
 from ..payload.container import APPROXIMATE
 from ..picture import files
-from .base import Choice, Contents, Cover, Found, Hiding, Locked, Outcome, Password, Progress, Stego, asked, unseen
+from .base import (
+    Choice,
+    Contents,
+    Cover,
+    Found,
+    Hiding,
+    Locked,
+    Outcome,
+    Password,
+    Progress,
+    Stego,
+    above_floor,
+    asked,
+    unseen,
+)
 
 SIZES = tuple(frame.CAPS)
 ONCE = "Delete the cover and hide in it no more: two versions of one picture give everything away, and each more adds."
@@ -100,7 +114,8 @@ class Discreet:
             return Hiding(rgb, told, file=file or None)
         if packed.fidelity == APPROXIMATE:
             told.notes.extend(secret.notes())
-        return Hiding(rgb, told, secret.seen.rgb, files.seen(packed.picture).rgb, file=file or None)
+        hiding = Hiding(rgb, told, secret.seen.rgb, files.seen(packed.picture).rgb, file=file or None)
+        return above_floor(hiding, f"{option('discreet')} {SIZES[-1]}, or hide it with {option('password')} alone")
 
     def capacity(self, cover: Cover, progress: Progress = unseen) -> int:
         """Bytes that fit into a cover that `prepare` gave; 0 where it can carry nothing."""

@@ -116,6 +116,8 @@ class Flow(Lossless):
         model = _model_for(stego.path, origin, self)
         rgb = extract(model, stego.rgb, origin, found.version, lambda share: progress("revealing", share))
         notes = [] if found.intact else [f"{stego.path} was altered after hiding: the picture may be damaged."]
+        if self.model is not None and _loaded(self.model, self.amp).id != origin.weights_id:
+            notes.append(f"{stego.path} names the weights {model.name}: those of {option('model')} were not used.")
         told = Outcome(method=self.name, summary=f"weights {model.name}", notes=notes)
         return Found(Picture(rgb, grey=origin.grey), ".png", told)
 

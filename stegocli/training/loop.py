@@ -4,10 +4,11 @@ import time
 from contextlib import ExitStack
 from typing import Any
 
-from ..errors import StegoError
+from ..errors import StegoError, option
 from ..flow import precision, weights
 from ..flow.network import StegoNetwork
 from ..picture import metrics
+from ..picture.inputs import short
 from . import checkpoint, oom, pruning, reports, validation
 from .checkpoint import BEST, LAST, Progress, Row
 from .display import Silent
@@ -59,7 +60,9 @@ def train(
         run = _open(settings, saved, group, display)
         progress = run.progress
         if progress.epoch >= settings.epochs:
-            raise StegoError(f"{settings.out} has finished its {progress.epoch} epochs: give more --epochs to go on.")
+            raise StegoError(
+                f"{settings.out} has finished its {progress.epoch} epochs: give more {option('epochs')} to go on."
+            )
         _judge_by(run.loaders.validation_set(), progress, run.loaders.log)
         if group.is_main:
             _prepare_folder(settings, fresh=saved is None)
@@ -104,7 +107,7 @@ def _initial(settings: Settings, trainer: Trainer, loaders: DataLoaders, display
     if settings.prune is None:
         return start
     if trainer.group.size > 1:
-        raise StegoError("Pruning is for one process: start there, and go on in several with --resume.")
+        raise StegoError(f"Pruning is for one process: start there, and go on in several with {option('resume')}.")
     side = pruning.SIDE
     cover, secret = (trainer.to_device(pixels[..., :side, :side]) for pixels in loaders.sample(pruning.PAIRS))
     return pruning.prune(start, cover, secret, settings.prune, display.pruning)
@@ -124,7 +127,9 @@ def _prepare_folder(settings: Settings, fresh: bool) -> None:
         for name in checkpoint.RUN_FILES if fresh else ():
             (settings.out / name).unlink(missing_ok=True)
     except OSError as error:
-        raise StegoError(f"{settings.out} can't be created ({error.strerror}): choose another --out.") from None
+        raise StegoError(
+            f"{short(settings.out)} can't be created ({error.strerror}): choose another {option('out')}."
+        ) from None
 
 
 def _rate(settings: Settings, loaders: DataLoaders, progress: Progress) -> float:

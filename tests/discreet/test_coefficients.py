@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from conftest import photograph
+from pictures import photograph
 
 from stegocli.discreet import coefficients
 from stegocli.discreet.embedding import Unsuitable

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from conftest import photograph
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pictures import photograph
 
 from stegocli.discreet import embedding, frame
 from stegocli.discreet.embedding import Unsuitable

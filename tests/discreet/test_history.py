@@ -4,7 +4,7 @@ import io
 
 import numpy as np
 import pytest
-from conftest import photograph
+from pictures import photograph
 from PIL import Image, ImageDraw
 
 from stegocli.discreet import history

@@ -4,9 +4,9 @@ import io
 
 import numpy as np
 import pytest
-from conftest import photograph
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pictures import photograph
 from PIL import Image
 
 from stegocli.discreet import entropy

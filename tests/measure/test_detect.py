@@ -4,7 +4,7 @@ import io
 
 import numpy as np
 import pytest
-from conftest import photograph
+from pictures import photograph
 from PIL import Image
 from rich.console import Console
 
@@ -99,7 +99,7 @@ def test_a_folder_gives_a_table_and_a_plot(photographs, tmp_path):
     assert rows["discreet large"]["bytes"] > rows["discreet normal"]["bytes"]
     assert all(0 <= row["error"] <= 1 and 0 <= row["caught"] <= 1 for row in rows.values())
     out = io.StringIO()
-    render.show_detection(result, Console(file=out, width=160))
+    render.show_detected(result, Console(file=out, width=160))
     assert "other tool" in out.getvalue() and "0.5 is guessing" in out.getvalue()
 
 

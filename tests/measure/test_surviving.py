@@ -4,7 +4,7 @@ import io
 
 import numpy as np
 import pytest
-from conftest import natural
+from pictures import natural
 from PIL import Image
 from rich.console import Console
 

@@ -8,10 +8,11 @@ from pathlib import Path
 import forge
 import numpy as np
 import pytest
-from conftest import encoder, natural
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pictures import natural
 from PIL import Image, ImageCms, PngImagePlugin
+from stegos import encoder
 
 from stegocli.errors import StegoError
 from stegocli.payload import codings, container, lossless, streams

@@ -2,23 +2,20 @@
 
 import json
 import os
-import pty
 import re
-import select
-import signal
 import struct
-import subprocess
-import sys
 from itertools import pairwise
 from pathlib import Path
 
 import forge
 import numpy as np
 import pytest
-from conftest import natural
+from command import stego
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pictures import natural
 from PIL import Image
+from systems import at_a_terminal, terminal
 
 from stegocli import api
 from stegocli.errors import StegoError
@@ -422,35 +419,7 @@ def test_stegos_of_versions_that_did_not_guard_transparency_still_open(monkeypat
 # -- command line -----------------------------------------------------------------------------------------------
 
 
-def stego(*arguments, password=None):
-    environment = {k: v for k, v in os.environ.items() if k != "STEGO_PASSWORD"}
-    if password is not None:
-        environment["STEGO_PASSWORD"] = password
-    return subprocess.run(
-        [sys.executable, "-m", "stegocli", *map(str, arguments)],
-        capture_output=True, text=True, env=environment, stdin=subprocess.DEVNULL, check=False,
-    )  # fmt: skip
-
-
-def at_a_terminal(answers, *arguments):
-    """Run the command on a terminal of its own and type the answers; returns exit code and what was shown."""
-    child, terminal = pty.fork()
-    if child == 0:
-        os.execl(sys.executable, sys.executable, "-m", "stegocli", *map(str, arguments))
-    shown = b""
-    try:
-        while select.select([terminal], [], [], 60)[0] and (chunk := os.read(terminal, 1024)):
-            shown += chunk
-            # The space comes last, when the terminal has stopped showing what is typed.
-            if answers and shown.endswith(b": "):
-                os.write(terminal, answers.pop(0).encode() + b"\n")
-    except OSError:  # how Linux says that the other end is closed
-        pass
-    else:
-        os.kill(child, signal.SIGKILL)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), shown.decode()
-
-
+@terminal
 def test_a_password_is_asked_for_twice_and_never_shown(tmp_path, pair):
     out = tmp_path / "o.png"
     code, shown = at_a_terminal(["opensesame", "opensesame"], "hide", *pair, "-o", out, "--password")
@@ -467,10 +436,10 @@ def test_the_command_line_finds_the_method_in_the_picture(tmp_path, pair):
     (tmp_path / "word").write_text("from a file\n")
     assert "exact" in stego("hide", cover, secret, "-o", out, "--exact").stdout
     assert "same file" in stego("reveal", out).stdout
-    assert stego("hide", cover, secret, "-o", out, "--password", "--force", password="one").returncode == 0
+    assert stego("hide", cover, secret, "-o", out, "--password", "--force", STEGO_PASSWORD="one").returncode == 0
     assert stego("reveal", out).returncode == 1
-    assert stego("reveal", out, password="two").returncode == 1
-    assert stego("reveal", out, "--force", password="one").returncode == 0
+    assert stego("reveal", out, STEGO_PASSWORD="two").returncode == 1
+    assert stego("reveal", out, "--force", STEGO_PASSWORD="one").returncode == 0
     assert stego("hide", cover, secret, "-o", out, "--force", "--password-file", tmp_path / "word").returncode == 0
     assert stego("reveal", out, "--force", "--password-file", tmp_path / "word").returncode == 0
     figures = json.loads(stego("metrics", secret, tmp_path / "o-revealed.png", "--json").stdout)

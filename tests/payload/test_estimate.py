@@ -4,8 +4,9 @@ import math
 
 import numpy as np
 import pytest
-from conftest import encoder, natural
+from pictures import natural
 from PIL import Image
+from stegos import encoder
 
 from stegocli.payload import embedding, estimate, header, keys
 from stegocli.payload.codings import Secret

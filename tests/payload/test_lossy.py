@@ -4,9 +4,9 @@ import struct
 
 import numpy as np
 import pytest
-from conftest import photograph
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pictures import photograph
 
 from stegocli.payload import lossy
 from stegocli.payload.errors import InvalidContent, LaterVersion

@@ -5,7 +5,7 @@ import struct
 
 import numpy as np
 import pytest
-from conftest import natural
+from pictures import natural
 from PIL import Image, ImageCms, PngImagePlugin, TiffImagePlugin
 
 from stegocli import api

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 import torch
-from conftest import natural, same_weights
+from networks import same_weights
+from pictures import natural
 from PIL import Image
 from rich.console import Console
 
@@ -92,7 +93,7 @@ def test_a_folder_that_holds_a_run_is_refused(settings):
 
 def test_resume_keeps_its_settings(settings):
     train(replace(settings, epochs=1))
-    with pytest.raises(StegoError, match="--batch-size"):
+    with pytest.raises(StegoError, match="batch_size"):
         train(replace(settings, batch_size=1), resume=True, changed={"batch_size"})
     with pytest.raises(StegoError, match="finished its 1 epochs"):
         train(settings, resume=True)
@@ -177,16 +178,16 @@ class Killed(BaseException):
 @pytest.mark.parametrize("moment", range(1, 15))
 def test_a_run_killed_at_any_write_ends_with_all_its_files(settings, monkeypatch, moment):
     """Killed before the nth file of the run reaches its place, and resumed."""
-    write, written = outputs.write_beside, []
+    name_all, written = outputs.Outputs._name_all, []
 
-    def dying(path, *arguments):
-        written.append(path)
+    def dying(self):
+        written.append(self)
         if len(written) == moment:
             raise Killed
-        return write(path, *arguments)
+        return name_all(self)
 
     with monkeypatch.context() as patch:
-        patch.setattr(outputs, "write_beside", dying)
+        patch.setattr(outputs.Outputs, "_name_all", dying)
         try:
             train(replace(settings, checkpoint_minutes=1e9))
         except Killed:
