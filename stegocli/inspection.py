@@ -64,7 +64,7 @@ def info(
     """
     source = Source.of(picture)
     read = files.read(source, as_stored=True)
-    stego = Stego(source.path, read.rgb, read.alpha)
+    stego = Stego(source.path, read.rgb, read.alpha, source.content)
     try:
         contents, locked = _contents(stego, password, progress)
     except (InvalidContent, LaterVersion) as error:
