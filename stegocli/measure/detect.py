@@ -11,7 +11,7 @@ import numpy as np
 from .. import threads
 from ..discreet import coefficients, embedding
 from ..discreet.jpegfile import JpegFile
-from ..errors import StegoError
+from ..errors import StegoError, option
 from ..payload import embedding as plain
 from ..picture import files
 from . import charts, detector, features
@@ -145,7 +145,7 @@ def folder(
     if plot is not None:
         plot = files.check_output(plot)
     if not directory.is_dir():
-        raise StegoError(f"{directory} is not a folder: give --data a folder of pictures.")
+        raise StegoError(f"{directory} is not a folder: give {option('data')} a folder of pictures.")
     paths = sorted(p for p in directory.iterdir() if p.is_file() and files.is_picture(p))
     found = [seen for seen in _all(paths, side, quality, [Path(o) for o in others], on_picture) if seen is not None]
     if len(found) < _FEWEST:
