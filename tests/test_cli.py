@@ -278,6 +278,7 @@ def test_json_report_quiet_and_force(here):
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "") and Path("o.png").read_bytes() != before
 
 
+@pytest.mark.slow
 @posix
 @pytest.mark.parametrize("closed", [(0,), (1,), (2,), (0, 1, 2)])
 def test_closed_streams(here, closed):

@@ -9,6 +9,8 @@ from pictures import photograph
 from stegocli.discreet import embedding, frame
 from stegocli.discreet.embedding import Unsuitable
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(autouse=True)
 def quick_keys(monkeypatch):

@@ -7,6 +7,8 @@ from hypothesis import strategies as st
 
 from stegocli.discreet import stc
 
+pytestmark = pytest.mark.slow
+
 
 def embedded(samples, up, down, message):
     changes = stc.embed(samples, up, down, message)

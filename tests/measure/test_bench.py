@@ -35,6 +35,7 @@ def test_ablation_changes_one_thing_a_row(monkeypatch, device):
     assert shown == [(i + 1, "ablation", row) for i, row in enumerate(table)], "each row as soon as it is measured"
 
 
+@pytest.mark.network
 def test_a_step_is_measured_with_its_fallbacks():
     settings = bench.Settings(crop=16, workers=0, flow=FlowConfig(levels=1, num_blocks=1, hidden_channels=4))
     row = bench._measure(settings, 2, data.ProceduralPictures())

@@ -12,6 +12,8 @@ from stegocli import StegoError, render
 from stegocli.measure import surviving
 from stegocli.picture import files
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_folder_over_the_qualities(tmp_path, monkeypatch):
     rng = np.random.default_rng(1)

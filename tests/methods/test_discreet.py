@@ -11,6 +11,8 @@ from stegocli import StegoError, api
 from stegocli.methods import Discreet
 from stegocli.picture import files, metrics
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):

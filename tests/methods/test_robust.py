@@ -12,6 +12,8 @@ from stegocli.methods import Auto, Robust
 from stegocli.picture import files, metrics
 from stegocli.robust.channels import CHANNELS
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):

@@ -13,6 +13,8 @@ from stegocli.robust import blocks, rangecoder, simulate, strength, sync
 from stegocli.robust.embedding import Embedder
 from stegocli.robust.reading import NothingFound, PasswordNeeded, TooDamaged, extract, read
 
+pytestmark = pytest.mark.slow
+
 REFUSED = (NothingFound, PasswordNeeded, TooDamaged, sync.LaterFormat)
 # CPU seconds, far above what any forged stego of 256x256 takes, far below what it did.
 PATIENCE = 20.0
