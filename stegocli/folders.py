@@ -70,15 +70,17 @@ def _unheard(note: str) -> None:
 
 
 def _listed(folder: Path, wanted: Callable[[Path], bool], note: Callable[[str], None]) -> list[Path]:
-    """The wanted files of a folder in name order; which others are left out is noted."""
+    """The wanted files of a folder in name order; which others, and which folders in it, are left out is noted."""
     try:
-        every = sorted(path for path in folder.iterdir() if not path.is_dir())
+        all_there = sorted(folder.iterdir())
+        every = [path for path in all_there if not path.is_dir()]
     except OSError as error:
         raise StegoError(f"{short(folder)} can't be listed ({reason(error)}): check its permissions.") from None
     found = [p for p in every if not p.name.startswith(".") and p.name.lower() not in LITTER and wanted(p)]
     if not found:
         raise StegoError(f"{folder} holds nothing to work on: put the files in it.")
-    others = [path.name for path in every if path not in set(found)]
+    chosen = set(found)
+    others = [path.name + (os.sep if path.is_dir() else "") for path in all_there if path not in chosen]
     if others:
         more = f" and {len(others) - TOLD} more" if len(others) > TOLD else ""
         note(f"{folder}: left out {', '.join(others[:TOLD])}{more}.")
