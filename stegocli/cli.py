@@ -45,8 +45,9 @@ class _Commands(TyperGroup):
         """Its paths are read by us, who tell what can't be: not as wrong usage, and pipes only once."""
         command = super().get_command(ctx, cmd_name)
         for parameter in command.params if command is not None else ():
-            if hasattr(parameter.type, "readable"):
-                parameter.type.readable = False
+            kind: Any = getattr(parameter, "type", None)
+            if hasattr(kind, "readable"):
+                kind.readable = False
         return command
 
 
