@@ -15,6 +15,14 @@ from .errors import StegoError, printable
 
 # Set, it shows the traceback of what should not have happened.
 DEBUG = "STEGO_DEBUG"
+# Why nothing more goes to stdout; a reader that has left need not be told.
+UNWRITABLE = {
+    errno.EPIPE: "",
+    errno.ENOSPC: "the disk is full",
+    getattr(errno, "EDQUOT", errno.ENOSPC): "the disk is full",
+    errno.EFBIG: "it is larger than a file may be here",
+    errno.EIO: "the device fails",
+}
 
 # Typer brings its own Click or the installed one, depending on its version.
 _UsageError: Any = typer.BadParameter.__base__
@@ -32,6 +40,15 @@ class _Commands(TyperGroup):
                         f"An argument is empty{f' (after {after})' if after else ''}: give it or leave it out."
                     )
         return super().parse_args(ctx, args)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """Its paths are read by us, who tell what can't be: not as wrong usage, and pipes only once."""
+        command = super().get_command(ctx, cmd_name)
+        for parameter in command.params if command is not None else ():
+            kind: Any = getattr(parameter, "type", None)
+            if hasattr(kind, "readable"):
+                kind.readable = False
+        return command
 
 
 app = typer.Typer(
@@ -83,11 +100,11 @@ def run() -> None:
     except MemoryError:
         code = _say("stego: Memory is full: close other programs or use smaller pictures.", 1)
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EPIPE):
+        if error.errno not in UNWRITABLE:
             code = _unexpected(error)
         else:
-            full = error.errno == errno.ENOSPC
-            code = _say("stego: The output can't be written: the disk is full.", 1) if full else 1
+            why = UNWRITABLE[error.errno]
+            code = _say(f"stego: The output can't be written: {why}.", 1) if why else 1
             # What is left in the buffer must not be tried again when the interpreter ends.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except Exception as error:

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from ..errors import StegoError, option
 from ..picture import outputs
+from ..picture.inputs import reason
 from . import precision
 from .couplings import FlowConfig
 from .model import Model
@@ -166,7 +167,9 @@ def load_model(source: str | Path | None = None, device: str | None = None, amp:
     try:
         network, card = _read(path)
         tolerant, share = _tolerant(card, network)
-    except (SafetensorError, OSError, KeyError, TypeError, ValueError, RuntimeError):
+    except OSError as error:
+        raise StegoError(f"{path} can't be read ({reason(error)}): check the file and its permissions.") from None
+    except (SafetensorError, KeyError, TypeError, ValueError, RuntimeError):
         raise StegoError(f"{path} is not a weights file of stego: use one that `stego train` wrote.") from None
     network.set_precision(precision.choose(device, amp=False)).eval().requires_grad_(False)
     chosen = precision.for_inference(device, amp, share)

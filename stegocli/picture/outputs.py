@@ -47,6 +47,8 @@ def check_place(path: Path, inputs: Sequence[Path | Source] = (), force: bool = 
             raise StegoError(f"{path} is a folder: name a file.")
         if not path.resolve().parent.is_dir():
             raise StegoError(f"{path.parent} does not exist: create the folder first.")
+        if not os.access(path.resolve().parent, os.W_OK | os.X_OK):
+            raise StegoError(f"{short(path)} can't be written: check the permissions of its folder.")
         if not path.exists():
             return
         if not stat.S_ISREG(path.stat().st_mode):

@@ -95,7 +95,10 @@ def _below(folder: Path) -> Iterator[Path]:
     """Everything below a folder that is none itself, through links too; each folder once, whatever is_main to it."""
     seen = set()
     for where, folders, names in os.walk(folder, followlinks=True):
-        state = os.stat(where)
+        try:
+            state = os.stat(where)
+        except OSError:  # gone, or behind a folder that may not be entered
+            continue
         if (state.st_dev, state.st_ino) in seen:
             folders.clear()
             continue
@@ -130,7 +133,7 @@ class FolderPictures:
         """
         if not os.path.isdir(folder):
             raise StegoError(f"{short(folder)} is not a folder: give {option('data')} a folder of pictures.")
-        found = [p for p in sorted(_below(folder)) if p.suffix.lower() in files.READABLE and p.is_file()]
+        found = [p for p in sorted(_below(folder)) if p.suffix.lower() in files.READABLE and os.path.isfile(p)]
         good = [p for p in found if files.is_readable(p, smallest)]
         if len(good) < 2:
             raise StegoError(

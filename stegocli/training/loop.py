@@ -1,5 +1,7 @@
 """The training loop, top to bottom: open the run, step through each epoch, validate, keep, report."""
 
+import errno
+import os
 import time
 from contextlib import ExitStack
 from typing import Any
@@ -124,6 +126,8 @@ def _judge_by(validation_set: str, progress: Progress, log: EventLog) -> None:
 def _prepare_folder(settings: Settings, fresh: bool) -> None:
     try:
         settings.out.mkdir(parents=True, exist_ok=True)
+        if not os.access(settings.out, os.W_OK | os.X_OK):  # told now, and not after the first epoch
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
         for name in checkpoint.RUN_FILES if fresh else ():
             (settings.out / name).unlink(missing_ok=True)
     except OSError as error:

@@ -24,7 +24,8 @@ def folder(tmp_path_factory):
     picture.save(here / "cover.jpg", quality=85)
     picture.save(here / "progressive.jpg", quality=85, progressive=True)
     picture.save(here / "lossy.webp", quality=80)
-    Image.open(here / "cover.jpg").save(here / "once.png")
+    with Image.open(here / "cover.jpg") as compressed:
+        compressed.save(here / "once.png")
     picture.quantize(200).save(here / "palette.png")
     picture.convert("L").save(here / "grey.png")
     alpha = np.full((200, 240), 255, np.uint8)
@@ -71,10 +72,10 @@ def test_a_picture_is_coded_as_finely_as_the_cap_holds(folder, tmp_path):
 @pytest.mark.parametrize("name", ["grey.png", "alpha.png"])
 def test_grey_and_transparent_covers(folder, tmp_path, name):
     api.hide(folder / name, folder / "note.txt", tmp_path / "s.png", Discreet(password="nine"))
-    cover, stego = Image.open(folder / name), Image.open(tmp_path / "s.png")
-    assert stego.mode == cover.mode
-    if name == "alpha.png":
-        assert (np.asarray(stego)[:60] == np.asarray(cover)[:60]).all()
+    with Image.open(folder / name) as cover, Image.open(tmp_path / "s.png") as stego:
+        assert stego.mode == cover.mode
+        if name == "alpha.png":
+            assert (np.asarray(stego)[:60] == np.asarray(cover)[:60]).all()
     assert api.reveal(tmp_path / "s.png", tmp_path / "r.txt", password="nine").path.read_text() == "Meet me at nine.\n"
 
 
@@ -123,10 +124,10 @@ def test_a_jpeg_keeps_its_file_and_an_uncompressed_cover_becomes_one(folder, tmp
     for name in ("cover.jpg", "cover.png"):
         done = api.hide(folder / name, folder / "note.txt", tmp_path / "s.jpg", Discreet("large", "nine"), force=True)
         assert done.method == "discreet" and "same file" in done.summary
-        with Image.open(tmp_path / "s.jpg") as stego:
+        with Image.open(tmp_path / "s.jpg") as stego, Image.open(folder / "cover.jpg") as cover:
             assert stego.format == "JPEG" and stego.size == (240, 200)
             if name == "cover.jpg":
-                assert stego.quantization == Image.open(folder / name).quantization
+                assert stego.quantization == cover.quantization
         found = api.reveal(tmp_path / "s.jpg", tmp_path / "r.txt", password="nine", force=True)
         assert found.path.read_text() == "Meet me at nine.\n"
         with pytest.raises(StegoError):
