@@ -48,6 +48,7 @@ def _services(incomplete: str) -> list[str]:
     return [name for name in CHANNELS if name.startswith(incomplete)]
 
 
+# Here and in the other commands: what can't be read is told as any error where it is read, not as wrong usage.
 CoverArgument = Annotated[
     Path,
     typer.Argument(
