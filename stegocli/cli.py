@@ -41,15 +41,6 @@ class _Commands(TyperGroup):
                     )
         return super().parse_args(ctx, args)
 
-    def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        """Its paths are read by us, who tell what can't be: not as wrong usage, and pipes only once."""
-        command = super().get_command(ctx, cmd_name)
-        for parameter in command.params if command is not None else ():
-            kind: Any = getattr(parameter, "type", None)
-            if hasattr(kind, "readable"):
-                kind.readable = False
-        return command
-
 
 app = typer.Typer(
     cls=_Commands,

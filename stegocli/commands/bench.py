@@ -15,7 +15,8 @@ def bench(
     context: typer.Context,
     batch_size: Annotated[int, typer.Option(min=1, metavar="N", help="Pairs in a step.")] = 2,
     data: Annotated[
-        Path | None, typer.Option(metavar="DIR", show_default="the built-in set", help="Folder of pictures.")
+        Path | None,
+        typer.Option(readable=False, metavar="DIR", show_default="the built-in set", help="Folder of pictures."),
     ] = None,
     crop: Annotated[int, typer.Option(min=16, metavar="PIXELS", help="Side of the crops.")] = 224,
     steps: Annotated[int, typer.Option(min=2, metavar="N", help="Training steps measured for each row.")] = 20,

@@ -62,11 +62,18 @@ def _services(incomplete: str) -> list[str]:
     return [name for name in CHANNELS if name.startswith(incomplete)]
 
 
+# Here and in the other commands: what can't be read is told as any error where it is read, not as wrong usage.
 CoverArgument = Annotated[
-    Path, typer.Argument(metavar="COVER", help="The picture that everyone may see, a folder of them, or -.")
+    Path,
+    typer.Argument(
+        readable=False, metavar="COVER", help="The picture that everyone may see, a folder of them, or -.",
+    ),
 ]  # fmt: skip
 SecretArgument = Annotated[
-    Path, typer.Argument(metavar="SECRET", help="The picture to hide in it, or any other file; a folder; or -.")
+    Path,
+    typer.Argument(
+        readable=False, metavar="SECRET", help="The picture to hide in it, or any other file; a folder; or -.",
+    ),
 ]  # fmt: skip
 OutputOption = Annotated[
     str,
@@ -110,7 +117,9 @@ PasswordOption = Annotated[
 ]  # fmt: skip
 PasswordFileOption = Annotated[
     Path | None,
-    typer.Option(metavar="FILE", rich_help_panel=PRIVACY, help="Encrypt with the password in this file."),
+    typer.Option(
+        readable=False, metavar="FILE", rich_help_panel=PRIVACY, help="Encrypt with the password in this file.",
+    ),
 ]  # fmt: skip
 SurviveOption = Annotated[
     str | None,
@@ -141,7 +150,7 @@ ShrinkOption = Annotated[
 ReportOption = Annotated[
     Path | None,
     typer.Option(
-        metavar="FILE", rich_help_panel=OUTPUT,
+        readable=False, metavar="FILE", rich_help_panel=OUTPUT,
         help="Also draw cover, stego, residual x20, secret and revealed here.",
     ),
 ]  # fmt: skip

@@ -25,7 +25,10 @@ if TYPE_CHECKING:
 
 def info(
     picture: Annotated[
-        Path, typer.Argument(metavar="FILE", help="A stego, or a picture to hide something in; or - for stdin.")
+        Path,
+        typer.Argument(
+            readable=False, metavar="FILE", help="A stego, or a picture to hide something in; or - for stdin.",
+        ),
     ],
     password: Annotated[
         bool,
@@ -35,7 +38,10 @@ def info(
         ),
     ] = False,
     password_file: Annotated[
-        Path | None, typer.Option(metavar="FILE", rich_help_panel=PRIVACY, help="Take the password from this file.")
+        Path | None,
+        typer.Option(
+            readable=False, metavar="FILE", rich_help_panel=PRIVACY, help="Take the password from this file.",
+        ),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:  # fmt: skip

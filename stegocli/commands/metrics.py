@@ -12,15 +12,18 @@ from .common import FLAG, AmpOption, JsonOption, Meter, WeightsOption, console
 def metrics(
     pictures: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="[A B | COVER STEGO SECRET REVEALED]", help="Two pictures, or four."),
+        typer.Argument(readable=False, metavar="[A B | COVER STEGO SECRET REVEALED]", help="Two pictures, or four."),
     ] = None,
     data: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Instead: score hiding on this folder, through real files.")
+        Path | None,
+        typer.Option(readable=False, metavar="DIR", help="Instead: score hiding on this folder, through real files."),
     ] = None,
     plot: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE", help="With --data: compare all methods, and draw secret PSNR over cover PSNR here."
+            readable=False,
+            metavar="FILE",
+            help="With --data: compare all methods, and draw secret PSNR over cover PSNR here.",
         ),
     ] = None,
     survive: Annotated[

@@ -40,7 +40,10 @@ if TYPE_CHECKING:
 
 
 StegoArgument = Annotated[
-    Path, typer.Argument(metavar="STEGO", help="A picture that `stego hide` wrote, a folder of them, or -.")
+    Path,
+    typer.Argument(
+        readable=False, metavar="STEGO", help="A picture that `stego hide` wrote, a folder of them, or -.",
+    ),
 ]  # fmt: skip
 OutputOption = Annotated[
     str | None,
@@ -57,7 +60,10 @@ PasswordOption = Annotated[
     ),
 ]  # fmt: skip
 PasswordFileOption = Annotated[
-    Path | None, typer.Option(metavar="FILE", rich_help_panel=PRIVACY, help="Take the password from this file.")
+    Path | None,
+    typer.Option(
+        readable=False, metavar="FILE", rich_help_panel=PRIVACY, help="Take the password from this file.",
+    ),
 ]  # fmt: skip
 
 
