@@ -82,6 +82,7 @@ def photographs(tmp_path_factory):
     return here
 
 
+@pytest.mark.slow
 def test_a_folder_gives_a_table_and_a_plot(photographs, tmp_path):
     other = tmp_path / "other tool"
     other.mkdir()
@@ -103,6 +104,7 @@ def test_a_folder_gives_a_table_and_a_plot(photographs, tmp_path):
     assert "other tool" in out.getvalue() and "0.5 is guessing" in out.getvalue()
 
 
+@pytest.mark.slow
 def test_jpegs_have_a_table_of_their_own(photographs):
     pytest.importorskip("jpeglib")
     result = detect.folder(photographs, quality=95, side=112)
