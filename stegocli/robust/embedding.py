@@ -34,9 +34,9 @@ _FIRST_RATE, _LEAST_RATE = 0.92, 0.2
 _LEAST_CAPACITY = 1024
 # Safety factors on the measured capacity: the final stego's error rate differs slightly from the trial's, and that
 # of a large picture, of which the trial saw a part, a little more.
-_HONEST, _HONEST_OF_A_PART = 0.98, 0.93
+_HONEST, _HONEST_OF_A_PART = 0.97, 0.93
 # A cost over what was allowed by more than this is refused.
-_OVERDRAFT = 1.12
+_OVERDRAFT = 1.25
 _TRIES = 6
 _ROUNDS, _ROUNDS_LARGE = 4, 2
 # Candidate LLR slopes, in eighths per unit distance from the decision threshold. The encoder stores the best.
@@ -255,7 +255,9 @@ class Embedder:
             done, trusted = self._embedded(content, frame)
             if done:
                 return done
-            needed = max(1.04 * needed, min(2 * needed, 8 * size / max(trusted, _LEAST_RATE)))
+            # More than this frame holds, or the next would be the same.
+            least = max(1.04 * needed, 1.005 * frame.carriers.capacity)
+            needed = max(least, min(2 * needed, 8 * size / max(trusted, _LEAST_RATE)))
         raise Unsuitable("the cover can't carry so much at this quality")
 
     def _frame(self, design: Design, lock: Lock | None) -> _Frame | None:
