@@ -1,6 +1,6 @@
 """Hide and reveal as users know them: files in, files out, figures measured on what was written."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -196,18 +196,23 @@ def _cover(source: Source, secret: Secret, output: Path) -> Cover:
     notes = [f"{path}: {'; '.join(changes)}."] if changes else []
     if source.content == secret.content:
         notes.append(f"{path} is cover and secret at once: was another file meant?")
-    return Cover(path, picture, tuple(notes))
+    return Cover(path, picture, tuple(notes), source)
 
 
 def _write(run: Outputs, output: Path, hiding: Hiding, cover: Picture, force: bool) -> np.ndarray:
     """Write the stego and return its file's pixels; one that does not hold the secret never gets its name."""
+    if hiding.file is not None:
+        run.add(output, hiding.file, force=force)
+        return hiding.rgb
     seen = []
 
     def check(written: np.ndarray) -> bool:
         seen.append(written)
         return np.array_equal(written, hiding.rgb) if hiding.comes_back is None else hiding.comes_back(written)
 
-    files.add(run, output, replace(cover, rgb=hiding.rgb, grey=False), check, force=force)
+    # Grey stays grey where the method kept it so: a file of three equal channels would be a sign.
+    grey = cover.grey and bool((hiding.rgb == hiding.rgb[..., :1]).all())
+    files.add(run, output, replace(cover, rgb=hiding.rgb, grey=grey), check, force=force)
     return seen[0]
 
 
@@ -272,7 +277,9 @@ def reveal(
         elif isinstance(output, (str, Path)):
             outputs.check_place(Path(output), inputs, force)
         picture = files.read(source, as_stored=True)
-        seen = Stego(path, picture.rgb, picture.alpha)
+        # What lies in a JPEG's coefficients is not in its samples.
+        content = source.content if source.content[:2] == b"\xff\xd8" else b""
+        seen = Stego(path, picture.rgb, picture.alpha, content)
         del source  # a large file is not kept beside its samples
         found, authenticated = _found(seen, methods.readers(model, amp), password, progress)
         if found.told.method != Flow.name:
@@ -290,7 +297,7 @@ def reveal(
 
 
 def _found(
-    stego: Stego, readers: Sequence[Reader], password: str | Callable[[], str | None] | None, progress: Progress
+    stego: Stego, readers: Iterable[Reader], password: str | Callable[[], str | None] | None, progress: Progress
 ) -> tuple[Found, bool]:
     """What the first method finds, without the password or with it, and whether it took the password."""
     try:

@@ -49,7 +49,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
 )
-for command in (hide.hide, reveal.reveal, info.info, metrics.metrics, train.train, bench.bench):
+app.command(cls=hide.HideCommand)(hide.hide)
+for command in (reveal.reveal, info.info, metrics.metrics, train.train, bench.bench):
     app.command()(command)
 
 

@@ -14,7 +14,7 @@ from stegocli import api, folders
 from stegocli.errors import StegoError
 from stegocli.methods import Exact, Flow
 from stegocli.methods.base import Found, Outcome, Stego
-from stegocli.payload import codings, container
+from stegocli.payload import codings, container, keys
 from stegocli.picture import png
 
 FORGED = [
@@ -33,6 +33,12 @@ PLAIN = [
     "console.txt",
     "a" * 200,
 ]
+
+
+@pytest.fixture(autouse=True)
+def quick_keys(monkeypatch):
+    monkeypatch.setattr(keys, "PASSES", 1)
+    monkeypatch.setattr(keys, "MEMORY_KIB", 32)
 
 
 @pytest.mark.parametrize("name", FORGED)

@@ -163,6 +163,7 @@ def test_two_reveals_into_a_folder_lose_nothing(here):
 # -- modes --------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @posix
 def test_what_a_password_opened_is_for_its_owner(here):
     old = os.umask(0o022)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
 from ..robust.channels import CHANNELS
 from .common import (
@@ -42,6 +43,19 @@ if TYPE_CHECKING:
     from ..methods import Method
 
 UNUSED_PASSWORD = f"{PASSWORD_VARIABLE} is set, but without --password nothing is encrypted."
+
+
+SIZES = ("small", "normal", "large")
+
+
+class HideCommand(TyperCommand):
+    """`hide`, whose --discreet may stand without a value."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        at = args.index("--discreet") + 1 if "--discreet" in args else 0
+        if at and args[at : at + 1] not in [[size] for size in SIZES]:
+            args = [*args[:at], "normal", *args[at:]]
+        return super().parse_args(ctx, args)
 
 
 def _services(incomplete: str) -> list[str]:
@@ -115,6 +129,24 @@ SurviveOption = Annotated[
         help="Survive JPEG down to this quality, 30 to 95, or what a service does: " + ", ".join(CHANNELS) + ".",
     ),
 ]  # fmt: skip
+DiscreetOption = Annotated[
+    str | None,
+    typer.Option(
+        "--discreet",
+        metavar="[small|normal|large]",
+        rich_help_panel=PRIVACY,
+        help="Hide few bytes so that they hardly show, under a password, which is asked for; normal without a size.",
+    ),
+]
+ShrinkOption = Annotated[
+    bool,
+    typer.Option(
+        "--shrink",
+        metavar=FLAG,
+        rich_help_panel=PRIVACY,
+        help="With --discreet: halve the cover first, which removes the traces of an earlier compression.",
+    ),
+]
 ReportOption = Annotated[
     Path | None,
     typer.Option(
@@ -136,6 +168,8 @@ def hide(
     password: PasswordOption = False,
     password_file: PasswordFileOption = None,
     survive: SurviveOption = None,
+    discreet: DiscreetOption = None,
+    shrink: ShrinkOption = False,
     report: ReportOption = None,
     jobs: JobsOption = 1,
     force: ForceOption = False,
@@ -153,9 +187,11 @@ def hide(
       stego hide cover.png secret.png -o stego.png
 
       stego hide cover.jpg note.txt -o stego.jpg --survive whatsapp --password
+
+      stego hide photo.jpg note.txt -o out.jpg --discreet
     """
     check_one_password(password, password_file)
-    private = password or password_file is not None
+    private = password or password_file is not None or discreet is not None
     is_folder = os.path.isdir(cover)
     if not is_folder and given(context, "jobs"):
         raise typer.BadParameter("it shares the work on folders, and this is one file", param_hint="--jobs")
@@ -169,16 +205,18 @@ def hide(
         # Asked once, and not in each process.
         ask = asked_password(password_file, twice=True)
     keep = [] if password_file is None else [password_file]
-    method = _method(exact, fit, flow, cover_psnr, ask, survive, weights, amp, show.is_terminal)
-    from .. import api, folders
-
+    method = _method(exact, fit, flow, cover_psnr, ask, survive, discreet, shrink, weights, amp, show.is_terminal)
     unused = [UNUSED_PASSWORD] if PASSWORD_VARIABLE in os.environ and not private else []
     if is_folder:
+        from .. import folders
+
         results = folders.hide(cover, secret, output, method, jobs, force=force, keep=keep, note=noter(quiet))
         for note in unused:
             noter(quiet)(note)
         show_folder(results, as_json, show, lambda done: _show_one_of_many(done, show))
         return
+    from .. import api
+
     cover_file, secret_file = read_inputs([cover, secret], keep)
     with output_file(output, "stego.png") as target, Meter(show) as meter:
         assert target is not None
@@ -198,12 +236,19 @@ def _method(
     cover_psnr: float | None,
     password: Any,
     survive: str | None,
+    discreet: str | None,
+    shrink: bool,
     weights: str | None,
     amp: bool | None,
     advise: bool,
 ) -> "Method":
     """The method that the options name; options that have no effect together are an error that says why."""
     chosen = [f"--{name}" for name, wanted in (("exact", exact), ("fit", fit), ("flow", flow)) if wanted]
+    if shrink and discreet is None:
+        raise typer.BadParameter("it is for --discreet: leave it out", param_hint="--shrink")
+    for name, value in (("--survive", survive), ("--cover-psnr", cover_psnr), *((name, name) for name in chosen)):
+        if discreet is not None and value is not None:
+            raise typer.BadParameter("--discreet chooses for itself: leave it out", param_hint=name)
     if survive is not None and chosen:
         raise typer.BadParameter(
             f"what survives has little room and is not {chosen[0]}: give one of the two", param_hint="--survive"
@@ -220,16 +265,18 @@ def _method(
             raise typer.BadParameter("no network is used here: leave it out", param_hint=name)
     if flow and cover_psnr is not None:
         raise typer.BadParameter("the network chooses for itself; it is for bytes", param_hint="--cover-psnr")
-    from ..methods import Auto, Exact, Flow, Robust
-
     psnr = {} if cover_psnr is None else {"cover_psnr": cover_psnr}
+    from .. import methods
+
+    if discreet is not None:
+        return methods.Discreet(discreet, password, shrink)
     if survive is not None:
-        return Robust(survive, password, **psnr)
+        return methods.Robust(survive, password, **psnr)
     if exact or fit:
-        return Exact(password, fit=fit, **psnr)
+        return methods.Exact(password, fit=fit, **psnr)
     if flow:
-        return Flow(weights, amp)
-    return Auto(weights, password, cover_psnr, advise, amp)
+        return methods.Flow(weights, amp)
+    return methods.Auto(weights, password, cover_psnr, advise, amp)
 
 
 def _show_one_of_many(done: Any, console: "Console") -> None:

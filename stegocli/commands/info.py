@@ -84,4 +84,4 @@ def _show(found: Any, asked: bool, console: "Console") -> None:
     console.print(f"{nothing}; as a cover it holds:", soft_wrap=True)
     for capacity in found.capacities:
         holds = "" if capacity.holds is None else f"{capacity.holds:,} bytes: "
-        console.print(f"  {capacity.method:7}{holds}{capacity.for_what}", soft_wrap=True)
+        console.print(f"  {capacity.method:9}{holds}{capacity.for_what}", soft_wrap=True)

@@ -97,20 +97,22 @@ def reveal(
         raise typer.BadParameter("name an output when the stego comes from stdin", param_hint="--output")
     if not is_folder and given(context, "jobs"):
         raise typer.BadParameter("it shares the work on folders, and this is one file", param_hint="--jobs")
-    from .. import api, folders
-
     show = console(quiet or as_json, stderr=output == STREAM)
     # One that is there is given; a prompt waits until it is needed, and in folders nobody is asked unless told to.
     ready = password or password_file is not None or PASSWORD_VARIABLE in os.environ
     word = asked_password(password_file, prompt) if ready else None
     keep = [] if password_file is None else [password_file]
     if is_folder:
+        from .. import folders
+
         assert output is not None
         results = folders.reveal(
             stego, output, weights, jobs, password=word, amp=amp, force=force, keep=keep, note=noter(quiet)
         )
         show_folder(results, as_json, show, lambda done: _show(done, show))
         return
+    from .. import api
+
     (stego_file,) = read_inputs([stego], keep)
     with output_file(output, "") as target, Meter(show) as meter:
         done = api.reveal(

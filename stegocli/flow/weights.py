@@ -25,7 +25,7 @@ DEFAULT = "default"
 # In a card: the subnets that lose nothing worth a word in bfloat16.
 BFLOAT16 = "bfloat16"
 # The same of sets whose cards, which came before, do not say it, by identity. On four pairs of crops of photographs
-# they cost the secret 0.06 dB together when reveal computes them so, 0.07 when hide does: a quarter of the work.
+# they cost the secret 0.06 dB when reveal computes them so, 0.07 when hide does, and are a quarter of the work.
 TOLERANT = {"f1b441b5": ["0.add", "0.affine", "1.add", "6.affine", "7.affine"]}
 # A header beyond this is no header: it is read before anything is known of the rest.
 LONGEST_HEADER = 1 << 24

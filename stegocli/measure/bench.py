@@ -192,6 +192,7 @@ def _machine(model: Model) -> dict[str, Any]:
         "threads": torch.get_num_threads(),
         "gigaflops_of_matrix_products": matrix_peak(device) / 1e9,
         "weights": model.name,
+        "inference": str(model.precision),
         "teraflops_per_megapixel": model.network.operations_per_megapixel() / 1e12,
     }
 

@@ -9,7 +9,6 @@ from ..picture import files, metrics
 from .base import Cover, Hiding, Lossless, Method, ModelLike, Password, Progress, Secret, unseen
 from .exact import COVER_PSNR, Exact
 from .flow import Flow
-from .robust import Robust
 
 # Under these a change or a blemish shows, and the secret goes as bytes: mean of either picture in dB, and blocks of
 # 16x16 pixels. A single block shows at x1 where it is far off; others do where there are several.
@@ -47,6 +46,8 @@ class Auto(Lossless):
         if suffix not in files.LOSSY:
             return self
         self._check_unused(f"what survives in a {suffix} is bytes")
+        from .robust import Robust
+
         if self.cover_psnr is None:
             return Robust(password=self.password)
         return Robust(password=self.password, cover_psnr=self.cover_psnr)

@@ -12,8 +12,9 @@ from ..errors import StegoError, option
 from ..payload import header
 from ..payload.codings import Secret
 from ..payload.header import Header
-from ..picture import files
+from ..picture import files, metrics
 from ..picture.files import Picture
+from ..picture.inputs import Source
 
 if TYPE_CHECKING:
     from ..flow.model import Model
@@ -46,11 +47,16 @@ def asked(password: Password) -> str | None:
 
 @dataclass(frozen=True)
 class Cover:
-    """The picture that everyone may see."""
+    """The picture that everyone may see.
+
+    Attributes:
+        source: its file, for a method that looks at it; `Method.prepare` drops what is not needed.
+    """
 
     path: Path
     picture: Picture
     notes: tuple[str, ...] = ()
+    source: Source | None = None
 
     @property
     def rgb(self) -> np.ndarray:
@@ -62,7 +68,7 @@ class Outcome:
     """What is told of a hide or a reveal.
 
     Attributes:
-        method: its name: flow, exact or robust.
+        method: its name: flow, exact, robust or discreet.
         summary: in words, for the user: how the secret was coded, or with which weights.
         notes: what the user should know, one sentence each.
     """
@@ -98,6 +104,7 @@ class Hiding:
             secret that is no picture.
         comes_back: whether a file's pixels still hold the secret, for a method that may be stored with loss; by
             default they must be `rgb` itself.
+        file: the stego's whole file, for a method that makes it itself; `rgb` is how it looks.
     """
 
     rgb: np.ndarray
@@ -105,10 +112,31 @@ class Hiding:
     reference: np.ndarray | None = None
     decoded: np.ndarray | None = None
     comes_back: Callable[[np.ndarray], bool] | None = None
+    file: bytes | None = None
 
     def telling(self, *notes: str, **changed: Any) -> "Hiding":
         """The same with more notes, or other words."""
         return replace(self, told=replace(self.told, notes=[*self.told.notes, *notes], **changed))
+
+
+# Under these a secret that is coded small is hard to make out: its mean in dB, and blocks of 16x16 pixels where there
+# are several. Photographs at 27 dB are fine to look at; text is lost where its blocks are.
+LEGIBLE_PSNR = 26.0
+LEGIBLE_BLOCK, SHARE_OF_BLOCKS, SEVERAL_BLOCKS = 18.0, 0.02, 3
+
+
+def above_floor(hiding: Hiding, other_remedies: str) -> Hiding:
+    """The same, with a note if the secret comes back worse than a viewer would bear."""
+    assert hiding.reference is not None and hiding.decoded is not None  # the secret is a picture
+    mean = metrics.psnr(hiding.reference, hiding.decoded)
+    low = metrics.block_psnrs(hiding.reference, hiding.decoded) < LEGIBLE_BLOCK
+    if mean >= LEGIBLE_PSNR and low.sum() < max(SEVERAL_BLOCKS, SHARE_OF_BLOCKS * low.size):
+        return hiding
+    note = (
+        f"The secret comes back at {mean:.1f} dB, with {low.mean():.0%} of it hard to make out: use a larger cover, "
+        f"{other_remedies}."
+    )
+    return hiding.telling(note, below_floor=True)
 
 
 @dataclass(frozen=True)
@@ -117,11 +145,13 @@ class Stego:
 
     Attributes:
         alpha: its transparency, uint8, (height, width), which a password guards too.
+        content: its file's bytes, for what lies in a JPEG's coefficients.
     """
 
     path: Path
     rgb: np.ndarray
     alpha: np.ndarray | None = None
+    content: bytes = field(default=b"", repr=False)
 
     @cached_property
     def header(self) -> Header | None:
@@ -154,7 +184,7 @@ class Contents:
     """What a stego says of what it holds.
 
     Attributes:
-        method: flow, exact or robust.
+        method: flow, exact, robust or discreet.
         version: of the file's format; None where nothing tells.
         coding: how the secret is coded, in words.
         size: the secret picture's (width, height), or None.
@@ -235,4 +265,4 @@ class Lossless:
         return self
 
     def prepare(self, cover: Cover) -> Cover:
-        return cover
+        return replace(cover, source=None)

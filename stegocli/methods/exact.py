@@ -25,6 +25,7 @@ from .base import (
     Password,
     Progress,
     Stego,
+    above_floor,
     asked,
     unseen,
 )
@@ -84,7 +85,8 @@ class Exact(Lossless):
             return Hiding(rgb, told)
         if packed.fidelity == APPROXIMATE:
             told.notes.extend(secret.notes())
-        return Hiding(rgb, told, secret.seen.rgb, files.seen(packed.picture).rgb)
+        hiding = Hiding(rgb, told, secret.seen.rgb, files.seen(packed.picture).rgb)
+        return above_floor(hiding, f"or a lower {option('cover_psnr')}")
 
     def reveal(self, stego: Stego, password: str | None = None, progress: Progress = unseen) -> Found | Locked | None:
         content = _content(stego, password)

@@ -10,7 +10,7 @@ import numpy as np
 from ..errors import StegoError, option
 from ..payload import codings
 from ..payload.container import APPROXIMATE, SAME_FILE, Payload
-from ..picture import files, metrics
+from ..picture import files
 from ..robust import reading
 from ..robust.channels import CHANNELS, QUALITIES
 from ..robust.embedding import COVER_PSNR, Embedded, Embedder, Unsuitable
@@ -28,6 +28,7 @@ from .base import (
     Progress,
     Secret,
     Stego,
+    above_floor,
     asked,
     unseen,
 )  # fmt: skip
@@ -39,10 +40,6 @@ QUALITY = 75
 SHRINK = 0.9
 LEAST_BYTES = 64
 SEVERAL = ("two", 2), ("three", 3)
-# Under these a secret is hard to make out: its mean in dB, and the share of its blocks of 16x16 pixels that are so low,
-# but no fewer than some. Photographs come back above; text that the capacity was too small for is below.
-LEAST_PSNR = 26.0
-LEAST_BLOCK, SHARE_OF_BLOCKS, SEVERAL_BLOCKS = 18.0, 0.02, 3
 
 
 @dataclass(frozen=True)
@@ -120,20 +117,10 @@ class Robust:
             return Hiding(done.stego, told, comes_back=check)
         if packed.fidelity == APPROXIMATE:
             told.notes.extend(secret.notes())
-        return self._above_floor(Hiding(done.stego, told, secret.seen.rgb, files.seen(packed.picture).rgb, check))
-
-    def _above_floor(self, hiding: Hiding) -> Hiding:
-        """The same, with a note if the secret comes back worse than a viewer would bear."""
-        assert hiding.reference is not None and hiding.decoded is not None  # the secret is a picture
-        mean = metrics.psnr(hiding.reference, hiding.decoded)
-        low = metrics.block_psnrs(hiding.reference, hiding.decoded) < LEAST_BLOCK
-        if mean >= LEAST_PSNR and low.sum() < max(SEVERAL_BLOCKS, SHARE_OF_BLOCKS * low.size):
-            return hiding
-        note = (
-            f"The secret comes back at {mean:.1f} dB, with {low.mean():.0%} of it hard to make out: use a larger "
-            f"cover, a higher {option('survive')}, or a .png with {option('exact')}, which survives no JPEG."
+        return above_floor(
+            Hiding(done.stego, told, secret.seen.rgb, files.seen(packed.picture).rgb, check),
+            f"a higher {option('survive')}, or a .png with {option('exact')}, which survives no JPEG",
         )
-        return hiding.telling(note, below_floor=True)
 
     def _embedded(
         self, cover: Cover, secret: Secret, password: str | None, progress: Progress

@@ -13,6 +13,8 @@ from stegocli.payload.codings import Secret
 from stegocli.picture import files, metrics
 from stegocli.picture.inputs import Source
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(autouse=True)
 def quick_keys(monkeypatch):

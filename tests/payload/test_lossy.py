@@ -12,6 +12,8 @@ from stegocli.payload import lossy
 from stegocli.payload.errors import InvalidContent, LaterVersion
 from stegocli.picture import metrics
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("kind", ["colour", "grey", "alpha"])
 @pytest.mark.parametrize("budget", [300, 2000, 20_000])

@@ -12,6 +12,8 @@ from stegocli.robust import embedding, reading, simulate
 from stegocli.robust.embedding import Embedder, Unsuitable
 from stegocli.robust.reading import NothingFound, TooDamaged
 
+pytestmark = pytest.mark.slow
+
 
 def saved(rgb, **options):
     file = io.BytesIO()
