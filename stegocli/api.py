@@ -8,7 +8,7 @@ import numpy as np
 
 from . import methods
 from .errors import StegoError, option
-from .methods import Auto, Method, Reader
+from .methods import Auto, Exact, Method, Reader
 from .methods.base import (
     SMALLEST_SIDE,
     Choice,
@@ -21,6 +21,7 @@ from .methods.base import (
     Progress,
     Secret,
     Stego,
+    legibility,
     unseen,
 )
 from .payload import codings
@@ -185,12 +186,18 @@ def _told(output: Path, cover: Cover, hiding: Hiding) -> Hidden:
     notes = [*cover.notes, *hiding.told.notes]
     if cover.picture.grey and not np.array_equal(hiding.rgb[..., 0], hiding.rgb[..., 1]):
         notes.append(f"{cover.path} is grey, but the stego needs colour: its file has three channels.")
+    coarse = None if hiding.told.below_floor else legibility(hiding)
+    if coarse is not None:
+        other = f"a lower {option('cover_psnr')}" if hiding.told.method == Exact.name else f"bytes ({option('exact')})"
+        notes.append(f"{coarse}: use a larger cover, or {other}.")
+    below_floor = hiding.told.below_floor or coarse is not None
     secret = size = None
     if hiding.reference is not None and hiding.decoded is not None:
         secret = metrics.compare(hiding.reference, hiding.decoded)
         size = hiding.reference.shape[1], hiding.reference.shape[0]
     figures = {"cover": metrics.compare(cover.rgb, hiding.rgb), "secret": secret, "secret_size": size}
-    return Hidden(**(vars(hiding.told) | figures | {"notes": notes, "path": output, "size": cover.picture.size}))
+    told = {"notes": notes, "below_floor": below_floor, "path": output, "size": cover.picture.size}
+    return Hidden(**(vars(hiding.told) | figures | told))
 
 
 # -- reveal -----------------------------------------------------------------------------------------------------

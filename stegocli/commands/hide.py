@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ..errors import StegoError
+from ..picture.inputs import Source
 from ..robust.channels import CHANNELS
 from .common import (
     FLAG,
@@ -171,6 +173,7 @@ def hide(
         )  # fmt: skip
         return
     cover_file, secret_file = read_inputs([cover, secret], keep)
+    secret_file = _used(Source.of(secret_file), fit, weights, amp)
     with output_file(output, "stego.png") as target, Meter(show) as meter:
         done = api.hide(
             cover_file, secret_file, target or output, method, force=force, report=report, keep=keep, progress=meter
@@ -218,6 +221,18 @@ def _method(
     if flow:
         return Flow(weights, amp)
     return Auto(weights, password, cover_psnr, advise, amp)
+
+
+def _used(secret: Source, fit: bool, weights: str | None, amp: bool | None) -> Source:
+    """The secret, unless it is no picture and an option is for pictures only."""
+    from ..picture import files
+
+    given = [
+        f"--{name}" for name, value in (("fit", fit or None), ("weights", weights), ("amp", amp)) if value is not None
+    ]
+    if given and not files.is_picture(secret):
+        raise StegoError(f"{secret.path} is no picture and is hidden whole, without the network: leave {given[0]} out.")
+    return secret
 
 
 def _show(done: Any, secret: Path, console: "Console") -> None:

@@ -46,6 +46,9 @@ class Auto(Lossless):
     def to_file(self, suffix: str) -> Method:
         if suffix not in files.LOSSY:
             return self
+        for name, given in (("model", self.model), ("amp", self.amp)):
+            if given is not None:
+                raise StegoError(f"No network writes a {suffix}: leave {option(name)} out.")
         if self.cover_psnr is None:
             return Robust(password=self.password)
         return Robust(password=self.password, cover_psnr=self.cover_psnr)

@@ -12,7 +12,7 @@ from ..errors import StegoError, option
 from ..payload import header
 from ..payload.codings import Secret
 from ..payload.header import Header
-from ..picture import files
+from ..picture import files, metrics
 from ..picture.files import Picture
 
 if TYPE_CHECKING:
@@ -24,6 +24,10 @@ ModelLike: TypeAlias = "Model | str | Path | None"
 Password = str | Callable[[], str] | None
 # Of a cover, whatever the method.
 SMALLEST_SIDE = 16
+# Under these a secret is hard to make out: its mean in dB, and the share of its blocks of 16x16 pixels that are so low,
+# but no fewer than some. Photographs come back above; text that the capacity was too small for is below.
+LEAST_PSNR = 26.0
+LEAST_BLOCK, SHARE_OF_BLOCKS, SEVERAL_BLOCKS = 18.0, 0.02, 3
 # Called with what is being done and the share of it that is done, 0 to 1.
 Progress = Callable[[str, float], None]
 
@@ -109,6 +113,17 @@ class Hiding:
     def telling(self, *notes: str, **changed: Any) -> "Hiding":
         """The same with more notes, or other words."""
         return replace(self, told=replace(self.told, notes=[*self.told.notes, *notes], **changed))
+
+
+def legibility(hiding: Hiding) -> str | None:
+    """What is to be said of a secret that comes back so coarse that it is hard to make out; None for any other."""
+    if hiding.reference is None or hiding.decoded is None:
+        return None
+    mean = metrics.psnr(hiding.reference, hiding.decoded)
+    low = metrics.block_psnrs(hiding.reference, hiding.decoded) < LEAST_BLOCK
+    if mean >= LEAST_PSNR and low.sum() < max(SEVERAL_BLOCKS, SHARE_OF_BLOCKS * low.size):
+        return None
+    return f"The secret comes back at {mean:.1f} dB, with {low.mean():.0%} of it hard to make out"
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import numpy as np
 from ..errors import StegoError, option
 from ..payload import codings
 from ..payload.container import APPROXIMATE, SAME_FILE, Payload
-from ..picture import files, metrics
+from ..picture import files
 from ..robust import reading
 from ..robust.channels import CHANNELS, QUALITIES
 from ..robust.embedding import COVER_PSNR, Embedded, Embedder, Unsuitable
@@ -29,6 +29,7 @@ from .base import (
     Secret,
     Stego,
     asked,
+    legibility,
     unseen,
 )  # fmt: skip
 
@@ -39,10 +40,6 @@ QUALITY = 75
 SHRINK = 0.9
 LEAST_BYTES = 64
 SEVERAL = ("two", 2), ("three", 3)
-# Under these a secret is hard to make out: its mean in dB, and the share of its blocks of 16x16 pixels that are so low,
-# but no fewer than some. Photographs come back above; text that the capacity was too small for is below.
-LEAST_PSNR = 26.0
-LEAST_BLOCK, SHARE_OF_BLOCKS, SEVERAL_BLOCKS = 18.0, 0.02, 3
 
 
 @dataclass(frozen=True)
@@ -74,7 +71,7 @@ class Robust:
         """(design quality, longest side)."""
         if isinstance(self.survive, int):
             return self.survive, None
-        if self.survive.isdecimal():
+        if self.survive.isdecimal() and len(self.survive) <= 3:
             return int(self.survive), None
         channel = CHANNELS.get(self.survive.lower())
         if channel is None:
@@ -124,14 +121,12 @@ class Robust:
 
     def _above_floor(self, hiding: Hiding) -> Hiding:
         """The same, with a note if the secret comes back worse than a viewer would bear."""
-        assert hiding.reference is not None and hiding.decoded is not None  # the secret is a picture
-        mean = metrics.psnr(hiding.reference, hiding.decoded)
-        low = metrics.block_psnrs(hiding.reference, hiding.decoded) < LEAST_BLOCK
-        if mean >= LEAST_PSNR and low.sum() < max(SEVERAL_BLOCKS, SHARE_OF_BLOCKS * low.size):
+        coarse = legibility(hiding)
+        if coarse is None:
             return hiding
         note = (
-            f"The secret comes back at {mean:.1f} dB, with {low.mean():.0%} of it hard to make out: use a larger "
-            f"cover, a higher {option('survive')}, or a .png with {option('exact')}, which survives no JPEG."
+            f"{coarse}: use a larger cover, a higher {option('survive')}, or a .png with {option('exact')}, which "
+            "survives no JPEG."
         )
         return hiding.telling(note, below_floor=True)
 
