@@ -1,17 +1,17 @@
 """stego hides one whole picture inside another and brings it back.
 
-from stegocli import hide, reveal, load_model
+from stegocli import Exact, hide, reveal
 
-model = load_model()
-hidden = hide("cover.png", "secret.png", "stego.png", model=model)
-print(hidden.score.hide_psnr, hidden.score.reveal_psnr)
-reveal("stego.png", "revealed.png", model=model)
+hidden = hide("cover.png", "secret.png", "stego.png")
+print(hidden.method, hidden.cover.psnr)
+reveal("stego.png", "revealed.png")
+hide("cover.png", "report.pdf", "private.png", Exact(password="correct horse battery staple"))
 """
 
 import importlib
 from typing import Any
 
-__version__ = "0.1.0"
+__version__ = "1.0.0"
 __all__ = ["Auto", "Exact", "Flow", "Robust", "StegoError", "__version__", "hide", "info", "load_model", "reveal"]
 
 _HOMES = {
@@ -20,6 +20,7 @@ _HOMES = {
     "info": ".inspection",
     "load_model": ".methods.arrays",
     "StegoError": ".errors",
+    **dict.fromkeys(("Auto", "Exact", "Flow", "Robust"), ".methods"),
 }
 
 

@@ -1,14 +1,16 @@
 """Hide and reveal as users know them: files in, files out, figures measured on what was written."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from . import methods
 from .errors import StegoError, option
-from .methods import Auto, Exact, Method, Reader
+from .methods import Auto, Flow, Method, Reader
 from .methods.base import (
     SMALLEST_SIDE,
     Choice,
@@ -21,7 +23,6 @@ from .methods.base import (
     Progress,
     Secret,
     Stego,
-    legibility,
     unseen,
 )
 from .payload import codings
@@ -99,18 +100,44 @@ def hide(
     Args:
         cover: any format that `files.read` takes, from 16x16; a path is opened once.
         secret: such a picture, or any file.
-        output: ends in .png, .tif, .webp or .bmp, or, for what survives it, in .jpg.
+        output: ends in .png, .tif, .webp or .bmp, or, for what survives it, in .jpg; a folder (also one to be made,
+            with a slash at its end) gets `default_stego(cover)`.
         method: one of `methods.Auto`, `Flow`, `Exact` and `Robust`; by default `Auto()`: the network for a picture,
             bytes where they are better, and for a .jpg what survives it.
         force: replace `output` if it exists.
-        report: also write a picture of cover, stego, residual, secret and revealed here; for secret pictures.
+        report: also write a picture of cover, stego, residual, secret and revealed here, in any of these formats;
+            for secret pictures.
         keep: other files that no output may replace, as the one with the password.
         progress: called with what is being done and the share of it that is done.
 
     Raises:
         StegoError: with a sentence for the user; nothing is written then.
     """
-    method = (method or Auto()).to_file(Path(output).suffix.lower())
+    options: dict[str, Any] = {"force": force, "report": report, "keep": keep, "progress": progress}
+    if not outputs.names_folder(output):
+        return _hide(cover, secret, Path(output), method or Auto(), **options)
+    with outputs.made(output) as folder:
+        return _hide(cover, secret, folder / default_stego(cover), method or Auto(), **options)
+
+
+def default_stego(cover: Source | str | Path) -> str:
+    """What a stego is called in a folder: NAME-stego.png."""
+    path = cover.path if isinstance(cover, Source) else Path(cover)
+    return f"{path.stem.lstrip('.')}-stego.png"
+
+
+def _hide(
+    cover: Source | str | Path,
+    secret: Source | str | Path,
+    output: Path,
+    method: Method,
+    *,
+    force: bool,
+    report: str | Path | None,
+    keep: Sequence[Path],
+    progress: Progress,
+) -> Hidden:
+    method = method.to_file(output.suffix.lower())
     inputs = _unlosable(cover, secret, *keep, *_weights_file(getattr(method, "model", None)))
     check_read_once([given for given in inputs if isinstance(given, Path)])
     output = files.check_output(output, inputs, force, may_lose=True)
@@ -166,18 +193,26 @@ def _cover(source: Source, secret: Secret, output: Path) -> Cover:
         )
     picture, changes = files.kept_in(output, picture)
     changes = (*picture.changes, *changes)
-    return Cover(path, picture, (f"{path}: {'; '.join(changes)}.",) if changes else ())
+    notes = [f"{path}: {'; '.join(changes)}."] if changes else []
+    if source.content == secret.content:
+        notes.append(f"{path} is cover and secret at once: was another file meant?")
+    return Cover(path, picture, tuple(notes), source)
 
 
 def _write(run: Outputs, output: Path, hiding: Hiding, cover: Picture, force: bool) -> np.ndarray:
     """Write the stego and return its file's pixels; one that does not hold the secret never gets its name."""
+    if hiding.file is not None:
+        run.add(output, hiding.file, force=force)
+        return hiding.rgb
     seen = []
 
     def check(written: np.ndarray) -> bool:
         seen.append(written)
         return np.array_equal(written, hiding.rgb) if hiding.comes_back is None else hiding.comes_back(written)
 
-    files.add(run, output, replace(cover, rgb=hiding.rgb, grey=False), check, force=force)
+    # Grey stays grey where the method kept it so: a file of three equal channels would be a sign.
+    grey = cover.grey and bool((hiding.rgb == hiding.rgb[..., :1]).all())
+    files.add(run, output, replace(cover, rgb=hiding.rgb, grey=grey), check, force=force)
     return seen[0]
 
 
@@ -186,18 +221,12 @@ def _told(output: Path, cover: Cover, hiding: Hiding) -> Hidden:
     notes = [*cover.notes, *hiding.told.notes]
     if cover.picture.grey and not np.array_equal(hiding.rgb[..., 0], hiding.rgb[..., 1]):
         notes.append(f"{cover.path} is grey, but the stego needs colour: its file has three channels.")
-    coarse = None if hiding.told.below_floor else legibility(hiding)
-    if coarse is not None:
-        other = f"a lower {option('cover_psnr')}" if hiding.told.method == Exact.name else f"bytes ({option('exact')})"
-        notes.append(f"{coarse}: use a larger cover, or {other}.")
-    below_floor = hiding.told.below_floor or coarse is not None
     secret = size = None
     if hiding.reference is not None and hiding.decoded is not None:
         secret = metrics.compare(hiding.reference, hiding.decoded)
         size = hiding.reference.shape[1], hiding.reference.shape[0]
     figures = {"cover": metrics.compare(cover.rgb, hiding.rgb), "secret": secret, "secret_size": size}
-    told = {"notes": notes, "below_floor": below_floor, "path": output, "size": cover.picture.size}
-    return Hidden(**(vars(hiding.told) | figures | told))
+    return Hidden(**(vars(hiding.told) | figures | {"notes": notes, "path": output, "size": cover.picture.size}))
 
 
 # -- reveal -----------------------------------------------------------------------------------------------------
@@ -226,7 +255,7 @@ def reveal(
         stego: a file written by `hide`, or a lossless copy of it; a path is opened once.
         output: by default `default_output(stego)`; in a folder, the secret's own name where that is known and free,
             else that name there. A picture may go to .png, .tif, .webp or .bmp, any other file only to a name with
-            its own extension.
+            its own extension. A slash at its end makes the folder.
         model, amp: as for `Flow`; by default the shipped set named in the stego.
         password: or a function that asks for it, called only when the picture shows nothing without.
         force: replace `output` if it exists.
@@ -239,27 +268,36 @@ def reveal(
     """
     source = Source.of(stego)
     path, inputs = source.path, _unlosable(source, *keep, *_weights_file(model))
-    if output is not None and not isinstance(output, Folder):
-        output = Path(output)
-        if output.is_dir():
-            output = Folder.at_start(output, [default_output(path).stem], inputs)[0]
-    picture = files.read(source, as_stored=True)
-    seen = Stego(path, picture.rgb, picture.alpha)
-    del source  # a large file is not kept beside its samples
-    found, authenticated = _found(seen, methods.readers(model, amp), password, progress)
-    if not isinstance(output, Folder):
-        target = output if output is not None else default_output(path, found.extension)
-        return _deliver(seen, target, found, authenticated, force, inputs)
-    for target, replaced in output.candidates(found.name, found.extension, force):
-        try:
-            return _deliver(seen, target, found, authenticated, replaced, inputs)
-        except Exists as error:
-            taken = error
-    raise taken
+    if output is None and not source.own_name:
+        raise StegoError(f"{path} is a stream, and nothing can be put beside it: name an {option('output')}.")
+    with ExitStack() as stack:
+        if isinstance(output, (str, Path)) and outputs.names_folder(output):
+            folder = stack.enter_context(outputs.made(output))
+            output = Folder.at_start(folder, [default_output(path).stem], inputs)[0]
+        elif isinstance(output, (str, Path)):
+            outputs.check_place(Path(output), inputs, force)
+        picture = files.read(source, as_stored=True)
+        # What lies in a JPEG's coefficients is not in its samples.
+        content = source.content if source.content[:2] == b"\xff\xd8" else b""
+        seen = Stego(path, picture.rgb, picture.alpha, content)
+        del source  # a large file is not kept beside its samples
+        found, authenticated = _found(seen, methods.readers(model, amp), password, progress)
+        if found.told.method != Flow.name:
+            unused = [option(name) for name, value in (("model", model), ("amp", amp)) if value is not None]
+            found = found.telling(*(f"{path} was not hidden by the network: {name} has no effect." for name in unused))
+        if not isinstance(output, Folder):
+            target = Path(output) if output is not None else default_output(path, found.extension)
+            return _deliver(seen, target, found, authenticated, force, inputs)
+        for target, replaced in output.candidates(found.name, found.extension, force):
+            try:
+                return _deliver(seen, target, found, authenticated, replaced, inputs)
+            except Exists as error:
+                taken = error
+        raise taken
 
 
 def _found(
-    stego: Stego, readers: Sequence[Reader], password: str | Callable[[], str | None] | None, progress: Progress
+    stego: Stego, readers: Iterable[Reader], password: str | Callable[[], str | None] | None, progress: Progress
 ) -> tuple[Found, bool]:
     """What the first method finds, without the password or with it, and whether it took the password."""
     try:
@@ -267,9 +305,9 @@ def _found(
         for reader in readers:
             found = reader.reveal(stego, None, progress)
             if isinstance(found, Found):
-                if isinstance(password, str):
+                if isinstance(password, str) and password:
                     note = f"{stego.path} needs no password: anyone can read it, and nothing tells who made it."
-                    found = replace(found, told=replace(found.told, notes=[*found.told.notes, note]))
+                    found = found.telling(note)
                 return found, False
             locked += [reader] if isinstance(found, Locked) else []
         if stego.header is not None:
@@ -278,8 +316,8 @@ def _found(
         if not word:
             raise StegoError(
                 f"{stego.path} holds no hidden picture, or was recompressed, resized or cropped since: use the very "
-                "file that `stego hide` wrote, and give the password if it was hidden with one (--password, "
-                "--password-file or STEGO_PASSWORD)."
+                "file that `stego hide` wrote, and give the password if it was hidden with one "
+                f"({option('a_password')})."
             )
         for reader in locked:
             found = reader.reveal(stego, word, progress)

@@ -7,6 +7,7 @@ import sys
 from typing import Annotated, Any, cast
 
 import typer
+from typer.core import TyperGroup
 
 from . import __version__, errors
 from .commands import bench, hide, info, metrics, reveal, train
@@ -14,18 +15,43 @@ from .errors import StegoError, printable
 
 # Set, it shows the traceback of what should not have happened.
 DEBUG = "STEGO_DEBUG"
+# Why nothing more goes to stdout; a reader that has left need not be told.
+UNWRITABLE = {
+    errno.EPIPE: "",
+    errno.ENOSPC: "the disk is full",
+    getattr(errno, "EDQUOT", errno.ENOSPC): "the disk is full",
+    errno.EFBIG: "it is larger than a file may be here",
+    errno.EIO: "the device fails",
+}
+
+# Typer brings its own Click or the installed one, depending on its version.
+_UsageError: Any = typer.BadParameter.__base__
+
+
+class _Commands(TyperGroup):
+    """Refuses an empty argument, as a shell makes of an unset variable: as a path it would be the current folder."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        if not ctx.resilient_parsing:
+            for before, argument in zip(["", *args], args, strict=False):
+                if argument == "" or (argument.startswith("--") and argument.endswith("=")):
+                    after = argument.rstrip("=") or before
+                    raise _UsageError(
+                        f"An argument is empty{f' (after {after})' if after else ''}: give it or leave it out."
+                    )
+        return super().parse_args(ctx, args)
+
 
 app = typer.Typer(
+    cls=_Commands,
     help="Hide one whole picture inside another and bring it back.",
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
 )
-for command in (hide.hide, reveal.reveal, info.info, metrics.metrics, train.train, bench.bench):
+app.command(cls=hide.HideCommand)(hide.hide)
+for command in (reveal.reveal, info.info, metrics.metrics, train.train, bench.bench):
     app.command()(command)
-
-# Typer brings its own Click or the installed one, depending on its version.
-_UsageError: Any = typer.BadParameter.__base__
 
 
 def _version(wanted: bool) -> None:
@@ -65,11 +91,11 @@ def run() -> None:
     except MemoryError:
         code = _say("stego: Memory is full: close other programs or use smaller pictures.", 1)
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EPIPE):
+        if error.errno not in UNWRITABLE:
             code = _unexpected(error)
         else:
-            full = error.errno == errno.ENOSPC
-            code = _say("stego: The output can't be written: the disk is full.", 1) if full else 1
+            why = UNWRITABLE[error.errno]
+            code = _say(f"stego: The output can't be written: {why}.", 1) if why else 1
             # What is left in the buffer must not be tried again when the interpreter ends.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except Exception as error:

@@ -6,9 +6,10 @@
 import unicodedata
 
 # What an argument is called on the command line, where that is not its own name with dashes.
-_OPTIONS = {"model": "--weights"}
+_OPTIONS = {"a_password": "--password, --password-file or STEGO_PASSWORD", "model": "--weights"}
 # And in Python, where a remedy is more than an argument's name.
 _ARGUMENTS = {
+    "a_password": "password",
     "exact": "Exact()",
     "fit": "Exact(fit=True)",
     "flow": "Flow()",

@@ -70,15 +70,17 @@ def _unheard(note: str) -> None:
 
 
 def _listed(folder: Path, wanted: Callable[[Path], bool], note: Callable[[str], None]) -> list[Path]:
-    """The wanted files of a folder in name order; which others are left out is noted."""
+    """The wanted files of a folder in name order; which others, and which folders in it, are left out is noted."""
     try:
-        every = sorted(path for path in folder.iterdir() if not path.is_dir())
+        all_there = sorted(folder.iterdir())
+        every = [path for path in all_there if not path.is_dir()]
     except OSError as error:
         raise StegoError(f"{short(folder)} can't be listed ({reason(error)}): check its permissions.") from None
     found = [p for p in every if not p.name.startswith(".") and p.name.lower() not in LITTER and wanted(p)]
     if not found:
         raise StegoError(f"{folder} holds nothing to work on: put the files in it.")
-    others = [path.name for path in every if path not in set(found)]
+    chosen = set(found)
+    others = [path.name + (os.sep if path.is_dir() else "") for path in all_there if path not in chosen]
     if others:
         more = f" and {len(others) - TOLD} more" if len(others) > TOLD else ""
         note(f"{folder}: left out {', '.join(others[:TOLD])}{more}.")
@@ -91,18 +93,9 @@ def _is_meant_as_picture(path: Path) -> bool:
 
 def _not_a_file(path: Path) -> Failed | None:
     """A pipe would be waited for, whoever fills it."""
-    if path.is_file():
+    if os.path.isfile(path):
         return None
     return Failed(path, f"{path} is no file that can be read: skipped.")
-
-
-def _into(output: str | Path) -> Path:
-    folder = Path(output)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise StegoError(f"{folder} can't be made a folder ({error.strerror}): choose another.") from None
-    return folder
 
 
 def _names(sources: Sequence[Path]) -> list[str]:
@@ -137,7 +130,7 @@ def pairs(covers: Path, secrets: Path, note: Callable[[str], None] = _unheard) -
         StegoError: when there is nothing, or the numbers differ.
     """
     found = _listed(covers, _is_meant_as_picture, note)
-    hidden = _listed(secrets, lambda p: True, note) if secrets.is_dir() else [secrets] * len(found)
+    hidden = _listed(secrets, lambda p: True, note) if os.path.isdir(secrets) else [secrets] * len(found)
     if len(found) != len(hidden):
         raise StegoError(
             f"{covers} holds {len(found)} pictures and {secrets} {len(hidden)} files: "
@@ -180,8 +173,8 @@ def hide(
 
         weights.find(model)  # told once, not for each pair
     # A pipe gives its content once, and it goes into every cover.
-    one = None if Path(secrets).is_dir() or Path(secrets).is_file() else Source.read(secrets)
-    folder = _into(output)
+    one = None if os.path.isdir(secrets) or os.path.isfile(secrets) else Source.read(secrets)
+    folder = outputs.make_folder(output)
     names = _names([cover for cover, _ in work])
     inputs = {identity(path) for pair in work for path in pair}
     targets: dict[str, Path] = {}
@@ -226,7 +219,7 @@ def reveal(
     """
     found = _listed(Path(stegos), _is_meant_as_picture, note)
     stems = [f"{name}-revealed" for name in _names(found)]
-    places = outputs.Folder.at_start(_into(output), stems, found)
+    places = outputs.Folder.at_start(outputs.make_folder(output), stems, found)
     return _each(
         [
             _not_a_file(stego) or _Call(stego, partial(api.reveal, stego, place, model, **options))
@@ -250,11 +243,12 @@ def _each(calls: Sequence[_Call | Failed], jobs: int) -> Iterator[Any]:
     shown = 0
     while shown < len(calls):
         left = [suspects.popleft()] if suspects else [i for i in todo if i >= shown and i not in done]
-        futures: dict[int, Future] = {}
+        futures: dict[int, Future[Any]] = {}
         try:
             with _processes(max(1, min(jobs, len(left)))) as pool:
-                for i in left:
-                    futures[i] = pool.submit(todo[i])
+                with _undisturbed():
+                    for i in left:
+                        futures[i] = pool.submit(todo[i])
                 for i in left:
                     done[i] = futures[i].result()
                     while shown in done:
@@ -293,13 +287,37 @@ def _processes(jobs: int) -> Iterator[ProcessPoolExecutor]:
         watched.close()
 
 
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Signals that end the run wait; processes started here take none of them before `_begin`, which awaits them.
+
+    So no import is interrupted with a traceback, nor is the process that keeps account of the pool's semaphores.
+    """
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _stopping())
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _stopping() -> set[signal.Signals]:
+    return {getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)}
+
+
 def _begin(threads: int, watched: Connection, of_options: bool) -> None:
     """What each process does first."""
     errors.speak_of_options(of_options)
     cores.limit(threads)
     # Ctrl-C reaches the whole group of processes; the first of them tells the others.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, lambda *_: _end())
+    for number in _stopping() - {signal.SIGINT}:
+        if signal.getsignal(number) == signal.SIG_DFL:  # nohup has one ignored
+            signal.signal(number, lambda *_: _end())
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _stopping())
     threading.Thread(target=_watch, args=(watched,), daemon=True).start()
 
 

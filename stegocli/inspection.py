@@ -6,7 +6,7 @@ from pathlib import Path
 
 from . import methods
 from .errors import StegoError
-from .methods import Exact, Flow, Robust
+from .methods import Discreet, Exact, Flow, Robust
 from .methods.base import SMALLEST_SIDE, Contents, Cover, Locked, Progress, Stego, unseen
 from .payload.errors import InvalidContent, LaterVersion
 from .picture import files
@@ -18,7 +18,7 @@ class Capacity:
     """What one method holds in a cover.
 
     Attributes:
-        method: flow, exact or robust.
+        method: flow, exact, robust or discreet.
         holds: bytes, or None where it is a picture that is held.
         for_what: in words.
     """
@@ -64,14 +64,14 @@ def info(
     """
     source = Source.of(picture)
     read = files.read(source, as_stored=True)
-    stego = Stego(source.path, read.rgb, read.alpha)
+    stego = Stego(source.path, read.rgb, read.alpha, source.content)
     try:
         contents, locked = _contents(stego, password, progress)
     except (InvalidContent, LaterVersion) as error:
         raise StegoError(
             f"{source.path} was made by a later stego, or forged ({error}): upgrade, or ask its maker for the file."
         ) from None
-    capacities = [] if contents else _capacities(Cover(source.path, read), progress)
+    capacities = [] if contents else _capacities(Cover(source.path, read, source=source), progress)
     return Info(source.path, files.size_of(source.content) or read.size, contents, locked, capacities)
 
 
@@ -110,4 +110,18 @@ def _capacities(cover: Cover, progress: Progress) -> list[Capacity]:
     robust = Robust()
     survives = robust.capacity(robust.prepare(cover), progress)
     what = f"through JPEG of quality {robust.quality} and above; a picture of this size at about 30 dB"
-    return [*found, Capacity(robust.name, survives, what if survives else "nothing: too small, too flat or too noisy")]
+    found.append(Capacity(robust.name, survives, what if survives else "nothing: too small, too flat or too noisy"))
+    return [*found, _unseen(cover)]
+
+
+def _unseen(cover: Cover) -> Capacity:
+    """What hardly shows, in the kind of file that the cover is."""
+    is_jpeg = cover.source is not None and cover.source.content[:2] == b"\xff\xd8"
+    method = Discreet().to_file(".jpg" if is_jpeg else ".png")
+    try:
+        held = method.capacity(method.prepare(cover))
+    except StegoError as error:
+        return Capacity(method.name, 0, f"nothing: {error}")
+    return Capacity(
+        method.name, held, f"so that it hardly shows, as a {'.jpg' if is_jpeg else '.png'}, under a password"
+    )

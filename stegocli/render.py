@@ -69,7 +69,7 @@ def show_four(result: Score, console: Console) -> None:
     console.print(score_table({"measured": asdict(result)}, targets.met(result)))
 
 
-def show_pair(row: dict, console: Console) -> None:
+def show_pair(row: dict[str, Any], console: Console) -> None:
     """Print one line of a folder's run."""
     console.print(
         f"{row['cover']} <- {row['secret']}  hide {row['hide_psnr']:.2f} dB {row['hide_ssim']:.4f}  "
@@ -78,7 +78,7 @@ def show_pair(row: dict, console: Console) -> None:
     )
 
 
-def show_folder(result: dict, console: Console) -> None:
+def show_folder(result: dict[str, Any], console: Console) -> None:
     """Print a folder's mean with the baseline targets."""
     title = f"mean of {len(result['pairs'])} pairs"
     console.print(score_table({"measured": result["mean"]}, result["targets"], title))
@@ -90,7 +90,7 @@ def show_folder(result: dict, console: Console) -> None:
     console.print(f"{result['by_network']} of {len(result['pairs'])} pairs by the network, the others as bytes")
 
 
-def show_compared(results: dict[str, dict], console: Console) -> None:
+def show_compared(results: dict[str, dict[str, Any]], console: Console) -> None:
     """Print the methods' means side by side."""
     console.print(score_table({name: result["mean"] for name, result in results.items()}))
 
@@ -117,6 +117,27 @@ def show_surviving(result: dict[str, Any], console: Console) -> None:
         table.add_row(str(row["quality"]), f"{row['recovered']:.0%}", psnr)
     console.print(table)
     console.print(f"cover: {mean['cover_psnr']:.2f} dB, SSIM {mean['cover_ssim']:.4f}")
+
+
+def show_detected(result: dict[str, Any], console: Console) -> None:
+    """Print the table, and what it means."""
+    kind = "" if result["quality"] is None else f", JPEG of quality {result['quality']}"
+    title = f"{result['pictures']} pictures of {result['side']}x{result['side']}{kind}"
+    table = Table(title=title, title_justify="left")
+    for name in ("method", "bytes", "bits a pixel", "changed", "P_E", "caught at 5 % false alarms"):
+        table.add_column(name, justify="left" if name == "method" else "right")
+    for row in result["rows"]:
+        payload = (f"{row['bytes']:,.0f}", f"{row['bits_per_pixel']:.3f}") if row["bytes"] else ("", "")
+        error = f"{row['error']:.3f} ± {row['spread']:.3f}"
+        table.add_row(row["method"], *payload, f"{row['changed']:.2%}", error, f"{row['caught']:.0%}")
+    console.print(table)
+    console.print(
+        f"P_E is how often the detector is wrong on pictures that it was not trained on, half of them stegos: 0.5 is "
+        f"guessing, 0 is certainty. It was trained on {result['trained_on']} pairs by hand-made features. Whoever "
+        "trains on thousands of your kind of pictures, or a neural network, sees more; compare methods by it, and take "
+        "it for no promise.",
+        soft_wrap=True,
+    )
 
 
 class BenchPrinter:
@@ -147,7 +168,10 @@ class BenchPrinter:
             f"torch {row['torch']}, {row['precision']}, {row['threads']} threads, float32 matrix products at "
             f"{row['gigaflops_of_matrix_products']:.0f} GFLOP/s"
         )
-        self._line(f"weights {row['weights']}: {row['teraflops_per_megapixel']:.2f} TFLOP for a pass over a megapixel")
+        self._line(
+            f"weights {row['weights']}: {row['teraflops_per_megapixel']:.2f} TFLOP for a pass over a megapixel; "
+            f"hide and reveal in {row['inference']}"
+        )
 
     def _training(self, row: dict[str, Any], first: bool) -> None:
         facts = Table(title="Training step", title_justify="left", show_header=False)

@@ -1,45 +1,24 @@
-"""Pictures and models that the tests share."""
+"""Pictures, models and runs that the tests share; how the tests are marked."""
 
 import os
 
-import numpy as np
 import pytest
+from pictures import natural
 from PIL import Image
 
 # One thread: the suite is made of small steps, which two threads make slower by waiting for one another.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
-
-def natural(height: int, width: int, seed: int = 0) -> np.ndarray:
-    """A smooth picture with edges and a little noise, uint8 (height, width, 3)."""
-    rng = np.random.default_rng(seed)
-    coarse = Image.fromarray(rng.integers(40, 216, (8, 8, 3), dtype=np.uint8)).resize((width, height), Image.BICUBIC)
-    picture = np.asarray(coarse).astype(np.int32)
-    picture[height // 3 : height // 2, width // 4 : width // 2] = rng.integers(20, 236, 3)
-    return np.clip(picture + rng.normal(0, 1.5, picture.shape), 0, 255).astype(np.uint8)
+# Rooms whose tests all import torch.
+NETWORK_ROOMS = {"flow", "training"}
 
 
-def photograph(height: int = 320, width: int = 360, seed: int = 0) -> np.ndarray:
-    """Noise of all sizes, as photographs have it: uint8 (height, width, 3)."""
-    rng = np.random.default_rng(seed)
-    out = np.full((height, width, 3), 120.0)
-    for size, power in ((64, 30), (32, 20), (16, 14), (8, 10), (4, 8), (2, 6), (1, 3)):
-        noise = rng.normal(size=(height // size + 2, width // size + 2, 1)) + 0.2 * rng.normal(
-            size=(height // size + 2, width // size + 2, 3)
-        )
-        planes = [Image.fromarray(noise[..., c].astype(np.float32)) for c in range(3)]
-        grown = [np.asarray(p.resize((width + size, height + size), Image.Resampling.BICUBIC)) for p in planes]
-        out += power * np.dstack(grown)[:height, :width]
-    return np.clip(out, 0, 255).astype(np.uint8)
-
-
-def encoder(path):
-    """What codes the file at a path."""
-    from stegocli.payload.codings import Secret
-    from stegocli.picture.inputs import Source
-
-    return Secret(Source.read(path)).encoder
+def pytest_collection_modifyitems(items):
+    """Mark what runs the network: all of the rooms that do, and what takes the shipped weights."""
+    for item in items:
+        if item.path.parent.name in NETWORK_ROOMS or "model" in item.fixturenames:
+            item.add_marker("network")
 
 
 @pytest.fixture
@@ -82,15 +61,3 @@ def settings(picture_folder, tmp_path):
         out=tmp_path / "run", data=picture_folder, epochs=2, crop=16, workers=0, amp=False, checkpoint_minutes=0,
         flow=FlowConfig(levels=1, num_blocks=1, hidden_channels=8),
     )  # fmt: skip
-
-
-def same_weights(a, b) -> bool:
-    """Whether two state dicts hold the same values."""
-    return a.keys() == b.keys() and all((a[name] == b[name]).all() for name in a)
-
-
-def uint8_pairs(count: int = 2, side: int = 16) -> list:
-    """A batch of random covers and one of random secrets."""
-    import torch
-
-    return [torch.randint(0, 256, (count, 3, side, side), dtype=torch.uint8) for _ in range(2)]

@@ -19,7 +19,7 @@ from pathlib import Path
 from unittest import mock
 
 import numpy as np
-from conftest import natural
+from pictures import natural
 from PIL import Image
 
 from stegocli.payload import container, embedding, header, keys, lossless, lossy, streams

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import natural
+from pictures import natural
 from PIL import Image, ImageCms
 
 import stegocli

@@ -1,89 +1,82 @@
-"""The rooms: imports go one way, no two modules import each other, and what needs no torch doesn't import it."""
+"""What needs no network imports no torch, and what needs no pictures imports nothing heavy.
 
-import ast
-import graphlib
+That imports go down, and in no circles, is import-linter's: see pyproject.toml.
+"""
+
+import json
 import subprocess
 import sys
-from pathlib import Path
 
-import pytest
+from pictures import natural
+from PIL import Image
 
-import stegocli
-
-PACKAGE = Path(stegocli.__file__).parent
-# Top to bottom: a room imports only from itself and those below. The package itself holds the version alone.
-ROOMS = (
-    "__main__", "cli", "commands", "render", "measure", "folders", "inspection", "api", "training", "methods", "flow",
-    "robust", "payload", "picture", "errors", "threads", "",
-)  # fmt: skip
-FILES = {
-    ".".join(path.relative_to(PACKAGE).with_suffix("").parts).removesuffix("__init__").rstrip("."): path
-    for path in PACKAGE.rglob("*.py")
-}
-
-
-def room(module: str) -> int:
-    return ROOMS.index(module.split(".")[0])
-
-
-def imports(module: str) -> tuple[set[str], set[str]]:
-    """The modules of the package that a module imports, anywhere in it: at run time, and for annotations only."""
-    tree = ast.parse(FILES[module].read_text("utf-8"))
-    typing_only = {
-        id(node)
-        for block in ast.walk(tree)
-        if isinstance(block, ast.If) and ast.unparse(block.test) == "TYPE_CHECKING"
-        for node in ast.walk(block)
-    }
-    found: tuple[set[str], set[str]] = set(), set()
-    # A package's __init__ imports from itself, any other module from the package that it lies in.
-    parts = [part for part in module.split(".") if part]
-    package = ["stegocli", *parts] if FILES[module].name == "__init__.py" else ["stegocli", *parts[:-1]]
-    for node in ast.walk(tree):
-        names = []
-        if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            base = package[: len(package) + 1 - node.level] if node.level else []
-            base = [*base, *(node.module.split(".") if node.module else [])]
-            names = [".".join([*base, alias.name]) for alias in node.names]
-        for name in names:
-            if name.split(".")[0] == "stegocli":
-                inside = name.partition(".")[2]
-                target = inside if inside in FILES else inside.rpartition(".")[0]
-                assert target in FILES, f"{module} imports {name}"
-                found[id(node) in typing_only].add(target)
-    return found
+HEAVY = {"torch", "numpy", "PIL", "matplotlib", "cryptography", "safetensors"}
+# (arguments, exit code), one after another in one process: each may import what those before it did.
+NO_PICTURES = [
+    (["--help"], 0),
+    (["--version"], 0),
+    (["hide", "--help"], 0),
+    (["train", "--help"], 0),
+    (["hide", "c.png"], 2),
+    (["hide", "c.png", "s.png", "-o", "o.png", "--cover-psnr", "1"], 2),
+    (["hide", "c.png", "s.png", "-o", "o.png", "--exact", "--flow"], 2),
+    (["reveal", "--nonsense"], 2),
+    (["train", "--epochs", "none"], 2),
+    (["metrics", "one.png"], 2),
+]
+NO_NETWORK = [
+    (["hide", "none.png", "t.txt", "-o", "o.png"], 1),
+    (["hide", "c.png", "t.txt", "-o", "o.gif"], 1),
+    (["hide", "t.txt", "c.png", "-o", "o.png"], 1),
+    (["hide", "c.png", "t.txt", "-o", "text.png"], 0),
+    (["hide", "c.png", "t.txt", "-o", "text.png"], 1),
+    (["hide", "c.png", "s.png", "-o", "exact.png", "--exact"], 0),
+    (["hide", "c.png", "s.png", "-o", "fit.png", "--fit"], 0),
+    (["hide", "c.png", "t.txt", "-o", "private.png", "--password-file", "word"], 0),
+    (["hide", "large.png", "t.txt", "-o", "survives.jpg", "--survive", "75"], 0),
+    (["reveal", "c.png"], 1),
+    (["reveal", "text.png"], 0),
+    (["reveal", "exact.png"], 0),
+    (["reveal", "private.png", "--password-file", "word"], 0),
+    (["reveal", "survives.jpg"], 0),
+    (["metrics", "c.png", "exact.png"], 0),
+    (["metrics", "c.png", "exact.png", "s.png", "exact-revealed.png"], 0),
+]
+RUN = """
+import json, sys
+from stegocli.cli import run
+said = []
+for arguments in json.loads(sys.argv[1]):
+    sys.argv = ["stego", *arguments]
+    try:
+        run()
+    except SystemExit as ended:
+        said.append([ended.code or 0, sorted(sys.modules)])
+print("\\n" + json.dumps(said))
+"""
 
 
-@pytest.mark.parametrize("module", sorted(FILES))
-def test_imports_go_down(module):
-    runtime, typing_only = imports(module)
-    assert not [other for other in runtime | typing_only if room(other) < room(module)]
-
-
-def test_no_circle():
-    list(graphlib.TopologicalSorter({module: set.union(*imports(module)) for module in FILES}).static_order())
-
-
-@pytest.mark.parametrize(
-    ("arguments", "code"),
-    [
-        ("--help", 0),
-        ("--version", 0),
-        ("hide --help", 0),
-        ("hide cover.png", 2),
-        ("hide a.png b.png -o c.png --cover-psnr 1", 2),
-        ("reveal --nonsense", 2),
-        ("train --epochs none", 2),
-        ("metrics one.png", 2),
-    ],
-)
-def test_what_needs_no_pictures_imports_nothing_heavy(arguments, code):
+def ran(commands, folder):
+    """(exit code, modules that are loaded by then) of each command, all in one new process."""
+    arguments = json.dumps([arguments for arguments, _ in commands])
     done = subprocess.run(
-        [sys.executable, "-X", "importtime", "-m", "stegocli", *arguments.split()], capture_output=True, text=True
+        [sys.executable, "-c", RUN, arguments], capture_output=True, text=True, cwd=folder, stdin=subprocess.DEVNULL
     )
-    assert done.returncode == code
-    loaded = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines() if line.startswith("import time:")}
-    assert "stegocli.cli" in loaded
-    assert not loaded & {"torch", "numpy", "PIL", "matplotlib", "cryptography", "safetensors"}
+    assert done.returncode == 0, done.stderr
+    results = json.loads(done.stdout.splitlines()[-1])
+    assert [code for code, _ in results] == [code for _, code in commands], done.stderr
+    return [(arguments, set(loaded)) for (arguments, _), (_, loaded) in zip(commands, results, strict=True)]
+
+
+def test_what_needs_no_pictures_imports_nothing_heavy(tmp_path):
+    for arguments, loaded in ran(NO_PICTURES, tmp_path):
+        assert "stegocli.cli" in loaded and not loaded & HEAVY, arguments
+
+
+def test_what_needs_no_network_imports_no_torch(tmp_path):
+    for name, size in (("c", (64, 80)), ("s", (20, 16)), ("large", (160, 160))):
+        Image.fromarray(natural(*size)).save(tmp_path / f"{name}.png")
+    (tmp_path / "t.txt").write_text("a note")
+    (tmp_path / "word").write_text("password")
+    for arguments, loaded in ran(NO_NETWORK, tmp_path):
+        assert not loaded & {"torch", "matplotlib"}, arguments

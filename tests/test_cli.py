@@ -2,36 +2,36 @@
 
 import json
 import os
-import pty
-import select
-import signal
 import subprocess
 import sys
+import tempfile
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import natural
+from command import stego
+from pictures import natural
 from PIL import Image
+from systems import at_a_terminal, posix, terminal
 
-from stegocli import __version__
+from stegocli import __version__, api
 from stegocli.picture import files, metrics
 
 
-def stego(*arguments, cwd=None, given=None, binary=False, stdout=subprocess.PIPE, **environment):
-    """Run the command without a terminal; `given` goes to stdin."""
+def process(*arguments, closed=(), stdout=subprocess.PIPE, **options):
+    """Run the command as a process of its own; the streams with the `closed` numbers as a shell closes them."""
     command = [sys.executable, "-m", "stegocli", *map(str, arguments)]
-    stdin = {"stdin": subprocess.DEVNULL} if given is None else {"input": given}
-    inherited = {k: v for k, v in os.environb.items() if k != b"STEGO_PASSWORD"}
-    env = inherited | {os.fsencode(k): os.fsencode(v) for k, v in environment.items()}
-    return subprocess.run(
-        command, stdout=stdout, stderr=subprocess.PIPE, text=not binary, cwd=cwd, env=env, check=False, **stdin
-    )
+    if closed:
+        command = ["sh", "-c", " ".join(['exec "$@"', *(f"{number}>&-" for number in closed)]), "sh", *command]
+    env = {k: v for k, v in os.environ.items() if k != "STEGO_PASSWORD"}
+    return subprocess.run(command, stdout=stdout, stderr=subprocess.PIPE, env=env, check=False, **options)
 
 
+@pytest.mark.network
 def test_hide_reveal_and_metrics_on_files(tmp_path, pair):
     cover, secret = pair
-    hidden = stego("hide", cover, secret, "-o", tmp_path / "stego.png")
+    hidden = stego("hide", cover, secret, "-o", tmp_path / "stego.png", "--flow")
     assert hidden.returncode == 0, hidden.stderr
     assert "203x157" in hidden.stdout and "120x91" in hidden.stdout and "dB" in hidden.stdout
     revealed = stego("reveal", tmp_path / "stego.png")
@@ -47,17 +47,19 @@ def test_hide_reveal_and_metrics_on_files(tmp_path, pair):
     assert two["psnr"] == figures["hide_psnr"]
 
 
+@pytest.mark.network
 def test_metrics_on_a_folder(tmp_path, pair):
     (tmp_path / "notes.txt").write_text("not a picture")
     done = stego("metrics", "--data", tmp_path, "--json")
     assert done.returncode == 0, done.stderr
     result = json.loads(done.stdout)
-    assert len(result["pairs"]) == 2 and result["weights"] == "default"
+    assert len(result["pairs"]) == 2 and 0 <= result["by_network"] <= 2
     assert result["mean"]["hide_psnr"] == pytest.approx(np.mean([p["hide_psnr"] for p in result["pairs"]]))
     shown = stego("metrics", "--data", tmp_path)
     assert "cover.png <- secret.png" in shown.stdout and "worst pair" in shown.stdout
 
 
+@pytest.mark.network
 def test_metrics_compares_the_methods(tmp_path):
     pictures, plot = tmp_path / "pictures", tmp_path / "map.png"
     pictures.mkdir()
@@ -68,9 +70,11 @@ def test_metrics_compares_the_methods(tmp_path):
     results = json.loads(done.stdout)
     assert list(results) == ["flow", "exact", "fit 40 dB", "fit 43 dB", "fit 46 dB"]
     assert results["exact"]["mean"]["bit_accuracy"] == 1 and results["flow"]["mean"]["bit_accuracy"] < 1
-    assert min(Image.open(plot).size) >= 400
+    with Image.open(plot) as drawn:
+        assert min(drawn.size) >= 400
 
 
+@pytest.mark.network
 def test_train_runs_anywhere_and_its_weights_work(tmp_path, pair):
     options = ["--epochs", 1, "--amp", "--num-blocks", 1, "--hidden-channels", 4, "--crop", 32, "--workers", 0]
     options += ["--batch-size", 16]
@@ -86,7 +90,13 @@ def test_train_runs_anywhere_and_its_weights_work(tmp_path, pair):
     assert again.returncode == 0 and "epoch 2/2" in again.stdout, again.stderr
 
 
-def test_bench_reports_all_components(tmp_path):
+@pytest.mark.network
+def test_bench_reports_all_components(monkeypatch):
+    from stegocli.flow.couplings import FlowConfig
+    from stegocli.measure import bench
+
+    monkeypatch.setattr(bench, "MEGAPIXELS", (0.01,))
+    monkeypatch.setattr(bench, "Settings", partial(bench.Settings, flow=FlowConfig(num_blocks=1, hidden_channels=4)))
     done = stego("bench", "--batch-size", 2, "--crop", 32, "--steps", 2, "--json")
     assert done.returncode == 0, done.stderr
     figures = json.loads(done.stdout)
@@ -103,10 +113,10 @@ def test_bench_reports_all_components(tmp_path):
         (["hide", "plain.png", "plain.png", "-o", "out.png", "--weights", "none"], "shipped: default"),
         (["hide", "text.png", "plain.png", "-o", "out.png"], "text.png"),
         (["hide", "plain.png", "text.png", "-o", "out.png", "--fit"], "leave --fit out"),
-        (["hide", "plain.png", "text.png", "-o", "out.png", "--weights", "full"], "leave --weights out"),
-        (["hide", "plain.png", "text.png", "-o", "out.png", "--no-amp"], "leave --amp out"),
-        (["hide", "plain.png", "small.png", "-o", "out.jpg", "--weights", "full"], "leave --weights out"),
-        (["hide", "plain.png", "small.png", "-o", "out.jpg", "--amp"], "leave --amp out"),
+        (["hide", "plain.png", "text.png", "-o", "out.png", "--weights", "full"], "--weights is for the network"),
+        (["hide", "plain.png", "text.png", "-o", "out.png", "--no-amp"], "--amp is for the network"),
+        (["hide", "plain.png", "small.png", "-o", "out.jpg", "--weights", "full"], "--weights is for the network"),
+        (["hide", "plain.png", "small.png", "-o", "out.jpg", "--amp"], "--amp is for the network"),
         (["hide", "plain.png", "small.png", "-o", "out.png", "--survive", "9" * 5000], "is no quality"),
         (["train", "--data", "none"], "none is not a folder"),
         (["train", "--resume", "--out", "none"], "does not exist"),
@@ -114,12 +124,13 @@ def test_bench_reports_all_components(tmp_path):
         (["metrics", "--data", "none"], "none is not a folder"),
     ],
 )
-def test_errors_are_one_sentence(tmp_path, arguments, expected):
+def test_errors_are_one_sentence(tmp_path, monkeypatch, arguments, expected):
+    monkeypatch.chdir(tmp_path)
     Image.fromarray(natural(64, 64)).save(tmp_path / "plain.png")
     Image.fromarray(natural(32, 32)).save(tmp_path / "small.png")
     (tmp_path / "text.png").write_text("hello")
     before = set(tmp_path.iterdir())
-    done = stego(*arguments, cwd=tmp_path)
+    done = stego(*arguments)
     assert done.returncode == 1 and done.stdout == ""
     assert expected in done.stderr and done.stderr.startswith("stego: ") and done.stderr.count("\n") == 1
     assert set(tmp_path.iterdir()) == before
@@ -138,24 +149,13 @@ def test_errors_are_one_sentence(tmp_path, arguments, expected):
         ["metrics", "a.png", "b.png", "--plot", "c.png"],
     ],
 )
-def test_wrong_usage_is_exit_code_2(tmp_path, arguments):
-    done = stego(*arguments, cwd=tmp_path)
+def test_wrong_usage_is_exit_code_2(here, arguments):
+    done = stego(*arguments)
     assert done.returncode == 2 and "Traceback" not in done.stderr
 
 
 def test_version():
     assert stego("--version").stdout == f"stego {__version__}\n"
-
-
-def test_help_imports_nothing_heavy():
-    code = (
-        "import sys; from stegocli.cli import app\n"
-        "try: app(['train', '--help'])\n"
-        "except SystemExit: pass\n"
-        "print([m for m in ('torch', 'numpy', 'PIL', 'safetensors') if m in sys.modules])"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.rstrip().endswith("[]")
 
 
 # -- manners ----------------------------------------------------------------------------------------------------
@@ -177,44 +177,18 @@ def refused(done, *words) -> bool:
     return done.returncode == 1 and one and all(word in done.stderr for word in words)
 
 
-def interrupted_at_the_prompt(*arguments) -> tuple[int, str]:
-    """Ctrl-C at the first prompt: exit code and what was shown."""
-    child, terminal = pty.fork()
-    if child == 0:
-        os.environ.pop("STEGO_PASSWORD", None)
-        os.execl(sys.executable, sys.executable, "-m", "stegocli", *map(str, arguments))
-    shown = b""
-    try:
-        for _ in range(60):
-            # A prompt that still stands after two seconds gets another: the terminal's mode changes under the first.
-            ready = select.select([terminal], [], [], 2)[0]
-            shown += os.read(terminal, 1024) if ready else b""
-            # Nor does every echo leave the prompt as the last that is shown.
-            if shown.endswith(b": ") or (b": " in shown and not ready):
-                os.write(terminal, b"\x03")
-    except OSError:  # how Linux says that the other end is closed
-        pass
-    else:
-        os.kill(child, signal.SIGKILL)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), shown.decode()
-
-
+@terminal
 def test_control_c_at_the_prompt_is_130(here):
-    code, shown = interrupted_at_the_prompt("hide", "c.png", "t.txt", "-o", "o.png", "--password")
+    code, shown = at_a_terminal(["\x03"], "hide", "c.png", "t.txt", "-o", "o.png", "--password")
     assert code == 130 and "Stopped" in shown and "Traceback" not in shown and not Path("o.png").exists()
 
 
-def test_control_c_in_the_middle_is_130(here):
-    interrupted = """
-import sys
-from stegocli import api, cli
-def hide(*arguments, **options):
-    raise KeyboardInterrupt
-api.hide = hide
-sys.argv = ["stego", "hide", "c.png", "t.txt", "-o", "o.png"]
-cli.run()
-"""
-    done = subprocess.run([sys.executable, "-c", interrupted], capture_output=True, text=True, check=False)
+def test_control_c_in_the_middle_is_130(here, monkeypatch):
+    def hide(*arguments, **options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(api, "hide", hide)
+    done = stego("hide", "c.png", "t.txt", "-o", "o.png")
     assert done.returncode == 130 and done.stderr.strip() == "Stopped."
 
 
@@ -258,16 +232,17 @@ def test_names_with_markup_are_shown_as_they_are(here, name):
 
 
 def test_names_that_the_terminal_lacks(here):
-    done = stego("hide", "c.png", "t.txt", "-o", "größe.png", PYTHONIOENCODING="ascii")
+    done = stego("hide", "c.png", "t.txt", "-o", "größe.png", encoding="ascii")
     assert done.returncode == 0 and "gr\\xf6\\xdfe.png: 80x64" in done.stdout, done.stderr
-    done = stego("reveal", "keine größe.png", PYTHONIOENCODING="ascii")
+    done = stego("reveal", "keine größe.png", encoding="ascii")
     assert refused(done, "does not exist")
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device of Linux")
 def test_a_full_stdout(here):
     with open("/dev/full", "w") as full:
-        assert refused(stego("hide", "c.png", "t.txt", "-o", "o.png", stdout=full), "full")
+        done = process("hide", "c.png", "t.txt", "-o", "o.png", stdout=full, text=True)
+    assert refused(done, "full")
 
 
 def test_folders(here):
@@ -306,9 +281,218 @@ def test_json_report_quiet_and_force(here):
     done = stego("hide", "c.png", "s.png", "-o", "o.png", "--exact", "--json", "--report", "r.png")
     figures = json.loads(done.stdout)
     assert figures["size"] == [80, 64] and figures["secret"]["psnr"] == metrics.EXACT_PSNR and done.stderr == ""
-    assert min(Image.open("r.png").size) >= 64
+    with Image.open("r.png") as report:
+        assert min(report.size) >= 64
     before = Path("o.png").read_bytes()
     assert refused(stego("hide", "c.png", "t.txt", "-o", "o.png"), "o.png already exists", "--force")
     assert Path("o.png").read_bytes() == before
     done = stego("hide", "c.png", "t.txt", "-o", "o.png", "--force", "--quiet")
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "") and Path("o.png").read_bytes() != before
+
+
+@pytest.mark.slow
+@posix
+@pytest.mark.parametrize("closed", [(0,), (1,), (2,), (0, 1, 2)])
+def test_closed_streams(here, closed):
+    done = process("hide", "c.png", "t.txt", "-o", "o.png", closed=closed)
+    assert done.returncode == 0 and done.stderr == b"" and Path("o.png").read_bytes()[:4] == b"\x89PNG"
+    assert process("reveal", "none.png", closed=closed).returncode == 1
+    assert process("hide", "c.png", closed=closed).returncode == 2
+
+
+@posix
+def test_nothing_is_read_from_a_closed_stream_or_written_to_one(here):
+    done = process("hide", "c.png", "-", "-o", "o.png", closed=[0], text=True)
+    assert refused(done, "stdin is closed") and not Path("o.png").exists()
+    assert refused(process("hide", "c.png", "t.txt", "-o", "-", closed=[1], text=True), "stdout is closed")
+
+
+LONG = "long" * 200
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["hide", LONG, "t.txt", "-o", "o.png"],
+        ["hide", "c.png", LONG, "-o", "o.png"],
+        ["hide", "c.png", "t.txt", "-o", f"{LONG}.png"],
+        ["hide", "c.png", "t.txt", "-o", f"{LONG}/"],
+        ["hide", "c.png", "t.txt", "-o", f"{LONG}/o.png"],
+        ["hide", "c.png", "s.png", "-o", "o.png", "--report", f"{LONG}.png"],
+        ["hide", "c.png", "t.txt", "-o", "o.png", "--password-file", LONG],
+        ["hide", LONG, "t.txt", "-o", "o.png", "--exact"],
+        ["hide", "pictures", LONG, "-o", "out"],
+        ["hide", "pictures", "t.txt", "-o", LONG],
+        ["reveal", LONG],
+        ["reveal", "c.png", "-o", f"{LONG}.png"],
+        ["reveal", "c.png", "-o", f"{LONG}/"],
+        ["reveal", "c.png", "--password-file", LONG],
+        ["reveal", "pictures", "-o", LONG],
+        ["metrics", "c.png", LONG],
+        ["metrics", "--data", LONG],
+        *(
+            pytest.param(arguments, marks=pytest.mark.network)
+            for arguments in (
+                ["hide", "c.png", "s.png", "-o", "o.png", "--flow", "--weights", LONG],
+                ["hide", "c.png", "s.png", "-o", "o.png", "--flow", "--weights", f"{LONG}.safetensors"],
+                ["metrics", "--data", "pictures", "--plot", f"{LONG}.png"],
+                ["train", "--data", LONG],
+                ["train", "--data", "pictures", "--crop", "16", "--out", LONG],
+                ["train", "--init", LONG],
+                ["train", "--init", f"{LONG}.safetensors"],
+                ["train", "--resume", "--out", LONG],
+                ["bench", "--data", LONG],
+                ["bench", "--weights", f"{LONG}.safetensors"],
+            )
+        ),
+    ],
+    ids=lambda arguments: " ".join(arguments).replace(LONG, "LONG") if isinstance(arguments, list) else None,
+)
+def test_names_that_are_too_long(here, arguments):
+    Path("pictures").mkdir()
+    for i in range(2):
+        Image.fromarray(natural(40, 40, i)).save(f"pictures/{i}.png")
+    before = set(here.rglob("*"))
+    done = stego(*arguments)
+    assert refused(done, "long") and len(done.stderr) < 500, done.stderr
+    assert set(here.rglob("*")) == before
+
+
+@pytest.mark.parametrize("command", [["hide", "c.png", "t.txt"], ["reveal", "o.png"]])
+def test_no_temporary_folder(here, monkeypatch, command):
+    stego("hide", "c.png", "t.txt", "-o", "o.png")
+
+    def lacks(*arguments, **options):
+        raise FileNotFoundError(2, "No usable temporary directory found")
+
+    monkeypatch.setattr(tempfile, "TemporaryDirectory", lacks)
+    assert refused(stego(*command, "-o", "-"), "TMPDIR")
+    # It is needed for nothing else.
+    assert stego(*command, "-o", "out/").returncode == 0
+
+
+@pytest.mark.parametrize("text", [b"a note", b"", b"%PDF-1.7 not a picture"])
+def test_swapped_cover_and_secret(here, text):
+    Path("t.txt").write_bytes(text)
+    done = stego("hide", "t.txt", "c.png", "-o", "o.png")
+    assert refused(done, "t.txt is no picture, but c.png is", "swapped") and not Path("o.png").exists()
+    # Two files that are no pictures were not swapped.
+    done = stego("hide", "t.txt", "t.txt", "-o", "o.png")
+    assert refused(done, "t.txt") and "swapped" not in done.stderr
+
+
+@pytest.mark.parametrize("secret", ["c.png", "./c.png", "link.png", "copy.png"])
+def test_one_file_for_cover_and_secret_is_said(here, secret):
+    Path("link.png").symlink_to("c.png")
+    Path("copy.png").write_bytes(Path("c.png").read_bytes())
+    done = stego("hide", "c.png", secret, "-o", "o.png", "--fit")
+    assert done.returncode == 0 and "c.png is cover and secret at once" in done.stdout
+    assert "at once" not in stego("hide", "c.png", "s.png", "-o", "p.png", "--exact").stdout
+
+
+@pytest.mark.parametrize(("folder", "there"), [("out", True), ("out/", True), ("out/", False), ("a/b/", False)])
+def test_a_folder_as_the_output_of_one_file(here, folder, there):
+    if there:
+        Path(folder).mkdir()
+    done = stego("hide", "c.png", "t.txt", "-o", folder)
+    stego_file = Path(folder, "c-stego.png")
+    assert done.returncode == 0 and done.stdout.startswith(f"{stego_file}: 80x64"), done.stderr
+    assert stego_file.is_file()
+    assert refused(stego("hide", "c.png", "t.txt", "-o", folder), "c-stego.png already exists", "--force")
+    done = stego("reveal", stego_file, "-o", folder)
+    assert done.returncode == 0 and Path(folder, "t.txt").read_text() == "a note"
+
+
+def test_a_folder_that_nothing_went_into_is_not_made(here):
+    for arguments in (["hide", "c.png", "none", "-o", "out/"], ["reveal", "c.png", "-o", "out/"]):
+        assert stego(*arguments).returncode == 1 and not Path("out").exists()
+    # Without the slash it is a file without a known extension.
+    assert refused(stego("hide", "c.png", "t.txt", "-o", "out"), "out", "extension")
+    # The folder of the cover itself takes it too.
+    assert stego("hide", "c.png", "t.txt", "-o", ".").returncode == 0 and Path("c-stego.png").exists()
+
+
+@pytest.mark.parametrize("name", ["r.jpg", "r.JPEG", "r.webp"])
+def test_a_report_may_be_lossy(here, name):
+    done = stego("hide", "c.png", "s.png", "-o", "o.png", "--exact", "--report", name)
+    assert done.returncode == 0, done.stderr
+    with Image.open(name) as report:
+        assert min(report.size) >= 64
+    assert refused(stego("hide", "c.png", "s.png", "-o", "p.png", "--exact", "--report", "r.gif"), "r.gif")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "option", "reason"),
+    [
+        (["--flow", "--exact"], "--flow", "bytes"),
+        (["--flow", "--fit"], "--flow", "bytes"),
+        (["--flow", "--cover-psnr", 45], "--cover-psnr", "network"),
+        (["--flow", "--password"], "--flow", "encrypts nothing"),
+        (["--flow", "--password-file", "t.txt"], "--flow", "encrypts nothing"),
+        (["--survive", "75", "--exact"], "--survive", "room"),
+        (["--survive", "75", "--fit"], "--survive", "room"),
+        (["--survive", "75", "--flow"], "--survive", "room"),
+        (["--exact", "--weights", "full"], "--weights", "no network"),
+        (["--fit", "--weights", "full"], "--weights", "no network"),
+        (["--password", "--weights", "full"], "--weights", "no network"),
+        (["--survive", "75", "--weights", "full"], "--weights", "no network"),
+        (["--exact", "--amp"], "--amp", "no network"),
+        (["--exact", "--no-amp"], "--amp", "no network"),
+        (["--exact", "--fit"], "--fit", "give one"),
+        (["--password", "--password-file", "t.txt"], "--password", "give one"),
+        (["--jobs", 2], "--jobs", "folders"),
+    ],
+)  # fmt: skip
+def test_options_of_hide_without_effect(here, arguments, option, reason):
+    done = stego("hide", "c.png", "s.png", "-o", "o.png", *arguments)
+    told = " ".join(done.stderr.replace("│", " ").split())
+    assert done.returncode == 2 and option in told and reason in told and not Path("o.png").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "option"),
+    [
+        (["reveal", "c.png", "--jobs", 2], "--jobs"),
+        (["reveal", "c.png", "--password", "--password-file", "t.txt"], "--password"),
+        (["metrics", "c.png", "s.png", "--weights", "full"], "--weights"),
+        (["metrics", "c.png", "s.png", "--plot", "p.png"], "--plot"),
+        (["metrics", "c.png", "s.png", "--survive", "75"], "--survive"),
+        (["metrics", "--data", ".", "--survive", "75", "--weights", "full"], "--weights"),
+        (["bench", "--sizes", "--steps", 5], "--steps"),
+        (["bench", "--sizes", "--crop", 64], "--crop"),
+        (["bench", "--sizes", "--batch-size", 4], "--batch-size"),
+        (["bench", "--sizes", "--data", "."], "--data"),
+        (["train", "--resume", "--force"], "--resume"),
+    ],
+)
+def test_options_without_effect(here, arguments, option):
+    done = stego(*arguments)
+    assert done.returncode == 2 and option in done.stderr and done.stdout == ""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "option"),
+    [
+        (["s.png", "-o", "o.jpg", "--flow"], "loss"),
+        (["s.png", "-o", "o.jpg", "--weights", "full"], "--weights"),
+        (["t.txt", "-o", "o.png", "--flow"], "--flow"),
+        (["t.txt", "-o", "o.png", "--weights", "full"], "--weights"),
+        (["s.png", "-o", "o.png", "--cover-psnr", 45], "--cover-psnr"),
+        (["t.txt", "-o", "o.png", "--report", "r.png"], "--report"),
+    ],
+)
+def test_options_that_this_secret_or_output_leaves_without_effect(here, arguments, option):
+    """What the arguments alone tell is wrong usage; what only the files tell is an error of theirs."""
+    done = stego("hide", "c.png", *arguments)
+    assert done.returncode in (1, 2) and option in done.stderr and not list(here.glob("[or].*"))
+
+
+def test_a_password_in_the_environment_that_nothing_asked_for(here):
+    line = "STEGO_PASSWORD is set, but without --password nothing is encrypted."
+    done = stego("hide", "c.png", "t.txt", "-o", "o.png", STEGO_PASSWORD="word")
+    assert done.returncode == 0 and done.stdout.count(line) == 1 and "encrypted" not in done.stdout.replace(line, "")
+    done = stego("hide", "c.png", "t.txt", "-o", "p.png", "--json", STEGO_PASSWORD="word")
+    assert json.loads(done.stdout)["notes"] == [line]
+    done = stego("hide", "c.png", "t.txt", "-o", "q.png", "--password", STEGO_PASSWORD="word")
+    assert line not in done.stdout and "encrypted" in done.stdout
+    assert stego("reveal", "o.png").returncode == 0 and stego("reveal", "q.png").returncode == 1

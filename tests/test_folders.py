@@ -3,7 +3,7 @@
 import shutil
 
 import pytest
-from conftest import natural
+from pictures import natural
 from PIL import Image
 
 from stegocli import folders

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 pytest.importorskip("resource")
 # STEGO_FORGED=2000 tries so many.
 COUNT = int(os.environ.get("STEGO_FORGED", "100"))

@@ -11,7 +11,7 @@ from pathlib import Path
 import forge
 import numpy as np
 import pytest
-from conftest import natural
+from pictures import natural
 from PIL import Image
 from safetensors.torch import save
 

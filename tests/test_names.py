@@ -6,16 +6,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import encoder, natural
+from pictures import natural
 from PIL import Image
+from stegos import content, encoder, stego_of
 
 from stegocli import api, folders
 from stegocli.errors import StegoError
 from stegocli.methods import Exact, Flow
 from stegocli.methods.base import Found, Outcome, Stego
-from stegocli.payload import codings, container, embedding, header
-from stegocli.payload.embedding import PayloadDescriptor
-from stegocli.payload.header import Header
+from stegocli.payload import codings, container, keys
 from stegocli.picture import png
 
 FORGED = [
@@ -36,18 +35,10 @@ PLAIN = [
 ]
 
 
-def content(name: str, own: bytes = b"content") -> bytes:
-    field = name.encode("utf-8", "surrogateescape")
-    return bytes([container.FILE, len(field)]) + field + own
-
-
-def stego_of(path: Path, packed: bytes, rgb: np.ndarray | None = None) -> Path:
-    """A stego with any content, forged or not."""
-    rgb = natural(60, 80) if rgb is None else rgb
-    plan = embedding.plan(embedding.capacity(rgb.size, False), 8 * len(packed))
-    rgb = embedding.embed_open(rgb, packed, plan)
-    Image.fromarray(header.embed(rgb, Header(2, PayloadDescriptor(len(packed), plan).pack()))).save(path)
-    return path
+@pytest.fixture(autouse=True)
+def quick_keys(monkeypatch):
+    monkeypatch.setattr(keys, "PASSES", 1)
+    monkeypatch.setattr(keys, "MEMORY_KIB", 32)
 
 
 @pytest.mark.parametrize("name", FORGED)

@@ -10,18 +10,16 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from conftest import natural, photograph
-from picture.test_inputs import fifo, fifos
+from pictures import natural, photograph
 from PIL import Image
-from test_names import content, stego_of
+from stegos import content, stego_of
+from systems import fifo, fifos, posix
 
 from stegocli import api, errors, folders
 from stegocli.errors import StegoError, printable
 from stegocli.folders import Failed
 from stegocli.methods import Exact, Robust
 from stegocli.picture import files, outputs
-
-posix = pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
 
 
 @pytest.fixture
@@ -165,6 +163,7 @@ def test_two_reveals_into_a_folder_lose_nothing(here):
 # -- modes --------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @posix
 def test_what_a_password_opened_is_for_its_owner(here):
     old = os.umask(0o022)

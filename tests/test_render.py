@@ -1,5 +1,5 @@
 import pytest
-from conftest import natural
+from pictures import natural
 from rich.console import Console
 
 from stegocli import render

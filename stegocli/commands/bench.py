@@ -8,13 +8,15 @@ from typing import Annotated
 import typer
 
 from ..errors import printable
-from .common import FLAG, AmpOption, JsonOption, WeightsOption, console
+from .common import FLAG, AmpOption, JsonOption, WeightsOption, console, given
 
 
 def bench(
+    context: typer.Context,
     batch_size: Annotated[int, typer.Option(min=1, metavar="N", help="Pairs in a step.")] = 2,
     data: Annotated[
-        Path | None, typer.Option(metavar="DIR", show_default="the built-in set", help="Folder of pictures.")
+        Path | None,
+        typer.Option(readable=False, metavar="DIR", show_default="the built-in set", help="Folder of pictures."),
     ] = None,
     crop: Annotated[int, typer.Option(min=16, metavar="PIXELS", help="Side of the crops.")] = 224,
     steps: Annotated[int, typer.Option(min=2, metavar="N", help="Training steps measured for each row.")] = 20,
@@ -37,6 +39,12 @@ def bench(
 
       stego bench --sizes
     """
+    if sizes:
+        for name in ("batch_size", "data", "crop", "steps"):
+            if given(context, name):
+                raise typer.BadParameter(
+                    "it is for training, which --sizes leaves out: give one", param_hint=f"--{name.replace('_', '-')}"
+                )
     from .. import render
     from ..measure import bench as bench_module
     from ..training.hardware import limit_memory

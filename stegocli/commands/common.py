@@ -5,7 +5,6 @@ import os
 import re
 import shutil
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,14 +16,15 @@ import typer
 
 from ..errors import StegoError, printable
 from ..picture.inputs import STDIN, Source, check_read_once, identity
+from ..picture.outputs import scratch
 
 if TYPE_CHECKING:
     from rich.console import Console
 
 # Scripts can't answer a prompt.
 PASSWORD_VARIABLE = "STEGO_PASSWORD"
-# Stands for stdin among the inputs and for stdout as the output.
-STREAM = Path("-")
+# Stands for stdin among the inputs, and for stdout as the output.
+STREAM = "-"
 
 # Panels of `--help`.
 WHAT, PRIVACY, SURVIVING, OUTPUT, NETWORK = "What comes back", "Privacy", "Surviving", "Output", "Network"
@@ -121,6 +121,8 @@ def password(file: Path | None, prompt: str, twice: bool = False) -> str | None:
         lines = re.split("\r\n|\r|\n", text)
         if len(lines) > 2 or lines[1:] not in ([], [""]):
             raise StegoError(f"{file} has more than one line: put the password alone on one line.")
+        if not lines[0]:
+            raise StegoError(f"{file} holds no password: put it alone on one line.")
         return lines[0]
     if PASSWORD_VARIABLE in os.environ:
         word = os.environ[PASSWORD_VARIABLE]
@@ -135,13 +137,19 @@ def password(file: Path | None, prompt: str, twice: bool = False) -> str | None:
     return answer
 
 
-def new_password(file: Path | None) -> str:
-    """A password to hide with, asked for twice.
+def check_one_password(asked: bool, file: Path | None) -> None:
+    """Refuse --password beside --password-file: one of them would have no effect."""
+    if asked and file is not None:
+        raise typer.BadParameter("--password-file has it already: give one", param_hint="--password")
+
+
+def asked_password(file: Path | None, prompt: str = "Password", twice: bool = False) -> str:
+    """A password that the user said there is: as `password`.
 
     Raises:
         StegoError: when there is no terminal to ask at.
     """
-    word = password(file, "Password", twice=True)
+    word = password(file, prompt, twice)
     if word is None:
         raise StegoError(f"No terminal to ask at: set {PASSWORD_VARIABLE} or use --password-file.")
     return word
@@ -156,28 +164,29 @@ def read_inputs(paths: list[Path], others: list[Path]) -> list[Source | Path]:
     Raises:
         StegoError: when two of all these are one stream.
     """
-    if paths.count(STREAM) > 1:
+    streams = [path == Path(STREAM) for path in paths]
+    if sum(streams) > 1:
         raise StegoError("Only one input can come from stdin: name a file for the other.")
-    check_read_once([0 if path == STREAM else path for path in (*paths, *others)])
+    if any(streams) and sys.__stdin__ is None:
+        raise StegoError("stdin is closed, so nothing can be read from it: name a file.")
+    check_read_once([0 if path == Path(STREAM) else path for path in (*paths, *others)])
     return [
-        Source(STDIN, sys.stdin.buffer.read(), identity(sys.stdin.fileno())) if path == STREAM else path
-        for path in paths
+        Source(STDIN, sys.stdin.buffer.read(), identity(sys.stdin.fileno())) if streamed else path
+        for path, streamed in zip(paths, streams, strict=True)
     ]
 
 
 @contextmanager
-def output_file(output: Path | None, name: str) -> Iterator[Path | None]:
-    """A stand-in on the disk for `-`, which goes to stdout afterwards."""
+def output_file(output: str | None, name: str) -> Iterator[str | None]:
+    """A stand-in on the disk for `-`, which goes to stdout afterwards: a file of this name, or a folder without."""
     if output != STREAM:
         yield output
         return
-    try:
-        folder = tempfile.TemporaryDirectory()
-    except OSError as error:
-        raise StegoError(f"No temporary folder can be made ({error.strerror}): set TMPDIR to one.") from None
-    with folder as scratch:
-        yield Path(scratch, name)
-        for written in Path(scratch).iterdir():
+    if sys.__stdout__ is None:
+        raise StegoError("stdout is closed, so nothing can be written to it: name a file.")
+    with scratch() as folder:
+        yield str(folder / name)
+        for written in folder.iterdir():
             with written.open("rb") as content:
                 shutil.copyfileobj(content, sys.stdout.buffer)
         sys.stdout.buffer.flush()
@@ -199,7 +208,7 @@ def as_json(result: Any) -> dict[str, Any]:
     return {k: str(v) if isinstance(v, Path) else v for k, v in asdict(result).items()}
 
 
-def print_json(result: Any, output: Path | None) -> None:
+def print_json(result: Any, output: str | None) -> None:
     """To stdout, or to stderr where stdout takes the output itself."""
     print(json.dumps(as_json(result), indent=1), file=sys.stderr if output == STREAM else sys.stdout)
 

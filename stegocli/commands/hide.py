@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
-from ..errors import StegoError
-from ..picture.inputs import Source
 from ..robust.channels import CHANNELS
 from .common import (
     FLAG,
@@ -26,9 +25,10 @@ from .common import (
     Meter,
     QuietOption,
     WeightsOption,
+    asked_password,
+    check_one_password,
     console,
     given,
-    new_password,
     noter,
     output_file,
     print_json,
@@ -45,18 +45,38 @@ if TYPE_CHECKING:
 UNUSED_PASSWORD = f"{PASSWORD_VARIABLE} is set, but without --password nothing is encrypted."
 
 
+SIZES = ("small", "normal", "large")
+
+
+class HideCommand(TyperCommand):
+    """`hide`, whose --discreet may stand without a value."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        at = args.index("--discreet") + 1 if "--discreet" in args else 0
+        if at and args[at : at + 1] not in [[size] for size in SIZES]:
+            args = [*args[:at], "normal", *args[at:]]
+        return super().parse_args(ctx, args)
+
+
 def _services(incomplete: str) -> list[str]:
     return [name for name in CHANNELS if name.startswith(incomplete)]
 
 
+# Here and in the other commands: what can't be read is told as any error where it is read, not as wrong usage.
 CoverArgument = Annotated[
-    Path, typer.Argument(metavar="COVER", help="The picture that everyone may see, a folder of them, or -.")
+    Path,
+    typer.Argument(
+        readable=False, metavar="COVER", help="The picture that everyone may see, a folder of them, or -.",
+    ),
 ]  # fmt: skip
 SecretArgument = Annotated[
-    Path, typer.Argument(metavar="SECRET", help="The picture to hide in it, or any other file; a folder; or -.")
+    Path,
+    typer.Argument(
+        readable=False, metavar="SECRET", help="The picture to hide in it, or any other file; a folder; or -.",
+    ),
 ]  # fmt: skip
 OutputOption = Annotated[
-    Path,
+    str,
     typer.Option(
         "--output", "-o", metavar="FILE", rich_help_panel=OUTPUT,
         help="Where to write: .png, .tif, .webp, .bmp, or .jpg, which survives JPEG; a folder; or - for stdout.",
@@ -97,7 +117,9 @@ PasswordOption = Annotated[
 ]  # fmt: skip
 PasswordFileOption = Annotated[
     Path | None,
-    typer.Option(metavar="FILE", rich_help_panel=PRIVACY, help="Encrypt with the password in this file."),
+    typer.Option(
+        readable=False, metavar="FILE", rich_help_panel=PRIVACY, help="Encrypt with the password in this file.",
+    ),
 ]  # fmt: skip
 SurviveOption = Annotated[
     str | None,
@@ -107,10 +129,28 @@ SurviveOption = Annotated[
         help="Survive JPEG down to this quality, 30 to 95, or what a service does: " + ", ".join(CHANNELS) + ".",
     ),
 ]  # fmt: skip
+DiscreetOption = Annotated[
+    str | None,
+    typer.Option(
+        "--discreet",
+        metavar="[small|normal|large]",
+        rich_help_panel=PRIVACY,
+        help="Hide few bytes so that they hardly show, under a password, which is asked for; normal without a size.",
+    ),
+]
+ShrinkOption = Annotated[
+    bool,
+    typer.Option(
+        "--shrink",
+        metavar=FLAG,
+        rich_help_panel=PRIVACY,
+        help="With --discreet: halve the cover first, which removes the traces of an earlier compression.",
+    ),
+]
 ReportOption = Annotated[
     Path | None,
     typer.Option(
-        metavar="FILE", rich_help_panel=OUTPUT,
+        readable=False, metavar="FILE", rich_help_panel=OUTPUT,
         help="Also draw cover, stego, residual x20, secret and revealed here.",
     ),
 ]  # fmt: skip
@@ -128,6 +168,8 @@ def hide(
     password: PasswordOption = False,
     password_file: PasswordFileOption = None,
     survive: SurviveOption = None,
+    discreet: DiscreetOption = None,
+    shrink: ShrinkOption = False,
     report: ReportOption = None,
     jobs: JobsOption = 1,
     force: ForceOption = False,
@@ -145,40 +187,43 @@ def hide(
       stego hide cover.png secret.png -o stego.png
 
       stego hide cover.jpg note.txt -o stego.jpg --survive whatsapp --password
+
+      stego hide photo.jpg note.txt -o out.jpg --discreet
     """
-    private = password or password_file is not None
-    if not cover.is_dir() and given(context, "jobs"):
+    check_one_password(password, password_file)
+    private = password or password_file is not None or discreet is not None
+    is_folder = os.path.isdir(cover)
+    if not is_folder and given(context, "jobs"):
         raise typer.BadParameter("it shares the work on folders, and this is one file", param_hint="--jobs")
-    if cover.is_dir() and report is not None:
+    if is_folder and output == STREAM:
+        raise typer.BadParameter("stdout takes one file: name a folder for what comes out", param_hint="--output")
+    if is_folder and report is not None:
         raise typer.BadParameter("a report shows one pair: leave it out for folders", param_hint="--report")
     show = console(quiet or as_json, stderr=output == STREAM)
-    ask: Callable[[], str] | None = (lambda: new_password(password_file)) if private else None
-    if cover.is_dir() and ask is not None:
+    ask: str | Callable[[], str] | None = (lambda: asked_password(password_file, twice=True)) if private else None
+    if is_folder and private:
         # Asked once, and not in each process.
-        word = ask()
-        ask = word  # type: ignore[assignment]
+        ask = asked_password(password_file, twice=True)
     keep = [] if password_file is None else [password_file]
-    method = _method(exact, fit, flow, cover_psnr, ask, survive, weights, amp, show.is_terminal)
-    from .. import api, folders
-
+    method = _method(exact, fit, flow, cover_psnr, ask, survive, discreet, shrink, weights, amp, show.is_terminal)
     unused = [UNUSED_PASSWORD] if PASSWORD_VARIABLE in os.environ and not private else []
-    if cover.is_dir():
-        show_notes(unused, show)
-        show_folder(
-            folders.hide(cover, secret, output, method, jobs, force=force, keep=keep, note=noter(quiet)), as_json, show,
-            lambda done: show.print(
-                f"{done.path}: cover {done.cover.psnr:.2f} dB"
-                + (f", secret {done.secret.psnr:.2f} dB" if done.secret else "") + f"; {done.summary}", soft_wrap=True,
-            ),
-        )  # fmt: skip
+    if is_folder:
+        from .. import folders
+
+        results = folders.hide(cover, secret, output, method, jobs, force=force, keep=keep, note=noter(quiet))
+        for note in unused:
+            noter(quiet)(note)
+        show_folder(results, as_json, show, lambda done: _show_one_of_many(done, show))
         return
+    from .. import api
+
     cover_file, secret_file = read_inputs([cover, secret], keep)
-    secret_file = _used(Source.of(secret_file), fit, weights, amp)
     with output_file(output, "stego.png") as target, Meter(show) as meter:
+        assert target is not None
         done = api.hide(
-            cover_file, secret_file, target or output, method, force=force, report=report, keep=keep, progress=meter
+            cover_file, secret_file, target, method, force=force, report=report, keep=keep, progress=meter
         )  # fmt: skip
-    done = replace(done, path=output, notes=[*done.notes, *unused])
+    done = replace(done, path=Path(STREAM) if output == STREAM else done.path, notes=[*done.notes, *unused])
     if as_json:
         print_json(done, output)
     _show(done, secret, show)
@@ -191,18 +236,25 @@ def _method(
     cover_psnr: float | None,
     password: Any,
     survive: str | None,
+    discreet: str | None,
+    shrink: bool,
     weights: str | None,
     amp: bool | None,
     advise: bool,
 ) -> "Method":
     """The method that the options name; options that have no effect together are an error that says why."""
-    from ..methods import Auto, Exact, Flow, Robust
-
     chosen = [f"--{name}" for name, wanted in (("exact", exact), ("fit", fit), ("flow", flow)) if wanted]
+    if shrink and discreet is None:
+        raise typer.BadParameter("it is for --discreet: leave it out", param_hint="--shrink")
+    for name, value in (("--survive", survive), ("--cover-psnr", cover_psnr), *((name, name) for name in chosen)):
+        if discreet is not None and value is not None:
+            raise typer.BadParameter("--discreet chooses for itself: leave it out", param_hint=name)
     if survive is not None and chosen:
         raise typer.BadParameter(
             f"what survives has little room and is not {chosen[0]}: give one of the two", param_hint="--survive"
         )
+    if exact and fit:
+        raise typer.BadParameter("--exact takes the whole secret, --fit what has room: give one", param_hint="--fit")
     if flow and len(chosen) > 1:
         raise typer.BadParameter(f"it keeps to the network, {chosen[0]} to bytes: give one", param_hint="--flow")
     if flow and password is not None:
@@ -214,25 +266,23 @@ def _method(
     if flow and cover_psnr is not None:
         raise typer.BadParameter("the network chooses for itself; it is for bytes", param_hint="--cover-psnr")
     psnr = {} if cover_psnr is None else {"cover_psnr": cover_psnr}
+    from .. import methods
+
+    if discreet is not None:
+        return methods.Discreet(discreet, password, shrink)
     if survive is not None:
-        return Robust(survive, password, **psnr)
+        return methods.Robust(survive, password, **psnr)
     if exact or fit:
-        return Exact(password, fit=fit, **psnr)
+        return methods.Exact(password, fit=fit, **psnr)
     if flow:
-        return Flow(weights, amp)
-    return Auto(weights, password, cover_psnr, advise, amp)
+        return methods.Flow(weights, amp)
+    return methods.Auto(weights, password, cover_psnr, advise, amp)
 
 
-def _used(secret: Source, fit: bool, weights: str | None, amp: bool | None) -> Source:
-    """The secret, unless it is no picture and an option is for pictures only."""
-    from ..picture import files
-
-    given = [
-        f"--{name}" for name, value in (("fit", fit or None), ("weights", weights), ("amp", amp)) if value is not None
-    ]
-    if given and not files.is_picture(secret):
-        raise StegoError(f"{secret.path} is no picture and is hidden whole, without the network: leave {given[0]} out.")
-    return secret
+def _show_one_of_many(done: Any, console: "Console") -> None:
+    show_notes(done.notes, console)
+    secret = f", secret {done.secret.psnr:.2f} dB" if done.secret else ""
+    console.print(f"{done.path}: cover {done.cover.psnr:.2f} dB{secret}; {done.summary}", soft_wrap=True)
 
 
 def _show(done: Any, secret: Path, console: "Console") -> None:

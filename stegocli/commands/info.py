@@ -6,8 +6,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .common import FLAG, PASSWORD_VARIABLE, PRIVACY, JsonOption, Meter, console, print_json, read_inputs
-from .common import password as ask_password
+from .common import (
+    FLAG,
+    PASSWORD_VARIABLE,
+    PRIVACY,
+    JsonOption,
+    Meter,
+    asked_password,
+    check_one_password,
+    console,
+    print_json,
+    read_inputs,
+)
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -15,7 +25,10 @@ if TYPE_CHECKING:
 
 def info(
     picture: Annotated[
-        Path, typer.Argument(metavar="FILE", help="A stego, or a picture to hide something in; or - for stdin.")
+        Path,
+        typer.Argument(
+            readable=False, metavar="FILE", help="A stego, or a picture to hide something in; or - for stdin.",
+        ),
     ],
     password: Annotated[
         bool,
@@ -25,7 +38,10 @@ def info(
         ),
     ] = False,
     password_file: Annotated[
-        Path | None, typer.Option(metavar="FILE", rich_help_panel=PRIVACY, help="Take the password from this file.")
+        Path | None,
+        typer.Option(
+            readable=False, metavar="FILE", rich_help_panel=PRIVACY, help="Take the password from this file.",
+        ),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:  # fmt: skip
@@ -37,17 +53,18 @@ def info(
 
       stego info stego.png --password
     """
+    check_one_password(password, password_file)
     from ..inspection import info as inspect
 
     show = console(quiet=as_json)
     wanted = password or password_file is not None or PASSWORD_VARIABLE in os.environ
-    word = ask_password(password_file, "Password") if wanted else None
+    word = asked_password(password_file) if wanted else None
     (source,) = read_inputs([picture], [] if password_file is None else [password_file])
     with Meter(show) as meter:
         found = inspect(source, word, meter)
     if as_json:
         print_json(found, None)
-    _show(found, word is not None, show)
+    _show(found, bool(word), show)
 
 
 def _show(found: Any, asked: bool, console: "Console") -> None:
@@ -67,4 +84,4 @@ def _show(found: Any, asked: bool, console: "Console") -> None:
     console.print(f"{nothing}; as a cover it holds:", soft_wrap=True)
     for capacity in found.capacities:
         holds = "" if capacity.holds is None else f"{capacity.holds:,} bytes: "
-        console.print(f"  {capacity.method:7}{holds}{capacity.for_what}", soft_wrap=True)
+        console.print(f"  {capacity.method:9}{holds}{capacity.for_what}", soft_wrap=True)

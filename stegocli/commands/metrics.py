@@ -6,21 +6,24 @@ from typing import Annotated, Any
 
 import typer
 
-from .common import AmpOption, JsonOption, WeightsOption, console
+from .common import FLAG, AmpOption, JsonOption, Meter, WeightsOption, console
 
 
 def metrics(
     pictures: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="[A B | COVER STEGO SECRET REVEALED]", help="Two pictures, or four."),
+        typer.Argument(readable=False, metavar="[A B | COVER STEGO SECRET REVEALED]", help="Two pictures, or four."),
     ] = None,
     data: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Instead: score hiding on this folder, through real files.")
+        Path | None,
+        typer.Option(readable=False, metavar="DIR", help="Instead: score hiding on this folder, through real files."),
     ] = None,
     plot: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE", help="With --data: compare all methods, and draw secret PSNR over cover PSNR here."
+            readable=False,
+            metavar="FILE",
+            help="With --data: compare all methods, and draw secret PSNR over cover PSNR here.",
         ),
     ] = None,
     survive: Annotated[
@@ -28,6 +31,15 @@ def metrics(
         typer.Option(
             metavar="QUALITY|SERVICE", help="With --data: what survives JPEG of every quality, hidden so (see hide)."
         ),
+    ] = None,
+    detect: Annotated[
+        bool,
+        typer.Option(
+            "--detect", metavar=FLAG, help="With --data: how well a trained detector tells stegos of each method."
+        ),
+    ] = False,
+    quality: Annotated[
+        int | None, typer.Option(min=1, max=100, metavar="Q", help="With --detect: in JPEGs of this quality.")
     ] = None,
     as_json: JsonOption = False,
     weights: WeightsOption = None,
@@ -40,12 +52,22 @@ def metrics(
       stego metrics cover.png stego.png secret.png revealed.png
 
       stego metrics --data photos --plot methods.png
+
+      stego metrics --data photos --detect
     """
     pictures = pictures or []
-    if ((len(pictures) not in (2, 4)) if data is None else bool(pictures)) or ((plot or survive) and not data):
-        raise typer.BadParameter("give two pictures, or four, or --data (perhaps with --plot, --survive) and none")
+    if ((len(pictures) not in (2, 4)) if data is None else bool(pictures)) or (
+        (plot or survive or detect) and not data
+    ):
+        raise typer.BadParameter(
+            "give two pictures, or four, or --data (perhaps with --plot, --survive, --detect) and none"
+        )
+    if quality is not None and not detect:
+        raise typer.BadParameter("it is for --detect: leave it out", param_hint="--quality")
+    if detect and survive is not None:
+        raise typer.BadParameter("give one of --survive and --detect", param_hint="--detect")
     for name, value in (("--weights", weights), ("--amp", amp)):
-        if value is not None and (data is None or survive is not None):
+        if value is not None and (data is None or survive is not None or detect):
             raise typer.BadParameter("no network is used here: leave it out", param_hint=name)
     from .. import render
     from ..measure import evaluate
@@ -60,6 +82,14 @@ def metrics(
 
         show_row = (lambda row: None) if as_json else (lambda row: render.show_surviving_pair(row, out))
         show, result = render.show_surviving, surviving.folder(data, survive, plot, show_row)
+    elif data is not None and detect:
+        from ..measure import detect as detection
+
+        with Meter(console(quiet=as_json)) as meter:
+            result = detection.folder(
+                data, plot, quality=quality, on_picture=lambda done, total: meter("pictures", done / total)
+            )
+        show = render.show_detected
     elif data is not None and plot is not None:
         show, result = render.show_compared, evaluate.compare(data, plot, weights, on_pair, amp)
     elif data is not None:

@@ -20,6 +20,8 @@ from .common import (
     Meter,
     QuietOption,
     WeightsOption,
+    asked_password,
+    check_one_password,
     console,
     given,
     noter,
@@ -38,10 +40,13 @@ if TYPE_CHECKING:
 
 
 StegoArgument = Annotated[
-    Path, typer.Argument(metavar="STEGO", help="A picture that `stego hide` wrote, a folder of them, or -.")
+    Path,
+    typer.Argument(
+        readable=False, metavar="STEGO", help="A picture that `stego hide` wrote, a folder of them, or -.",
+    ),
 ]  # fmt: skip
 OutputOption = Annotated[
-    Path | None,
+    str | None,
     typer.Option(
         "--output", "-o", metavar="FILE", rich_help_panel=OUTPUT, show_default="NAME-revealed beside STEGO",
         help="Where to write: a file, a folder, or - for stdout.",
@@ -55,7 +60,10 @@ PasswordOption = Annotated[
     ),
 ]  # fmt: skip
 PasswordFileOption = Annotated[
-    Path | None, typer.Option(metavar="FILE", rich_help_panel=PRIVACY, help="Take the password from this file.")
+    Path | None,
+    typer.Option(
+        readable=False, metavar="FILE", rich_help_panel=PRIVACY, help="Take the password from this file.",
+    ),
 ]  # fmt: skip
 
 
@@ -80,27 +88,31 @@ def reveal(
 
       stego reveal received/ -o revealed/
     """
+    check_one_password(password, password_file)
     prompt = "Password" if password else "Nothing shows without a password. Password"
-    if stego.is_dir() and output is None:
+    is_folder = os.path.isdir(stego)
+    if is_folder and output in (None, STREAM):
         raise typer.BadParameter("name a folder for what comes out", param_hint="--output")
-    if stego == STREAM and output is None:
+    if stego == Path(STREAM) and output is None:
         raise typer.BadParameter("name an output when the stego comes from stdin", param_hint="--output")
-    if not stego.is_dir() and given(context, "jobs"):
+    if not is_folder and given(context, "jobs"):
         raise typer.BadParameter("it shares the work on folders, and this is one file", param_hint="--jobs")
-    from .. import api, folders
-
     show = console(quiet or as_json, stderr=output == STREAM)
     # One that is there is given; a prompt waits until it is needed, and in folders nobody is asked unless told to.
     ready = password or password_file is not None or PASSWORD_VARIABLE in os.environ
-    word = ask_password(password_file, prompt) if ready else None
+    word = asked_password(password_file, prompt) if ready else None
     keep = [] if password_file is None else [password_file]
-    if stego.is_dir():
+    if is_folder:
+        from .. import folders
+
         assert output is not None
         results = folders.reveal(
             stego, output, weights, jobs, password=word, amp=amp, force=force, keep=keep, note=noter(quiet)
         )
         show_folder(results, as_json, show, lambda done: _show(done, show))
         return
+    from .. import api
+
     (stego_file,) = read_inputs([stego], keep)
     with output_file(output, "") as target, Meter(show) as meter:
         done = api.reveal(
@@ -108,7 +120,7 @@ def reveal(
             password=word if ready else lambda: ask_password(password_file, prompt),
         )  # fmt: skip
     if output == STREAM:
-        done = replace(done, path=STREAM)
+        done = replace(done, path=Path(STREAM))
     if as_json:
         print_json(done, output)
     _show(done, show)

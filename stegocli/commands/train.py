@@ -13,7 +13,7 @@ DATA, RUN = "Pictures", "Run"
 DataOption = Annotated[
     Path | None,
     typer.Option(
-        metavar="DIR", rich_help_panel=DATA, show_default="built-in procedural pictures",
+        readable=False, metavar="DIR", rich_help_panel=DATA, show_default="built-in procedural pictures",
         help="Folder of pictures, searched recursively.",
     ),
 ]  # fmt: skip
@@ -53,7 +53,10 @@ SeedOption = Annotated[
     ),
 ]  # fmt: skip
 InitOption = Annotated[
-    Path | None, typer.Option(metavar="FILE", rich_help_panel=NETWORK, help="Weights file to start from.")
+    Path | None,
+    typer.Option(
+        readable=False, metavar="FILE", rich_help_panel=NETWORK, help="Weights file to start from.",
+    ),
 ]  # fmt: skip
 PruneOption = Annotated[
     float | None,
@@ -75,7 +78,8 @@ VramLimitOption = Annotated[
 OutOption = Annotated[
     Path,
     typer.Option(
-        metavar="DIR", rich_help_panel=OUTPUT, help="Folder for weights, checkpoint, metrics and pictures."
+        readable=False, metavar="DIR", rich_help_panel=OUTPUT,
+        help="Folder for weights, checkpoint, metrics and pictures."
     ),
 ]  # fmt: skip
 

@@ -13,8 +13,9 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
-from ..errors import StegoError
+from ..errors import StegoError, option
 from ..picture import outputs
+from ..picture.inputs import reason
 from . import precision
 from .couplings import FlowConfig
 from .model import Model
@@ -24,7 +25,7 @@ DEFAULT = "default"
 # In a card: the subnets that lose nothing worth a word in bfloat16.
 BFLOAT16 = "bfloat16"
 # The same of sets whose cards, which came before, do not say it, by identity. On four pairs of crops of photographs
-# they cost the secret 0.06 dB together when reveal computes them so, 0.07 when hide does: a quarter of the work.
+# they cost the secret 0.06 dB when reveal computes them so, 0.07 when hide does, and are a quarter of the work.
 TOLERANT = {"f1b441b5": ["0.add", "0.affine", "1.add", "6.affine", "7.affine"]}
 # A header beyond this is no header: it is read before anything is known of the rest.
 LONGEST_HEADER = 1 << 24
@@ -76,7 +77,7 @@ def find(source: str | Path | None = None) -> Path:
         return Path(name)
     shown = name if len(name) <= 120 else f"{name[:50]}...{name[-20:]}"
     if name.endswith(".safetensors"):
-        raise StegoError(f"{shown!s} does not exist: check the path given to --weights.")
+        raise StegoError(f"{shown!s} does not exist: check the path given to {option('model')}.")
     known = ", ".join(shipped()) or "none"
     raise StegoError(f"No weights are named {shown!r} (shipped: {known}): name one of these or a .safetensors file.")
 
@@ -166,7 +167,9 @@ def load_model(source: str | Path | None = None, device: str | None = None, amp:
     try:
         network, card = _read(path)
         tolerant, share = _tolerant(card, network)
-    except (SafetensorError, OSError, KeyError, TypeError, ValueError, RuntimeError):
+    except OSError as error:
+        raise StegoError(f"{path} can't be read ({reason(error)}): check the file and its permissions.") from None
+    except (SafetensorError, KeyError, TypeError, ValueError, RuntimeError):
         raise StegoError(f"{path} is not a weights file of stego: use one that `stego train` wrote.") from None
     network.set_precision(precision.choose(device, amp=False)).eval().requires_grad_(False)
     chosen = precision.for_inference(device, amp, share)

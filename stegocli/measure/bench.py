@@ -1,7 +1,6 @@
 """`stego bench`: the real training step timed, the seed's five speed-ups one by one, hiding and revealing."""
 
 import itertools
-import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -15,7 +14,7 @@ from .. import api
 from ..flow import precision, tiles, weights
 from ..flow.model import Model
 from ..methods import Flow
-from ..picture import files
+from ..picture import files, outputs
 from ..training import data, graph
 from ..training.events import EventLog
 from ..training.loaders import DataLoaders, pictures_for
@@ -155,9 +154,9 @@ def _inference(model: Model, megapixels: float, runs: int) -> dict[str, Any]:
 def _whole(model: Model, megapixels: float) -> dict[str, Any]:
     """Seconds of hide and reveal from file to file: read-back, scores and PNG included."""
     cover, secret = _pair(megapixels)
-    with tempfile.TemporaryDirectory() as scratch:
+    with outputs.scratch() as scratch:
         names = ("cover", "secret", "stego", "revealed")
-        cover_path, secret_path, stego_path, revealed_path = (Path(scratch) / f"{name}.png" for name in names)
+        cover_path, secret_path, stego_path, revealed_path = (scratch / f"{name}.png" for name in names)
         files.write(cover_path, files.Picture(cover))
         files.write(secret_path, files.Picture(secret))
         began = time.perf_counter()
@@ -193,6 +192,7 @@ def _machine(model: Model) -> dict[str, Any]:
         "threads": torch.get_num_threads(),
         "gigaflops_of_matrix_products": matrix_peak(device) / 1e9,
         "weights": model.name,
+        "inference": str(model.precision),
         "teraflops_per_megapixel": model.network.operations_per_megapixel() / 1e12,
     }
 
@@ -234,12 +234,13 @@ def run(
         on_row(section, row)
         return row
 
+    settings = Settings(data=data_folder, batch_size=batch_size, crop=crop)
+    # Before anything is shown: it may be refused.
+    pictures = None if sizes else pictures_for(settings)
     add("machine", _machine(model))
-    if sizes:
+    if pictures is None:
         figures["sizes"] = _by_size(model, on_row)
         return figures
-    settings = Settings(data=data_folder, batch_size=batch_size, crop=crop)
-    pictures = pictures_for(settings)
     add("training", _training(settings, steps, pictures))
     figures["ablation"] = _ablation(settings, steps, pictures, on_row)
     one = _inference(model, MEGAPIXELS[0], runs=2)

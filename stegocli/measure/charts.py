@@ -69,3 +69,24 @@ def survival(result: dict[str, Any]) -> np.ndarray:
     axes.set_title(f"made to survive {result['survive']}")
     figure.legend(loc="outside lower center", ncols=3)
     return pixels_of(figure)
+
+
+def detection(result: dict[str, Any]) -> np.ndarray:
+    """How often a detector is wrong, method by method.
+
+    Args:
+        result: its ``rows`` of method, bits_per_pixel, error and spread, its ``pictures`` and ``side``.
+
+    Returns:
+        uint8 RGB, (height, width, 3).
+    """
+    rows = result["rows"][::-1]
+    figure = new_figure(8, 1.5 + 0.45 * len(rows))
+    axes = figure.subplots()
+    names = [row["method"] + (f", {row['bits_per_pixel']:.3f} bpp" if row["bits_per_pixel"] else "") for row in rows]
+    axes.barh(names, [row["error"] for row in rows], xerr=[row["spread"] for row in rows], color="tab:blue", alpha=0.7)
+    axes.axvline(0.5, color="tab:green")
+    axes.set_xlim(0, 0.55)
+    axes.set_xlabel("P_E of the detector (0.5: it guesses)")
+    axes.set_title(f"{result['pictures']} pictures of {result['side']}x{result['side']}")
+    return pixels_of(figure)

@@ -1,22 +1,25 @@
 """`stego metrics`: two pictures, a hide and reveal by its four, or the weights on a folder through real files."""
 
 import json
-import tempfile
+import os
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from .. import api
-from ..errors import StegoError
+from ..errors import StegoError, option
 from ..methods import Exact, Flow, Method
 from ..methods.base import ModelLike
-from ..picture import files, metrics
+from ..picture import files, metrics, outputs
+from ..picture.inputs import reason, short
 from ..picture.metrics import Comparison, Score
 from . import charts, targets
 
 
-def _same_size(a: Path, b: Path) -> tuple:
+def _same_size(a: Path, b: Path) -> tuple[np.ndarray, np.ndarray]:
     first, second = files.read(a), files.read(b)
     if first.size != second.size:
         raise StegoError(
@@ -52,12 +55,20 @@ def pairs(directory: str | Path) -> list[tuple[Path, Path]]:
     """(cover, secret) of a folder: of N pictures sorted by name, number i and number i + N/2 (modulo N).
 
     Raises:
-        StegoError: when it holds fewer than two pictures.
+        StegoError: when it holds fewer than two pictures, or one that can't be read.
     """
     directory = Path(directory)
-    if not directory.is_dir():
-        raise StegoError(f"{directory} is not a folder: give --data a folder of pictures.")
-    found = sorted(p for p in directory.iterdir() if p.is_file() and files.is_picture(p))
+    if not os.path.isdir(directory):  # Path.is_dir raises for names that are too long
+        raise StegoError(f"{short(directory)} is not a folder: give {option('data')} a folder of pictures.")
+    try:
+        every = sorted(p for p in directory.iterdir() if os.path.isfile(p) and not p.name.startswith("."))
+    except OSError as error:
+        raise StegoError(f"{short(directory)} can't be listed ({reason(error)}): check its permissions.") from None
+    found = [p for p in every if files.is_picture(p)]
+    # Left out without a word, it would shift all pairs.
+    for path in every:
+        if path.suffix.lower() in files.READABLE and path not in found:
+            raise StegoError(f"{path} can't be read as a picture: mend it, or take it out of the folder.")
     if len(found) < 2:
         raise StegoError(f"{directory} holds {len(found)} pictures: two are needed.")
     half = len(found) // 2
@@ -65,8 +76,8 @@ def pairs(directory: str | Path) -> list[tuple[Path, Path]]:
 
 
 def folder(
-    directory: str | Path, method: Method | None = None, on_pair: Callable[[dict], None] = lambda row: None
-) -> dict:
+    directory: str | Path, method: Method | None = None, on_pair: Callable[[dict[str, Any]], None] = lambda row: None
+) -> dict[str, Any]:
     """Hide and reveal the `pairs` of a folder, through real files.
 
     Args:
@@ -84,9 +95,9 @@ def folder(
     work = pairs(directory)
     rows: list[dict[str, Any]] = []
     scores: list[Score] = []
-    with tempfile.TemporaryDirectory() as scratch:
+    with outputs.scratch() as scratch:
         for cover, secret in work:
-            hidden = api.hide(cover, secret, Path(scratch) / "stego.png", method, force=True)
+            hidden = api.hide(cover, secret, scratch / "stego.png", method, force=True)
             score = hidden.score
             assert score is not None  # the secret is a picture
             scores.append(score)
@@ -113,22 +124,22 @@ def compare(
     directory: str | Path,
     plot: str | Path,
     model: ModelLike = None,
-    on_pair: Callable[[dict], None] = lambda row: None,
+    on_pair: Callable[[dict[str, Any]], None] = lambda row: None,
     amp: bool | None = None,
-) -> dict[str, dict]:
+) -> dict[str, dict[str, Any]]:
     """The network and `BYTES` on the same pictures, and a map of them drawn to the file `plot`.
 
     Returns:
         What `folder` returns, for each method.
     """
-    files.check_output(plot, [path for pair in pairs(directory) for path in pair])
+    files.check_output(plot, [path for pair in pairs(directory) for path in pair], may_lose=True)
     compared = {"flow": Flow(model, amp), **BYTES}
     results = {name: folder(directory, method, on_pair) for name, method in compared.items()}
     files.write(plot, files.Picture(charts.method_map(results)))
     return results
 
 
-def as_json(result: Comparison | Score | dict) -> str:
+def as_json(result: Comparison | Score | dict[str, Any]) -> str:
     """The same as JSON; a `Score` with the baseline targets."""
     if isinstance(result, Score):
         return json.dumps({**asdict(result), "targets": targets.met(result)}, indent=1)

@@ -1,7 +1,6 @@
 """`stego metrics --survive`: hide on a folder, recompress with libjpeg at every quality, and see what comes back."""
 
 import io
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ from PIL import Image
 from .. import api
 from ..errors import StegoError
 from ..methods import Robust
-from ..picture import files, metrics
+from ..picture import files, metrics, outputs
 from . import charts
 from .evaluate import pairs
 
@@ -43,11 +42,11 @@ def folder(
         StegoError: for fewer than two pictures, or one that can't be used.
     """
     if plot is not None:
-        plot = files.check_output(plot, [path for pair in pairs(directory) for path in pair])
+        plot = files.check_output(plot, [path for pair in pairs(directory) for path in pair], may_lose=True)
     rows: list[dict[str, Any]] = []
-    with tempfile.TemporaryDirectory() as scratch:
+    with outputs.scratch() as scratch:
         for cover, secret in pairs(directory):
-            stego = Path(scratch) / "stego.png"
+            stego = scratch / "stego.png"
             hidden = api.hide(cover, secret, stego, Robust(survive), force=True)
             wanted = files.seen(files.read(secret)).rgb
             rows.append(

@@ -9,7 +9,6 @@ from ..picture import files, metrics
 from .base import Cover, Hiding, Lossless, Method, ModelLike, Password, Progress, Secret, unseen
 from .exact import COVER_PSNR, Exact
 from .flow import Flow
-from .robust import Robust
 
 # Under these a change or a blemish shows, and the secret goes as bytes: mean of either picture in dB, and blocks of
 # 16x16 pixels. A single block shows at x1 where it is far off; others do where there are several.
@@ -46,9 +45,9 @@ class Auto(Lossless):
     def to_file(self, suffix: str) -> Method:
         if suffix not in files.LOSSY:
             return self
-        for name, given in (("model", self.model), ("amp", self.amp)):
-            if given is not None:
-                raise StegoError(f"No network writes a {suffix}: leave {option(name)} out.")
+        self._check_unused(f"what survives in a {suffix} is bytes")
+        from .robust import Robust
+
         if self.cover_psnr is None:
             return Robust(password=self.password)
         return Robust(password=self.password, cover_psnr=self.cover_psnr)
@@ -58,6 +57,7 @@ class Auto(Lossless):
         if self.password is not None:
             return exact.hide(cover, secret, progress).telling(chosen_because="bytes can be encrypted")
         if not secret.is_picture:
+            self._check_unused(f"{secret.path} is no picture, and goes as bytes")
             hiding = exact.hide(cover, secret, progress)
             if secret.path.suffix.lower() in files.READABLE:
                 hiding = hiding.telling(f"{secret.path} is no picture that can be read: hidden as the file that it is.")
@@ -77,6 +77,12 @@ class Auto(Lossless):
         if expected is not None and expected >= kept - UNSURE:
             return _as_bytes(cover, secret, min(kept, expected), progress)
         return self._with_a_floor(cover, secret, hiding, progress)
+
+    def _check_unused(self, why: str) -> None:
+        """Refuse the network's options where it has nothing to do."""
+        for argument in ("model", "amp"):
+            if getattr(self, argument) is not None:
+                raise StegoError(f"{option(argument)} is for the network, but {why}: leave it out.")
 
     def _with_a_floor(self, cover: Cover, secret: Secret, hiding: Hiding, progress: Progress) -> Hiding:
         """The network's stego, or the secret as bytes where the network leaves blemishes and bytes leave fewer."""

@@ -14,6 +14,7 @@ from ..payload.codings import Secret
 from ..payload.header import Header
 from ..picture import files, metrics
 from ..picture.files import Picture
+from ..picture.inputs import Source
 
 if TYPE_CHECKING:
     from ..flow.model import Model
@@ -24,10 +25,6 @@ ModelLike: TypeAlias = "Model | str | Path | None"
 Password = str | Callable[[], str] | None
 # Of a cover, whatever the method.
 SMALLEST_SIDE = 16
-# Under these a secret is hard to make out: its mean in dB, and the share of its blocks of 16x16 pixels that are so low,
-# but no fewer than some. Photographs come back above; text that the capacity was too small for is below.
-LEAST_PSNR = 26.0
-LEAST_BLOCK, SHARE_OF_BLOCKS, SEVERAL_BLOCKS = 18.0, 0.02, 3
 # Called with what is being done and the share of it that is done, 0 to 1.
 Progress = Callable[[str, float], None]
 
@@ -50,11 +47,16 @@ def asked(password: Password) -> str | None:
 
 @dataclass(frozen=True)
 class Cover:
-    """The picture that everyone may see."""
+    """The picture that everyone may see.
+
+    Attributes:
+        source: its file, for a method that looks at it; `Method.prepare` drops what is not needed.
+    """
 
     path: Path
     picture: Picture
     notes: tuple[str, ...] = ()
+    source: Source | None = None
 
     @property
     def rgb(self) -> np.ndarray:
@@ -66,7 +68,7 @@ class Outcome:
     """What is told of a hide or a reveal.
 
     Attributes:
-        method: its name: flow, exact or robust.
+        method: its name: flow, exact, robust or discreet.
         summary: in words, for the user: how the secret was coded, or with which weights.
         notes: what the user should know, one sentence each.
     """
@@ -102,6 +104,7 @@ class Hiding:
             secret that is no picture.
         comes_back: whether a file's pixels still hold the secret, for a method that may be stored with loss; by
             default they must be `rgb` itself.
+        file: the stego's whole file, for a method that makes it itself; `rgb` is how it looks.
     """
 
     rgb: np.ndarray
@@ -109,21 +112,31 @@ class Hiding:
     reference: np.ndarray | None = None
     decoded: np.ndarray | None = None
     comes_back: Callable[[np.ndarray], bool] | None = None
+    file: bytes | None = None
 
     def telling(self, *notes: str, **changed: Any) -> "Hiding":
         """The same with more notes, or other words."""
         return replace(self, told=replace(self.told, notes=[*self.told.notes, *notes], **changed))
 
 
-def legibility(hiding: Hiding) -> str | None:
-    """What is to be said of a secret that comes back so coarse that it is hard to make out; None for any other."""
-    if hiding.reference is None or hiding.decoded is None:
-        return None
+# Under these a secret that is coded small is hard to make out: its mean in dB, and blocks of 16x16 pixels where there
+# are several. Photographs at 27 dB are fine to look at; text is lost where its blocks are.
+LEGIBLE_PSNR = 26.0
+LEGIBLE_BLOCK, SHARE_OF_BLOCKS, SEVERAL_BLOCKS = 18.0, 0.02, 3
+
+
+def above_floor(hiding: Hiding, other_remedies: str) -> Hiding:
+    """The same, with a note if the secret comes back worse than a viewer would bear."""
+    assert hiding.reference is not None and hiding.decoded is not None  # the secret is a picture
     mean = metrics.psnr(hiding.reference, hiding.decoded)
-    low = metrics.block_psnrs(hiding.reference, hiding.decoded) < LEAST_BLOCK
-    if mean >= LEAST_PSNR and low.sum() < max(SEVERAL_BLOCKS, SHARE_OF_BLOCKS * low.size):
-        return None
-    return f"The secret comes back at {mean:.1f} dB, with {low.mean():.0%} of it hard to make out"
+    low = metrics.block_psnrs(hiding.reference, hiding.decoded) < LEGIBLE_BLOCK
+    if mean >= LEGIBLE_PSNR and low.sum() < max(SEVERAL_BLOCKS, SHARE_OF_BLOCKS * low.size):
+        return hiding
+    note = (
+        f"The secret comes back at {mean:.1f} dB, with {low.mean():.0%} of it hard to make out: use a larger cover, "
+        f"{other_remedies}."
+    )
+    return hiding.telling(note, below_floor=True)
 
 
 @dataclass(frozen=True)
@@ -132,11 +145,13 @@ class Stego:
 
     Attributes:
         alpha: its transparency, uint8, (height, width), which a password guards too.
+        content: its file's bytes, for what lies in a JPEG's coefficients.
     """
 
     path: Path
     rgb: np.ndarray
     alpha: np.ndarray | None = None
+    content: bytes = field(default=b"", repr=False)
 
     @cached_property
     def header(self) -> Header | None:
@@ -159,13 +174,17 @@ class Found:
     told: Outcome
     name: str | None = None
 
+    def telling(self, *notes: str) -> "Found":
+        """The same with more notes."""
+        return replace(self, told=replace(self.told, notes=[*self.told.notes, *notes]))
+
 
 @dataclass(frozen=True, kw_only=True)
 class Contents:
     """What a stego says of what it holds.
 
     Attributes:
-        method: flow, exact or robust.
+        method: flow, exact, robust or discreet.
         version: of the file's format; None where nothing tells.
         coding: how the secret is coded, in words.
         size: the secret picture's (width, height), or None.
@@ -246,4 +265,4 @@ class Lossless:
         return self
 
     def prepare(self, cover: Cover) -> Cover:
-        return cover
+        return replace(cover, source=None)

@@ -25,6 +25,7 @@ from .base import (
     Password,
     Progress,
     Stego,
+    above_floor,
     asked,
     unseen,
 )
@@ -51,6 +52,8 @@ class Exact(Lossless):
     name = "exact"
 
     def hide(self, cover: Cover, secret: Secret, progress: Progress = unseen) -> Hiding:
+        if self.fit and not secret.is_picture:
+            raise StegoError(f"{secret.path} is no picture and is hidden whole: leave {option('fit')} out.")
         password = asked(self.password)
         private, pixels = password is not None, cover.rgb.size // 3
         progress("coding", 0.0)
@@ -84,7 +87,8 @@ class Exact(Lossless):
             return Hiding(rgb, told)
         if packed.fidelity == APPROXIMATE:
             told.notes.extend(secret.notes())
-        return Hiding(rgb, told, secret.seen.rgb, files.seen(packed.picture).rgb)
+        hiding = Hiding(rgb, told, secret.seen.rgb, files.seen(packed.picture).rgb)
+        return above_floor(hiding, f"or a lower {option('cover_psnr')}")
 
     def reveal(self, stego: Stego, password: str | None = None, progress: Progress = unseen) -> Found | Locked | None:
         content = _content(stego, password)

@@ -28,8 +28,8 @@ from .base import (
     Progress,
     Secret,
     Stego,
+    above_floor,
     asked,
-    legibility,
     unseen,
 )  # fmt: skip
 
@@ -117,18 +117,10 @@ class Robust:
             return Hiding(done.stego, told, comes_back=check)
         if packed.fidelity == APPROXIMATE:
             told.notes.extend(secret.notes())
-        return self._above_floor(Hiding(done.stego, told, secret.seen.rgb, files.seen(packed.picture).rgb, check))
-
-    def _above_floor(self, hiding: Hiding) -> Hiding:
-        """The same, with a note if the secret comes back worse than a viewer would bear."""
-        coarse = legibility(hiding)
-        if coarse is None:
-            return hiding
-        note = (
-            f"{coarse}: use a larger cover, a higher {option('survive')}, or a .png with {option('exact')}, which "
-            "survives no JPEG."
+        return above_floor(
+            Hiding(done.stego, told, secret.seen.rgb, files.seen(packed.picture).rgb, check),
+            f"a higher {option('survive')}, or a .png with {option('exact')}, which survives no JPEG",
         )
-        return hiding.telling(note, below_floor=True)
 
     def _embedded(
         self, cover: Cover, secret: Secret, password: str | None, progress: Progress

@@ -152,7 +152,7 @@ class Encoder:
         if len(whole.content) <= budget:
             return whole
         if self._picture is None:
-            needs = f"{len(whole.content):,} bytes and {budget:,} survive in this cover"
+            needs = f"{len(whole.content):,} bytes and {budget:,} fit into this cover"
             raise StegoError(f"{path} needs {needs}: use a larger cover.")
         self._check_pixels(carrier)
         # No name: every byte is dear here.
@@ -162,7 +162,7 @@ class Encoder:
             coded, samples = lossy.fit_picture(samples_of(picture), budget - len(head))
         except lossy.TooSmall:
             raise StegoError(
-                f"{path} fits at no quality into the {budget:,} bytes that survive: use a larger cover."
+                f"{path} fits at no quality into the {budget:,} bytes that this cover holds: use a larger cover."
             ) from None
         return Payload(head + coded, picture_of(samples), lossy.words(coded), APPROXIMATE)
 

@@ -15,7 +15,7 @@ from .codings import Secret
 # What a cover gives up of the PSNR that was asked for, in dB: less than any figure shows.
 TOLERANCE = 0.05
 # Samples of a trial, whose mean squared change is then known to half a percent.
-TRIAL = 1 << 16
+TRIAL = 1 << 15
 # Standard deviations by which content and order may make a cover worse than its trial said.
 SURE = 3.0
 # The search for what a cover holds ends within this share of the squared change.

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .errors import InvalidContent, LaterVersion
+from .mixing import splitmix64
 
 MAGIC = b"Sg"
 # Of the newest format; every method reads the older ones too.
@@ -48,12 +49,7 @@ class Header:
 
 def positions(samples: int) -> np.ndarray:
     """Sorted indices of the samples that carry the header's bits, from the sample count alone."""
-    bits = np.arange(SIZE * 8, dtype=np.uint64)
-    # SplitMix64 (Steele et al., 2014): fixed for ever, unlike a library's generators.
-    z = (bits + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15) + np.uint64(samples)
-    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    z ^= z >> np.uint64(31)
+    z = splitmix64(np.arange(SIZE * 8, dtype=np.uint64), samples)
     edges = np.linspace(0, samples, SIZE * 8 + 1).astype(np.int64)
     return edges[:-1] + (z % np.diff(edges).astype(np.uint64)).astype(np.int64)
 

@@ -1,5 +1,6 @@
 """Picture files to arrays and back: formats, alpha, colour profiles, orientation."""
 
+import importlib
 import importlib.util
 import io
 import os
@@ -22,6 +23,10 @@ READABLE = {
     ".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".ppm", ".pgm", ".jp2", ".avif",
 }  # fmt: skip
 # No other decoder is ever handed a file, whatever its name or content says. AVIF came with Pillow 11.3.
+for _plugin in ("TiffImagePlugin", "WebPImagePlugin", "Jpeg2KImagePlugin", "AvifImagePlugin"):
+    # Those that Pillow does not load at once: it would load all of its forty to look for them.
+    if importlib.util.find_spec(f"PIL.{_plugin}"):
+        importlib.import_module(f"PIL.{_plugin}")
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF", "PPM", "JPEG2000") + (
     ("AVIF",) if importlib.util.find_spec("PIL.AvifImagePlugin") else ()
 )

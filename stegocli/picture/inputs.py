@@ -71,7 +71,7 @@ class Source:
         except FileNotFoundError:
             raise StegoError(f"{short(path)} does not exist: check the name.") from None
         except PermissionError:
-            if path.is_dir():  # so Windows refuses to open a folder
+            if os.path.isdir(path):  # so Windows refuses to open a folder
                 raise StegoError(f"{short(path)} is a folder: name a file.") from None
             raise StegoError(f"{short(path)} can't be read: check its permissions.") from None
         except IsADirectoryError:

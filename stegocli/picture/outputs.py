@@ -6,6 +6,7 @@ import itertools
 import os
 import secrets
 import stat
+import tempfile
 import threading
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
@@ -46,6 +47,8 @@ def check_place(path: Path, inputs: Sequence[Path | Source] = (), force: bool = 
             raise StegoError(f"{path} is a folder: name a file.")
         if not path.resolve().parent.is_dir():
             raise StegoError(f"{path.parent} does not exist: create the folder first.")
+        if not os.access(path.resolve().parent, os.W_OK | os.X_OK):
+            raise StegoError(f"{short(path)} can't be written: check the permissions of its folder.")
         if not path.exists():
             return
         if not stat.S_ISREG(path.stat().st_mode):
@@ -97,6 +100,54 @@ def is_free(path: Path) -> bool:
     except (OSError, ValueError):
         pass
     return False
+
+
+def names_folder(output: str | Path) -> bool:
+    """Whether an output is meant as a folder: one is there, or the name ends in a slash."""
+    return str(output).endswith(("/", os.sep)) or os.path.isdir(output)
+
+
+def make_folder(folder: str | Path) -> Path:
+    """Make a folder, with those above it, unless it is there.
+
+    Raises:
+        StegoError: when it can't be made.
+    """
+    folder = Path(folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (OSError, ValueError) as error:
+        raise StegoError(f"{short(folder)} can't be made a folder ({reason(error)}): choose another.") from None
+    return folder
+
+
+@contextlib.contextmanager
+def made(folder: str | Path) -> Iterator[Path]:
+    """`make_folder`, and if it is new, it stays only if the block ends well."""
+    new = not os.path.isdir(folder)
+    folder = make_folder(folder)
+    try:
+        yield folder
+    except BaseException:
+        if new:
+            with contextlib.suppress(OSError):
+                folder.rmdir()
+        raise
+
+
+@contextlib.contextmanager
+def scratch() -> Iterator[Path]:
+    """A temporary folder, gone at the end of the block.
+
+    Raises:
+        StegoError: when none can be made.
+    """
+    try:
+        folder = tempfile.TemporaryDirectory()
+    except OSError as error:
+        raise StegoError(f"No temporary folder can be made ({reason(error)}): set TMPDIR to one.") from None
+    with folder as path:
+        yield Path(path)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from . import blocks, lattice, ldpc, strength
 # A code word's length, about.
 WORD = 16384
 # Words that are tried before the rest: where none of them can be corrected, none of the others will be.
-_SAMPLE = 8
+_SAMPLE = 4
 _SUREST = 8
 
 

@@ -11,6 +11,9 @@ from .lock import Lock, Seal
 
 # Several recompressions in a row leave errors that look sure: then values are believed less.
 _LEAST_LLR_SCALE = 8
+# No writer spreads a content over more bits than so many a block (of the weakest design that carries anything), or
+# than so many for each of its own: a forged length would keep the decoder busy with codes of next to no rate.
+_MOST_A_BLOCK, _MOST_EXPANSION = 8, 20
 
 
 class NothingFound(ValueError):
@@ -128,7 +131,8 @@ def _content(coefficients: np.ndarray, found: _Found) -> bytes:
     shape, parameters = (coefficients.shape[0], coefficients.shape[1]), found.parameters
     levels = rangecoder.unpack(parameters.levels, strength.cells(shape))
     at = carriers.carriers(shape, found.quality, parameters.strength, levels, found.taken, found.order)
-    if 8 * parameters.length >= at.capacity:
+    bits = 8 * parameters.length
+    if not bits < at.capacity <= max(_MOST_A_BLOCK * shape[0] * shape[1], _MOST_EXPANSION * bits):
         raise TooDamaged(1.0)
     whitening = found.whitening(at.capacity) if found.whitening else None
     share = 1.0

@@ -63,7 +63,7 @@ def chains(quality: int, pixels: int = 0) -> list[Chain]:
     once.append((Jpeg(97, 0), Jpeg(min(95, quality + 3))))
     # The hardest of several in a row, as found with some hundred of them.
     two, three = lowest(quality, 2), lowest(quality, 3)
-    often: list[Chain] = [(Jpeg(min(two + 3, 100)), Jpeg(two)), (Jpeg(three),) * 3]
+    often: list[Chain] = [_twice_near(quality), (Jpeg(min(two + 3, 100)), Jpeg(two)), (Jpeg(three),) * 3]
     return [*once, *often] if pixels > LARGE else [*once, *often, (Jpeg(two), Jpeg(min(two + 1, 100)))]
 
 
@@ -72,7 +72,14 @@ def hardest(quality: int) -> list[Chain]:
     two, three = lowest(quality, 2), lowest(quality, 3)
     near = min(95, quality + 2)
     once: list[Chain] = [(Jpeg(q, fast=fast),) for q in (quality, near) for fast in (False, True)]
-    return [*once, (Jpeg(97, 0), Jpeg(min(95, quality + 3))), (Jpeg(two), Jpeg(min(two + 1, 100))), (Jpeg(three),) * 3]
+    once.append((Jpeg(97, 0), Jpeg(min(95, quality + 3))))
+    often = [_twice_near(quality), (Jpeg(min(two + 3, 100)), Jpeg(two)), (Jpeg(two), Jpeg(min(two + 1, 100)))]
+    return [*once, *often, (Jpeg(three),) * 3]
+
+
+def _twice_near(quality: int) -> Chain:
+    """More than what several in a row are promised to leave, and nearly free."""
+    return Jpeg(min(95, quality + 4)), Jpeg(quality)
 
 
 def recompress(rgb: np.ndarray, chain: Chain) -> np.ndarray:

@@ -1,6 +1,7 @@
 """The file from which a killed run goes on, and how far a run has come."""
 
 import io
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
@@ -9,9 +10,10 @@ from typing import Any, TypedDict
 
 import torch
 
-from ..errors import StegoError
+from ..errors import StegoError, option
 from ..flow.precision import is_out_of_memory
 from ..picture import outputs
+from ..picture.inputs import short
 from .conform import build, conform
 
 CHECKPOINT = "last.pt"
@@ -74,8 +76,11 @@ class Progress:
 
 def refuse_another(out: Path) -> None:
     """Raises StegoError when the folder holds a run."""
-    if any((out / name).exists() for name in RUN_FILES):
-        raise StegoError(f"{out} holds a run: go on with --resume, replace it with --force or choose another --out.")
+    if any(os.path.exists(out / name) for name in RUN_FILES):
+        raise StegoError(
+            f"{out} holds a run: go on with {option('resume')}, replace it with {option('force')} or choose another "
+            f"{option('out')}."
+        )
 
 
 def write(out: Path, progress: Progress, parts: dict[str, dict[str, Any]]) -> None:
@@ -113,8 +118,8 @@ def read(out: Path) -> dict[str, Any]:
         StegoError: when it is missing or not a checkpoint.
     """
     path = out / CHECKPOINT
-    if not path.is_file():
-        raise StegoError(f"{path} does not exist: --resume goes on with the run in --out.")
+    if not os.path.isfile(path):
+        raise StegoError(f"{short(path)} does not exist: {option('resume')} goes on with the run in {option('out')}.")
     with believed(out):
         saved = conform(torch.load(path, map_location="cpu", weights_only=True), dict[str, dict[str, Any]])
         if missing := {"settings", "learner", "journal", "progress"} - saved.keys():

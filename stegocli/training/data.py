@@ -21,8 +21,9 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from ..errors import StegoError
+from ..errors import StegoError, option
 from ..picture import files
+from ..picture.inputs import short
 from .procedural import procedural, stripes
 
 PROCEDURAL_COUNT = 100
@@ -94,7 +95,10 @@ def _below(folder: Path) -> Iterator[Path]:
     """Everything below a folder that is none itself, through links too; each folder once, whatever is_main to it."""
     seen = set()
     for where, folders, names in os.walk(folder, followlinks=True):
-        state = os.stat(where)
+        try:
+            state = os.stat(where)
+        except OSError:  # gone, or behind a folder that may not be entered
+            continue
         if (state.st_dev, state.st_ino) in seen:
             folders.clear()
             continue
@@ -127,9 +131,9 @@ class FolderPictures:
         Raises:
             StegoError: when there is no such folder or fewer than two pictures are left.
         """
-        if not folder.is_dir():
-            raise StegoError(f"{folder} is not a folder: give --data a folder of pictures.")
-        found = [p for p in sorted(_below(folder)) if p.suffix.lower() in files.READABLE and p.is_file()]
+        if not os.path.isdir(folder):
+            raise StegoError(f"{short(folder)} is not a folder: give {option('data')} a folder of pictures.")
+        found = [p for p in sorted(_below(folder)) if p.suffix.lower() in files.READABLE and os.path.isfile(p)]
         good = [p for p in found if files.is_readable(p, smallest)]
         if len(good) < 2:
             raise StegoError(
@@ -158,7 +162,7 @@ class FolderPictures:
                 return self._decoded(i)
             except StegoError:
                 self._damaged[i] = True
-        raise StegoError("None of the pictures can be decoded: give --data intact ones.")
+        raise StegoError(f"None of the pictures can be decoded: give {option('data')} intact ones.")
 
     def _decoded(self, index: int) -> np.ndarray:
         picture = self._kept.get(index)

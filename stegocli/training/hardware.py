@@ -5,7 +5,7 @@ import re
 
 import torch
 
-from ..errors import StegoError
+from ..errors import StegoError, option
 
 _UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
 
@@ -36,10 +36,12 @@ def limit_memory(limit: str) -> str | None:
     """
     size = parse_size(limit)
     if not torch.cuda.is_available():
-        return f"no CUDA card here: --vram-limit {limit} changes nothing"
+        return f"no CUDA card here: {option('vram_limit')} {limit} changes nothing"
     card = int(os.environ.get("LOCAL_RANK", "0"))
     whole = torch.cuda.get_device_properties(card).total_memory
     if size > whole:
-        raise StegoError(f"--vram-limit {limit} is more than the card has ({whole / 2**30:.1f} GB): give less.")
+        raise StegoError(
+            f"{option('vram_limit')} {limit} is more than the card has ({whole / 2**30:.1f} GB): give less."
+        )
     torch.cuda.set_per_process_memory_fraction(size / whole, card)
     return None

@@ -7,16 +7,19 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
-from ..errors import StegoError
+from ..errors import StegoError, option
 from . import data
 from .events import EventLog
 from .oom import first_line
 from .process_group import ProcessGroup
 from .settings import Settings
 
+# How a dead worker shows: the loader says so, or a batch that the worker had announced can't be fetched from it.
+_DEAD = (RuntimeError, EOFError, ConnectionError)
+
 
 def is_dead_worker(error: BaseException) -> bool:
-    return isinstance(error, RuntimeError) and "DataLoader worker" in str(error)
+    return isinstance(error, _DEAD[1:]) or (isinstance(error, RuntimeError) and "DataLoader worker" in str(error))
 
 
 def pictures_for(settings: Settings) -> data.Pictures:
@@ -29,8 +32,8 @@ def pictures_for(settings: Settings) -> data.Pictures:
         return data.FolderPictures.scan(settings.data, settings.crop_side)
     if settings.crop_side > data.PROCEDURAL_SIDE:
         raise StegoError(
-            f"--crop {settings.crop} is larger than the built-in pictures: use {data.PROCEDURAL_SIDE} or less, "
-            "or --data."
+            f"{option('crop')} {settings.crop} is larger than the built-in pictures: use {data.PROCEDURAL_SIDE} or "
+            f"less, or {option('data')}."
         )
     return data.ProceduralPictures()
 
@@ -99,7 +102,7 @@ class DataLoaders:
         own = range(rank, len(self.whole), size)  # type: ignore[arg-type]
         self.val_loader = data.loader(self.whole, 1, workers // 2, self.pin, own)
 
-    def _without_workers(self, error: RuntimeError) -> None:
+    def _without_workers(self, error: Exception) -> None:
         if not is_dead_worker(error):
             raise error
         self.log.record("worker", "num_workers=0", first_line(error))
@@ -115,7 +118,7 @@ class DataLoaders:
                     yield batch
                     pairs_done += self.pairs_per_step
                 return
-            except RuntimeError as error:
+            except _DEAD as error:
                 self._without_workers(error)
 
     def sample(self, count: int) -> tuple[Tensor, Tensor]:
@@ -131,7 +134,7 @@ class DataLoaders:
         """All of this process's at once: they are few, and a worker that dies half-way must not count a pair twice."""
         try:
             return list(data.start(self.val_loader))
-        except RuntimeError as error:
+        except _DEAD as error:
             self._without_workers(error)
             return list(data.start(self.val_loader))
 

@@ -1,13 +1,16 @@
 """The training loop, top to bottom: open the run, step through each epoch, validate, keep, report."""
 
+import errno
+import os
 import time
 from contextlib import ExitStack
 from typing import Any
 
-from ..errors import StegoError
+from ..errors import StegoError, option
 from ..flow import precision, weights
 from ..flow.network import StegoNetwork
 from ..picture import metrics
+from ..picture.inputs import short
 from . import checkpoint, oom, pruning, reports, validation
 from .checkpoint import BEST, LAST, Progress, Row
 from .display import Silent
@@ -59,7 +62,9 @@ def train(
         run = _open(settings, saved, group, display)
         progress = run.progress
         if progress.epoch >= settings.epochs:
-            raise StegoError(f"{settings.out} has finished its {progress.epoch} epochs: give more --epochs to go on.")
+            raise StegoError(
+                f"{settings.out} has finished its {progress.epoch} epochs: give more {option('epochs')} to go on."
+            )
         _judge_by(run.loaders.validation_set(), progress, run.loaders.log)
         if group.is_main:
             _prepare_folder(settings, fresh=saved is None)
@@ -104,7 +109,7 @@ def _initial(settings: Settings, trainer: Trainer, loaders: DataLoaders, display
     if settings.prune is None:
         return start
     if trainer.group.size > 1:
-        raise StegoError("Pruning is for one process: start there, and go on in several with --resume.")
+        raise StegoError(f"Pruning is for one process: start there, and go on in several with {option('resume')}.")
     side = pruning.SIDE
     cover, secret = (trainer.to_device(pixels[..., :side, :side]) for pixels in loaders.sample(pruning.PAIRS))
     return pruning.prune(start, cover, secret, settings.prune, display.pruning)
@@ -121,10 +126,14 @@ def _judge_by(validation_set: str, progress: Progress, log: EventLog) -> None:
 def _prepare_folder(settings: Settings, fresh: bool) -> None:
     try:
         settings.out.mkdir(parents=True, exist_ok=True)
+        if not os.access(settings.out, os.W_OK | os.X_OK):  # told now, and not after the first epoch
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
         for name in checkpoint.RUN_FILES if fresh else ():
             (settings.out / name).unlink(missing_ok=True)
     except OSError as error:
-        raise StegoError(f"{settings.out} can't be created ({error.strerror}): choose another --out.") from None
+        raise StegoError(
+            f"{short(settings.out)} can't be created ({error.strerror}): choose another {option('out')}."
+        ) from None
 
 
 def _rate(settings: Settings, loaders: DataLoaders, progress: Progress) -> float:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from ..errors import StegoError
+from ..errors import StegoError, option
 from ..flow.couplings import FlowConfig
 from ..flow.precision import is_out_of_memory
 from .events import EventLog
@@ -71,7 +71,7 @@ def fall_back(trainer: Trainer) -> str:
     for action, take in FALLBACKS.items():
         if take(trainer):
             return action
-    raise StegoError("Memory is full even with the smallest network: use a smaller --crop.")
+    raise StegoError(f"Memory is full even with the smallest network: use a smaller {option('crop')}.")
 
 
 def attempt(trainer: Trainer, log: EventLog, cover: Tensor, secret: Tensor, rate: float) -> Tensor:

@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..errors import StegoError
+from ..errors import StegoError, option
 from ..flow.couplings import Subnet
 from ..flow.network import StegoNetwork, clip_margin
 
@@ -203,7 +203,8 @@ def prune(
     chosen = _choose(choices, share * total)
     least = sum(c.cost for c in chosen) / total
     if least > share:
-        raise StegoError(f"--prune {share:g} cuts more than there is: use {math.ceil(100 * least) / 100:g} or more.")
+        enough = math.ceil(100 * least) / 100
+        raise StegoError(f"{option('prune')} {share:g} cuts more than there is: use {enough:g} or more.")
     for (coupling, name), choice in zip(subnets, chosen, strict=True):
         setattr(coupling, name, choice.subnet)
     widths = tuple(c.subnet.widths for c in chosen)

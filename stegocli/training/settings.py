@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from ..errors import StegoError
+from ..errors import StegoError, option
 from ..flow.couplings import FlowConfig
 from .conform import build
 
@@ -80,15 +80,15 @@ class Settings:
 
     def __post_init__(self) -> None:
         if self.crop_side < 16:
-            raise StegoError(f"--crop {self.crop} is too small: use 16 or more.")
+            raise StegoError(f"{option('crop')} {self.crop} is too small: use 16 or more.")
         for name, (least, most) in LIMITS.items():
             value = getattr(self, name)
             if value is not None and not least <= value <= most:
-                raise StegoError(f"{as_typed(name)} {value} can't be used: give {least:g} to {most:g}.")
+                raise StegoError(f"{option(name)} {value} can't be used: give {least:g} to {most:g}.")
         if not 0 <= self.seed < 2**63:
-            raise StegoError(f"--seed {self.seed} does not fit into 63 bits: use a smaller one, not below 0.")
+            raise StegoError(f"{option('seed')} {self.seed} does not fit into 63 bits: use a smaller one, not below 0.")
         if self.prune is not None and not self.init:
-            raise StegoError("--prune cuts down trained weights: give them with --init.")
+            raise StegoError(f"{option('prune')} cuts down trained weights: give them with {option('init')}.")
 
     @property
     def crop_side(self) -> int:
@@ -118,7 +118,7 @@ class Settings:
         Raises:
             StegoError: when one of them can't change in mid-run.
         """
-        other = sorted(as_typed(name) for name in changed - FREE if self._value(name) != given._value(name))
+        other = sorted(option(name) for name in changed - FREE if self._value(name) != given._value(name))
         if other:
             raise StegoError(f"A resumed run keeps its {', '.join(other)}: leave that out, or give what it began with.")
         return replace(self, **{name: getattr(given, name) for name in (changed & FREE) | {"out"}})
@@ -126,8 +126,3 @@ class Settings:
     def _value(self, name: str) -> Any:
         value = getattr(self.flow if name in ARCHITECTURE else self, name)
         return value.resolve() if isinstance(value, Path) else value
-
-
-def as_typed(name: str) -> str:
-    """The option of `stego train` that sets this."""
-    return "--" + name.replace("_", "-")

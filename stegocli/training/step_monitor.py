@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Tensor
 
-from ..errors import StegoError
+from ..errors import StegoError, option
 from .events import EventLog
 from .trainer import FIGURES, Trainer
 
@@ -61,6 +61,6 @@ class StepMonitor:
             return
         self.bad_steps = 0
         if not self.trainer.precision.is_mixed:
-            raise StegoError("The loss stays infinite in float32: lower --learning-rate.")
+            raise StegoError(f"The loss stays infinite in float32: lower {option('learning_rate')}.")
         self.trainer.leave_mixed_precision()
         self.log.record("precision", "mixed precision off", f"{BAD_STEPS_BEFORE_FLOAT32} such steps in a row")

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import natural, photograph
+from pictures import natural, photograph
 
 from stegocli.flow import couplings, precision, quantize, strips, tiles, weights
 from stegocli.flow.couplings import FlowConfig

@@ -6,7 +6,7 @@ from dataclasses import asdict
 import numpy as np
 import pytest
 import torch
-from conftest import natural
+from pictures import natural
 from safetensors.torch import save_file
 
 from stegocli.errors import StegoError

@@ -35,6 +35,7 @@ def test_ablation_changes_one_thing_a_row(monkeypatch, device):
     assert shown == [(i + 1, "ablation", row) for i, row in enumerate(table)], "each row as soon as it is measured"
 
 
+@pytest.mark.network
 def test_a_step_is_measured_with_its_fallbacks():
     settings = bench.Settings(crop=16, workers=0, flow=FlowConfig(levels=1, num_blocks=1, hidden_channels=4))
     row = bench._measure(settings, 2, data.ProceduralPictures())
@@ -57,7 +58,7 @@ def test_rows_are_printed_as_they_come(capsys):
     show = render.BenchPrinter(Console(width=120))
     show("machine", {
         "gpu": False, "precision": "cpu float32", "torch": "2", "threads": 2, "gigaflops_of_matrix_products": 139.0,
-        "weights": "default", "teraflops_per_megapixel": 0.3,
+        "weights": "default", "inference": "cpu float32", "teraflops_per_megapixel": 0.3,
     })  # fmt: skip
     assert "No GPU here" in (out := capsys.readouterr().out) and "139 GFLOP/s" in out and "0.30 TFLOP" in out
     row = {"component": "none", "samples_per_second": 1.0, "speedup": 1.0, "seed_claim": 1.0}
@@ -65,10 +66,11 @@ def test_rows_are_printed_as_they_come(capsys):
     assert len(capsys.readouterr().out.splitlines()) == 3
     show("ablation", row | {"seed_claim": None})
     assert capsys.readouterr().out.split() == ["none", "1.00", "1.00x"]
-    numbers = ("samples_per_second", "epoch_seconds", "seconds_for_50_epochs", "utilisation_mean", "memory_mib",
+    numbers = ("samples_per_second", "epoch_seconds", "seconds_for_epochs", "utilisation_mean", "memory_mib",
                "peak_memory_mib")  # fmt: skip
     show("training", {
         "device": "cpu", "precision": "cpu float32", "threads": 2, "batch_size": 2, "crop": 32, "pairs_per_epoch": 4,
+        "epochs": 50, "float32_epochs": 10,
         "fallbacks": [], "utilisation_quartiles": None, "temperature_c": None, **dict.fromkeys(numbers, 1.0),
     })  # fmt: skip
     assert "2 pairs of 32x32" in capsys.readouterr().out

@@ -4,13 +4,15 @@ import io
 
 import numpy as np
 import pytest
-from conftest import natural
+from pictures import natural
 from PIL import Image
 from rich.console import Console
 
-from stegocli import StegoError
+from stegocli import StegoError, render
 from stegocli.measure import surviving
 from stegocli.picture import files
+
+pytestmark = pytest.mark.slow
 
 
 def test_a_folder_over_the_qualities(tmp_path, monkeypatch):
@@ -28,7 +30,7 @@ def test_a_folder_over_the_qualities(tmp_path, monkeypatch):
     assert result["mean"]["cover_psnr"] > 36 and result["mean"]["cover_ssim"] > 0.94
     assert min(files.read(tmp_path / "plot.png").size) > 300
     out = io.StringIO()
-    surviving.show(result, Console(file=out, width=100))
+    render.show_surviving(result, Console(file=out, width=100))
     assert "100%" in out.getvalue() and "0%" in out.getvalue()
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from conftest import natural, photograph
+from pictures import natural, photograph
 from PIL import Image
 
 from stegocli import StegoError, api

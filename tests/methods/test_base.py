@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from conftest import natural
+from pictures import natural
 from PIL import Image, ImageCms
 
 from stegocli.methods.base import Secret

@@ -8,10 +8,11 @@ from pathlib import Path
 import forge
 import numpy as np
 import pytest
-from conftest import encoder, natural
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pictures import natural
 from PIL import Image, ImageCms, PngImagePlugin
+from stegos import encoder
 
 from stegocli.errors import StegoError
 from stegocli.payload import codings, container, lossless, streams
@@ -204,6 +205,7 @@ def test_a_codec_that_loses_is_not_used(tmp_path, monkeypatch):
     assert codings.unpack(encoder(path).exact().content).secret == path.read_bytes()
 
 
+@pytest.mark.slow
 def test_fitting_spends_the_budget(tmp_path):
     path = tmp_path / "a.png"
     Image.fromarray(natural(200, 300)).save(path)

@@ -2,23 +2,20 @@
 
 import json
 import os
-import pty
 import re
-import select
-import signal
 import struct
-import subprocess
-import sys
 from itertools import pairwise
 from pathlib import Path
 
 import forge
 import numpy as np
 import pytest
-from conftest import natural
+from command import stego
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pictures import natural
 from PIL import Image
+from systems import at_a_terminal, terminal
 
 from stegocli import api
 from stegocli.errors import StegoError
@@ -246,6 +243,7 @@ def test_what_no_psnr_would_do_for_is_told_the_pixels(tmp_path):
     assert "not even cover_psnr 20 would do" in message and numbers(message)["pixels"] > 50_000
 
 
+@pytest.mark.slow
 def test_fit_helps_and_is_named(tmp_path):
     cover, secret = tmp_path / "c.png", tmp_path / "s.png"
     Image.fromarray(natural(64, 64)).save(cover)
@@ -257,6 +255,7 @@ def test_fit_helps_and_is_named(tmp_path):
     assert hidden.secret.psnr == metrics.psnr(files.read(secret).rgb, files.read(tmp_path / "r.png").rgb) > 25
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["s.png", "s.bin"])
 def test_fit_says_what_would_do_where_nothing_fits(tmp_path, name):
     cover, secret = tmp_path / "c.png", tmp_path / name
@@ -271,6 +270,7 @@ def test_fit_says_what_would_do_where_nothing_fits(tmp_path, name):
     assert "Exact(fit=True)" not in message and told["needs"] > told["holds"]
 
 
+@pytest.mark.slow
 def test_fit_codes_a_picture_once(tmp_path, monkeypatch):
     """And black and white do not make it begin anew."""
     cover, secret = tmp_path / "c.png", tmp_path / "s.png"
@@ -296,10 +296,11 @@ def test_wrong_password_and_altered_picture_say_the_same(tmp_path, pair):
             api.reveal(tmp_path / path, tmp_path / "r.png", password=password)
         messages.append(str(caught.value).replace(path, ""))
     assert messages[0] == messages[1] and not (tmp_path / "r.png").exists()
-    with pytest.raises(StegoError, match="--password"):
+    with pytest.raises(StegoError, match="password"):
         api.reveal(tmp_path / "s.png", tmp_path / "r.png")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("password", PASSWORDS)
 def test_two_thousand_single_changes_are_all_refused(tmp_path, password):
     """Openly and under a password: never a wrong picture, whichever sample changes and however."""
@@ -422,35 +423,7 @@ def test_stegos_of_versions_that_did_not_guard_transparency_still_open(monkeypat
 # -- command line -----------------------------------------------------------------------------------------------
 
 
-def stego(*arguments, password=None):
-    environment = {k: v for k, v in os.environ.items() if k != "STEGO_PASSWORD"}
-    if password is not None:
-        environment["STEGO_PASSWORD"] = password
-    return subprocess.run(
-        [sys.executable, "-m", "stegocli", *map(str, arguments)],
-        capture_output=True, text=True, env=environment, stdin=subprocess.DEVNULL, check=False,
-    )  # fmt: skip
-
-
-def at_a_terminal(answers, *arguments):
-    """Run the command on a terminal of its own and type the answers; returns exit code and what was shown."""
-    child, terminal = pty.fork()
-    if child == 0:
-        os.execl(sys.executable, sys.executable, "-m", "stegocli", *map(str, arguments))
-    shown = b""
-    try:
-        while select.select([terminal], [], [], 60)[0] and (chunk := os.read(terminal, 1024)):
-            shown += chunk
-            # The space comes last, when the terminal has stopped showing what is typed.
-            if answers and shown.endswith(b": "):
-                os.write(terminal, answers.pop(0).encode() + b"\n")
-    except OSError:  # how Linux says that the other end is closed
-        pass
-    else:
-        os.kill(child, signal.SIGKILL)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), shown.decode()
-
-
+@terminal
 def test_a_password_is_asked_for_twice_and_never_shown(tmp_path, pair):
     out = tmp_path / "o.png"
     code, shown = at_a_terminal(["opensesame", "opensesame"], "hide", *pair, "-o", out, "--password")
@@ -467,10 +440,10 @@ def test_the_command_line_finds_the_method_in_the_picture(tmp_path, pair):
     (tmp_path / "word").write_text("from a file\n")
     assert "exact" in stego("hide", cover, secret, "-o", out, "--exact").stdout
     assert "same file" in stego("reveal", out).stdout
-    assert stego("hide", cover, secret, "-o", out, "--password", "--force", password="one").returncode == 0
+    assert stego("hide", cover, secret, "-o", out, "--password", "--force", STEGO_PASSWORD="one").returncode == 0
     assert stego("reveal", out).returncode == 1
-    assert stego("reveal", out, password="two").returncode == 1
-    assert stego("reveal", out, "--force", password="one").returncode == 0
+    assert stego("reveal", out, STEGO_PASSWORD="two").returncode == 1
+    assert stego("reveal", out, "--force", STEGO_PASSWORD="one").returncode == 0
     assert stego("hide", cover, secret, "-o", out, "--force", "--password-file", tmp_path / "word").returncode == 0
     assert stego("reveal", out, "--force", "--password-file", tmp_path / "word").returncode == 0
     figures = json.loads(stego("metrics", secret, tmp_path / "o-revealed.png", "--json").stdout)

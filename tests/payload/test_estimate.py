@@ -4,13 +4,16 @@ import math
 
 import numpy as np
 import pytest
-from conftest import encoder, natural
+from pictures import natural
 from PIL import Image
+from stegos import encoder
 
 from stegocli.payload import embedding, estimate, header, keys
 from stegocli.payload.codings import Secret
 from stegocli.picture import files, metrics
 from stegocli.picture.inputs import Source
+
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(autouse=True)

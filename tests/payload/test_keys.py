@@ -4,7 +4,7 @@ import unicodedata
 
 import numpy as np
 import pytest
-from conftest import natural
+from pictures import natural
 
 from stegocli.errors import StegoError
 from stegocli.payload import embedding, keys

@@ -4,13 +4,15 @@ import struct
 
 import numpy as np
 import pytest
-from conftest import photograph
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pictures import photograph
 
 from stegocli.payload import lossy
 from stegocli.payload.errors import InvalidContent, LaterVersion
 from stegocli.picture import metrics
+
+pytestmark = pytest.mark.slow
 
 
 @pytest.mark.parametrize("kind", ["colour", "grey", "alpha"])

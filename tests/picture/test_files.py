@@ -4,7 +4,7 @@ import warnings
 
 import numpy as np
 import pytest
-from conftest import natural
+from pictures import natural
 from PIL import Image, ImageCms
 
 from stegocli.errors import StegoError

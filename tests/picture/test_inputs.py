@@ -1,29 +1,15 @@
 """Inputs: each is opened once, whatever it is, and what can be read only once is never read twice."""
 
 import os
-import threading
-from contextlib import contextmanager
 
 import pytest
-from conftest import natural
+from pictures import natural
 from PIL import Image
+from systems import fifo, fifos
 
 from stegocli.errors import StegoError
 from stegocli.picture import files, inputs
 from stegocli.picture.inputs import Source
-
-fifos = pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no FIFOs")
-
-
-@contextmanager
-def fifo(path, content: bytes):
-    """A FIFO that gives its content to the first who opens it, and nothing to whoever comes next."""
-    os.mkfifo(path)
-    writer = threading.Thread(target=path.write_bytes, args=(content,), daemon=True)
-    writer.start()
-    yield path
-    writer.join(timeout=20)
-    assert not writer.is_alive(), "nobody read it"
 
 
 @fifos

@@ -1,5 +1,5 @@
 import numpy as np
-from conftest import natural
+from pictures import natural
 
 from stegocli.picture import look
 

@@ -5,7 +5,7 @@ import struct
 
 import numpy as np
 import pytest
-from conftest import natural
+from pictures import natural
 from PIL import Image, ImageCms, PngImagePlugin, TiffImagePlugin
 
 from stegocli import api
@@ -126,6 +126,7 @@ def test_other_formats_look_the_same(tmp_path, name, chunks):
     assert ["become sRGB" in line for line in lines(done)] == [True]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["o.png", "o.tif", "o.webp", "o.bmp", "o.jpg"])
 @pytest.mark.parametrize("mode", ["L", "LA"])
 def test_a_grey_profile_is_applied(tmp_path, name, mode):
@@ -174,6 +175,7 @@ def _inks(picture: Image.Image) -> bytes:
     return content.getvalue()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", ["fit", "robust"])
 def test_a_secret_that_is_coded_anew_tells_what_it_loses(tmp_path, way):
     cover, secret = tmp_path / "c.png", tmp_path / "s.png"
@@ -186,6 +188,7 @@ def test_a_secret_that_is_coded_anew_tells_what_it_loses(tmp_path, way):
     assert "by gAMA, become sRGB" in line and "dropped: EXIF" in line
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["transparent", "profile", "gamma"])
 def test_what_comes_back_whole_is_exact_in_the_figures(tmp_path, kind):
     cover, secret = tmp_path / "c.png", tmp_path / "s.png"

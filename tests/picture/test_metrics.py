@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from conftest import natural
+from pictures import natural
 
 from stegocli.measure import targets
 from stegocli.picture import metrics

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import natural
+from pictures import natural
 
 from stegocli.errors import StegoError
 from stegocli.picture import files, outputs

@@ -5,9 +5,9 @@ import zlib
 import forge
 import numpy as np
 import pytest
-from conftest import natural
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pictures import natural
 from PIL import Image
 
 from stegocli.picture import png

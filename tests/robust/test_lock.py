@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from conftest import photograph
+from pictures import photograph
 
 from stegocli.payload import keys
 from stegocli.robust import blocks, legacy, sync
@@ -10,14 +10,16 @@ from stegocli.robust.embedding import Embedder
 from stegocli.robust.lock import Lock
 from stegocli.robust.reading import NothingFound, extract
 
-SHAPE = (30, 34)
+SHAPE = (20, 21)
 
 
-@pytest.fixture(autouse=True)
-def quick_keys(monkeypatch):
+@pytest.fixture(autouse=True, scope="module")
+def quick_keys():
     """Argon2id at its true cost takes a tenth of a second."""
-    monkeypatch.setattr(keys, "PASSES", 1)
-    monkeypatch.setattr(keys, "MEMORY_KIB", 32)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(keys, "PASSES", 1)
+        patched.setattr(keys, "MEMORY_KIB", 32)
+        yield
 
 
 def embedded_header(rng: np.random.Generator, lock: Lock, quality: int = 75) -> tuple[np.ndarray, np.ndarray]:

@@ -4,13 +4,15 @@ import io
 
 import numpy as np
 import pytest
-from conftest import photograph
+from pictures import photograph
 from PIL import Image, ImageFilter
 
 from stegocli.picture import metrics
 from stegocli.robust import embedding, reading, simulate
 from stegocli.robust.embedding import Embedder, Unsuitable
 from stegocli.robust.reading import NothingFound, TooDamaged
+
+pytestmark = pytest.mark.slow
 
 
 def saved(rgb, **options):

@@ -128,7 +128,7 @@ def test_large_pictures_are_validated_on_in_part():
 
 
 def test_links_to_folders_are_followed_once(tmp_path):
-    from conftest import natural
+    from pictures import natural
     from PIL import Image
 
     outside, folder = tmp_path / "outside", tmp_path / "folder"

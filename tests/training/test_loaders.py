@@ -5,13 +5,13 @@ from dataclasses import replace
 
 import pytest
 import torch
-from conftest import natural
+from pictures import natural
 from PIL import Image
 
 from stegocli.errors import StegoError
 from stegocli.training import data
 from stegocli.training.events import EventLog
-from stegocli.training.loaders import DataLoaders, Shard, pictures_for
+from stegocli.training.loaders import DataLoaders, Shard, is_dead_worker, pictures_for
 from stegocli.training.process_group import ProcessGroup
 
 
@@ -138,3 +138,21 @@ def test_a_dead_validation_worker_leaves_none(settings):
     loaders.build(2)
     assert len(loaders.validation_pairs()) == len(expected)
     assert [e.kind for e in loaders.log.events] == ["worker"] and loaders.workers == 0
+
+
+@pytest.mark.parametrize(
+    "error", [EOFError(), ConnectionResetError(), RuntimeError("DataLoader worker (pid 1) exited")]
+)
+def test_a_worker_that_dies_while_its_batch_is_fetched_leaves_none(settings, monkeypatch, error):
+    expected = list(loaders_of(settings).batches(0))
+    loaders, start = loaders_of(settings), data.start
+    assert is_dead_worker(error) and not is_dead_worker(RuntimeError("size mismatch"))
+
+    def dying(batches):
+        monkeypatch.setattr(data, "start", start)
+        yield next(start(batches))
+        raise error
+
+    monkeypatch.setattr(data, "start", dying)
+    assert same_batches(list(loaders.batches(0)), expected)
+    assert [e.kind for e in loaders.log.events] == ["worker"]

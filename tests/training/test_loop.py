@@ -6,15 +6,17 @@ from dataclasses import replace
 
 import pytest
 import torch
-from conftest import natural, same_weights
+from networks import same_weights
+from pictures import natural
 from PIL import Image
 from rich.console import Console
 
+from stegocli import errors
 from stegocli.errors import StegoError
 from stegocli.flow import precision, weights
 from stegocli.flow.couplings import FlowConfig
-from stegocli.picture import charts, outputs
-from stegocli.training import checkpoint, losses, oom, validation
+from stegocli.picture import outputs
+from stegocli.training import checkpoint, curves, losses, oom, validation
 from stegocli.training.display import TrainingDisplay
 from stegocli.training.loop import train
 from stegocli.training.settings import Settings
@@ -92,7 +94,7 @@ def test_a_folder_that_holds_a_run_is_refused(settings):
 
 def test_resume_keeps_its_settings(settings):
     train(replace(settings, epochs=1))
-    with pytest.raises(StegoError, match="--batch-size"):
+    with pytest.raises(StegoError, match="batch_size"):
         train(replace(settings, batch_size=1), resume=True, changed={"batch_size"})
     with pytest.raises(StegoError, match="finished its 1 epochs"):
         train(settings, resume=True)
@@ -177,16 +179,16 @@ class Killed(BaseException):
 @pytest.mark.parametrize("moment", range(1, 15))
 def test_a_run_killed_at_any_write_ends_with_all_its_files(settings, monkeypatch, moment):
     """Killed before the nth file of the run reaches its place, and resumed."""
-    write, written = outputs.write_beside, []
+    name_all, written = outputs.Outputs._name_all, []
 
-    def dying(path, *arguments):
-        written.append(path)
+    def dying(self):
+        written.append(self)
         if len(written) == moment:
             raise Killed
-        return write(path, *arguments)
+        return name_all(self)
 
     with monkeypatch.context() as patch:
-        patch.setattr(outputs, "write_beside", dying)
+        patch.setattr(outputs.Outputs, "_name_all", dying)
         try:
             train(replace(settings, checkpoint_minutes=1e9))
         except Killed:
@@ -210,7 +212,7 @@ def test_a_stopped_run_loses_nothing_and_tells_how_to_go_on(settings, monkeypatc
     places = {
         "step": (oom, "attempt", 5),
         "validation": (validation, "_hide_and_reveal", 1),
-        "report": (charts, "training_curves", 1),
+        "report": (curves, "training_curves", 1),
     }
     module, name, when = places[where]
     function, calls = getattr(module, name), []
@@ -286,7 +288,8 @@ def test_resume_needs_no_init_file(settings, tmp_path):
     assert len(train(replace(first, epochs=2), resume=True, changed={"epochs", "init"})["history"]) == 2
 
 
-def test_unchanged_options_resume_and_others_are_named_as_they_are_typed(settings):
+def test_unchanged_options_resume_and_others_are_named_as_they_are_typed(settings, monkeypatch):
+    monkeypatch.setattr(errors, "_at_command_line", True)
     train(replace(settings, epochs=1))
     every = set(Settings.__dataclass_fields__) - {"flow"} | {"num_blocks", "hidden_channels", "levels", "wavelet"}
     assert len(train(settings, resume=True, changed=every)["history"]) == 2

@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from conftest import uint8_pairs
+from networks import uint8_pairs
 
 from stegocli.errors import StegoError
 from stegocli.flow import precision

@@ -32,6 +32,7 @@ def values(out):
     return weights.load_model(out / "last.safetensors").network.state_dict()
 
 
+@pytest.mark.slow
 def test_two_processes_learn_as_one_with_twice_the_batch(settings):
     settings = replace(settings, learning_rate=1e-2, batch_size=2)
     one = replace(settings, batch_size=4, epochs=3, out=settings.out.parent / "one")
@@ -61,7 +62,7 @@ def test_two_processes_learn_as_one_with_twice_the_batch(settings):
 
 FAILING = """
 import json, sys
-from conftest import uint8_pairs
+from networks import uint8_pairs
 from stegocli.flow import precision
 from stegocli.flow.couplings import FlowConfig
 from stegocli.training import oom, losses
@@ -89,6 +90,7 @@ with join() as group:
 """
 
 
+@pytest.mark.slow
 def test_what_fills_one_memory_makes_all_steps_smaller(tmp_path):
     script = tmp_path / "failing.py"
     script.write_text(FAILING)

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from conftest import natural
+from pictures import natural
 
 from stegocli.errors import StegoError
 from stegocli.flow import quantize, weights
@@ -98,5 +98,5 @@ def test_a_run_that_prunes(settings):
     assert model.card["recipe"]["prune"] == 0.5
     resumed = train(replace(pruned, epochs=3), resume=True, changed={"epochs"})
     assert resumed["flow"] == summary["flow"] and len(resumed["history"]) == 3
-    with pytest.raises(StegoError, match="--init"):
+    with pytest.raises(StegoError, match="init"):
         replace(settings, prune=0.5)

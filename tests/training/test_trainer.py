@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 import torch
-from conftest import natural, same_weights, uint8_pairs
+from networks import same_weights, uint8_pairs
+from pictures import natural
 
 from stegocli.errors import StegoError
 from stegocli.flow import precision

@@ -1,0 +1,171 @@
+"""Bytes into a JPEG's own coefficients, and out again by the password; nothing is decompressed or compressed.
+
+Costs are UERD's: Guo, Ni, Su, Tang and Shi, "Using statistical image model for JPEG steganography: uniform embedding
+revisited" (2015). With the uncompressed original at hand a change towards the original's value costs less: Denemark and
+Fridrich, "Side-informed steganography with additive distortion" (2015).
+"""
+
+import io
+import math
+import os
+from typing import cast
+
+import numpy as np
+from PIL import Image
+
+from ..payload import keys
+from . import frame, stc
+from .embedding import Unsuitable, as_bits
+from .frame import FRONT, Front
+from .jpegfile import JpegFile
+
+# Of the JPEG that an uncompressed cover becomes.
+QUALITY = 90
+# Bits for each coefficient of the luma's AC that isn't zero, at most; of all coefficients most are zero.
+RATES = {"small": 0.05, "normal": 0.1, "large": 0.2}
+# Beyond these a coefficient has no code in a baseline JPEG.
+_LARGEST = 1022
+_FRONT_SAMPLES = 15
+_SMALLEST = 4096
+# A change towards the original costs at least this share: a coefficient exactly in the middle is no free place.
+_LEAST_SHARE = 0.03
+_DCT = np.array(
+    [[np.sqrt((1 if k == 0 else 2) / 8) * np.cos(np.pi * k * (2 * n + 1) / 16) for n in range(8)] for k in range(8)]
+)
+
+
+def uerd(luma: np.ndarray, quantiser: np.ndarray) -> np.ndarray:
+    """Cost of a change of each coefficient, float32 (rows, columns, 8, 8): little in busy blocks and fine frequencies.
+
+    Args:
+        luma: int16 of that shape.
+        quantiser: float32 (8, 8).
+    """
+    energy = np.abs(luma) * quantiser
+    busy = energy.sum((2, 3)) - energy[..., 0, 0]
+    wide = np.pad(busy, 1, "reflect" if min(busy.shape) > 1 else "edge")
+    rows, columns = busy.shape
+    around = sum(
+        (wide[y : y + rows, x : x + columns] for y in range(3) for x in range(3) if (y, x) != (1, 1)),
+        start=np.zeros_like(busy),
+    )
+    steps = quantiser.copy()
+    steps[0, 0] = (quantiser[0, 1] + quantiser[1, 0]) / 2
+    with np.errstate(divide="ignore"):
+        cost = steps / (busy + around / 4)[..., None, None]
+    return cast(np.ndarray, cost.astype(np.float32))
+
+
+def _rounding(rgb: np.ndarray, jpeg: JpegFile) -> np.ndarray:
+    """How far the uncompressed picture's coefficients are from the JPEG's, in steps, clipped to half a step."""
+    luma = rgb.astype(np.float64) @ (0.299, 0.587, 0.114) - 128
+    rows, columns = jpeg.luma.shape[:2]
+    padded = np.pad(luma, ((0, 8 * rows - luma.shape[0]), (0, 8 * columns - luma.shape[1])), "edge")
+    blocks = padded.reshape(rows, 8, columns, 8).transpose(0, 2, 1, 3)
+    found: np.ndarray = np.clip(_DCT @ blocks @ _DCT.T / jpeg.quantiser - jpeg.luma, -0.5, 0.5).astype(np.float32)
+    return found
+
+
+def compressed(rgb: np.ndarray, grey: bool, quality: int = QUALITY, **options: object) -> bytes:
+    """A baseline JPEG of an uncompressed picture (uint8, (height, width, 3)); options as Pillow's."""
+    content = io.BytesIO()
+    picture = Image.fromarray(rgb).convert("L") if grey else Image.fromarray(rgb)
+    picture.save(content, "JPEG", quality=quality, **options)
+    return content.getvalue()
+
+
+def decompressed(jpeg: JpegFile) -> np.ndarray:
+    """The luma's samples, neither rounded nor clipped: float32, whole blocks."""
+    rows, columns = jpeg.luma.shape[:2]
+    blocks = _DCT.T @ (jpeg.luma * jpeg.quantiser) @ _DCT + 128
+    return cast(np.ndarray, blocks.transpose(0, 2, 1, 3).reshape(8 * rows, 8 * columns).astype(np.float32))
+
+
+class _Layout:
+    """The keyed order of the coefficients: first the front's, then the content's; the salt's blocks have neither."""
+
+    def __init__(self, luma: np.ndarray, password: str):
+        blocks = luma.shape[0] * luma.shape[1]
+        salt = frame.salt_positions(blocks)
+        dc = luma[..., 0, 0].ravel()[salt].astype(">i2")
+        self.secret = keys.derive(password, frame.salt(dc.view(np.uint8), luma.shape))
+        free = np.ones(luma.size, bool)
+        free[64 * salt] = False
+        order = keys.shuffle(self.secret.order, np.flatnonzero(free))
+        front = min(_FRONT_SAMPLES * math.isqrt(luma.size), luma.size // 4)
+        self.front, self.content = order[:front], order[front:]
+
+
+def capacity(jpeg: JpegFile, size: str) -> int:
+    """Bytes of content that a JPEG may carry; `size` is a name of `frame.CAPS`."""
+    return frame.capacity(jpeg.luma.size, size, _most(jpeg.luma, size)) if jpeg.luma.size >= _SMALLEST else 0
+
+
+def busy(luma: np.ndarray) -> int:
+    """How many AC coefficients aren't zero."""
+    found: int = np.count_nonzero(luma) - np.count_nonzero(luma[..., 0, 0])
+    return found
+
+
+def _most(luma: np.ndarray, size: str) -> float:
+    return RATES[size] * busy(luma) / 8
+
+
+def hide(
+    jpeg: JpegFile, content: bytes, password: str, size: str = "normal", original: np.ndarray | None = None
+) -> bytes:
+    """The JPEG's file with the content in its luma, for those who know the password.
+
+    Args:
+        content: at most `capacity` bytes.
+        original: the uncompressed picture that the JPEG was made of, uint8 (height, width, 3).
+
+    Raises:
+        Unsuitable: when the content is too long, or the JPEG too smooth.
+        jpegfile.Unsuitable: when it can't be written back as it was.
+    """
+    luma = jpeg.luma
+    size_class = frame.fitting_class(luma.size, len(content), size, _most(luma, size))
+    if luma.size < _SMALLEST or size_class is None:
+        raise Unsuitable(f"{len(content):,} bytes, and only {busy(luma):,} of its coefficients are not zero")
+    length = frame.class_bytes(luma.size, size_class)
+    up, down = _costs(jpeg, original)
+    layout = _Layout(luma, password)
+    front = Front(os.urandom(keys.NONCE), size_class)
+    sealed = frame.seal(layout.secret, front.nonce, content, length)
+    flat = luma.ravel().copy()
+    try:
+        for where, part in ((layout.front, front.pack(layout.secret)), (layout.content, sealed)):
+            flat[where] += stc.embed(flat[where], up[where], down[where], as_bits(part))
+    except stc.Unreachable as error:
+        raise Unsuitable(str(error)) from None
+    return jpeg.with_luma(flat.reshape(luma.shape))
+
+
+def _costs(jpeg: JpegFile, original: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+    cost = uerd(jpeg.luma, jpeg.quantiser)
+    up, down = cost, cost.copy()
+    if original is not None:
+        error = _rounding(original, jpeg)
+        share = np.maximum(1 - 2 * np.abs(error), _LEAST_SHARE)
+        up, down = np.where(error > 0, cost * share, cost), np.where(error < 0, cost * share, cost)
+    up[jpeg.luma >= _LARGEST] = np.inf
+    down[jpeg.luma <= -_LARGEST] = np.inf
+    return up.ravel(), down.ravel()
+
+
+def reveal(jpeg: JpegFile, password: str) -> bytes | None:
+    """What `hide` wrote; None for another password, or a JPEG that holds nothing or was changed."""
+    if jpeg.luma.size < _SMALLEST:
+        return None
+    flat, layout = jpeg.luma.ravel(), _Layout(jpeg.luma, password)
+    try:
+        packed = stc.extract(flat[layout.front], 8 * FRONT)
+        front = Front.unpack(np.packbits(packed).tobytes(), layout.secret)
+        if not frame.known_class(front.size_class):
+            return None
+        length = frame.class_bytes(jpeg.luma.size, front.size_class)
+        sealed = stc.extract(flat[layout.content], 8 * length)
+    except stc.Unreachable:
+        return None
+    return frame.unseal(layout.secret, front.nonce, np.packbits(sealed).tobytes())

@@ -1,0 +1,249 @@
+"""Bytes into pixels so that it hardly shows, and out again by the password.
+
+The picture is worked through in rounds: four interleaved sub-lattices, and in each the channels one after the other,
+green first. A later round sees which way its neighbours, and the same pixel's green, were changed, and going the same
+way costs it a ninth: changes that agree look like the picture's own noise. After Li, Wang, Li and Huang, "A strategy of
+clustering modification directions in spatial image steganography" (CMD, 2015) and Wang et al., "Non-additive cost
+functions for color image steganography based on inter-channel correlations and differences" (GINA, 2019).
+"""
+
+import itertools
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..payload import keys
+from ..payload.keys import Keys
+from . import costs, frame, stc
+from .frame import FRONT, Front
+
+SMALLEST_PIXELS = 1024
+# Order in which the sub-lattices are worked on: row and column of their first pixel.
+_LATTICES = ((0, 0), (1, 1), (0, 1), (1, 0))
+# By this a change costs less that goes the way of its neighbours, and of the same pixel's first channel.
+_AGREEING = 9.0
+# The front has this many times the square root of the pixels, in samples, to itself: so it shows no more than the
+# content.
+_FRONT_SAMPLES = 15
+# Above this many bits a usable sample nothing is discreet.
+_DENSEST = 0.5
+
+Progress = Callable[[float], None]
+
+
+class Unsuitable(ValueError):
+    """The cover can't carry this."""
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """The keyed order of a picture's pixels.
+
+    Attributes:
+        front: flat indices of the pixels that carry the front.
+        lattices: those of each sub-lattice, for the content.
+    """
+
+    front: np.ndarray
+    lattices: tuple[np.ndarray, ...]
+
+    @classmethod
+    def of(cls, shape: tuple[int, ...], order: bytes) -> "_Layout":
+        """For a picture of (height, width, channels)."""
+        height, width, channels = shape
+        free = np.ones(height * width, bool)
+        free[frame.salt_positions(height * width)] = False
+        indices = np.arange(height * width, dtype=np.int64).reshape(height, width)
+        orders = []
+        for number, (row, column) in enumerate(_LATTICES):
+            lattice = indices[row::2, column::2].ravel()
+            orders.append(keys.shuffle(order, lattice[free[lattice]], number))
+        front = min(_FRONT_SAMPLES * math.isqrt(height * width) // channels, 3 * len(orders[0]) // 4)
+        return cls(orders[0][:front], (orders[0][front:], *orders[1:]))
+
+    def bits(self, total: int, weights: list[int]) -> list[int]:
+        """The content's bits that each round carries, from the lattices' lengths and the channels' weights."""
+        parts = [len(lattice) * weight for lattice in self.lattices for weight in weights]
+        ends = [total * end // sum(parts) for end in itertools.accumulate(parts)]
+        return [end - begin for begin, end in itertools.pairwise([0, *ends])]
+
+
+def _planes(rgb: np.ndarray) -> np.ndarray:
+    """The channels that carry, first the one that the others follow: (height, width, 3), or 1 where all are equal."""
+    if (rgb[..., 0] == rgb[..., 1]).all() and (rgb[..., 1] == rgb[..., 2]).all():
+        return rgb[..., :1]
+    return rgb[..., [1, 0, 2]]
+
+
+def capacity(rgb: np.ndarray, size: str) -> int:
+    """Bytes of content that a cover may carry; `size` is a name of `frame.CAPS`."""
+    planes = _planes(rgb)
+    return frame.capacity(planes.size, size) if planes[..., 0].size >= SMALLEST_PIXELS else 0
+
+
+def _as_rgb(planes: np.ndarray) -> np.ndarray:
+    return np.repeat(planes, 3, axis=2) if planes.shape[2] == 1 else planes[..., [1, 0, 2]]
+
+
+def _keys(planes: np.ndarray, password: str) -> Keys:
+    pixels = planes.reshape(-1, planes.shape[2])
+    return keys.derive(password, frame.salt(pixels[frame.salt_positions(len(pixels))], planes.shape))
+
+
+class _Embedder:
+    """A cover while it is being changed.
+
+    Attributes:
+        planes: uint8, (height, width, channels).
+        cost: float32 of that shape, infinite where nothing may change.
+        changes: int8 of that shape with a border of 1, so that every pixel has neighbours.
+    """
+
+    def __init__(self, planes: np.ndarray, cost: np.ndarray):
+        self.planes, self.cost = planes, cost
+        height, width, channels = planes.shape
+        self.changes = np.zeros((channels, height + 2, width + 2), np.int8)
+
+    def _neighbours(self, channel: int, pixels: np.ndarray) -> np.ndarray:
+        """Sum of the four neighbours' changes, int8."""
+        wide = self.changes.shape[2]
+        flat, centre = self.changes[channel].ravel(), self._bordered(pixels)
+        found: np.ndarray = flat[centre - wide] + flat[centre + wide] + flat[centre - 1] + flat[centre + 1]
+        return found
+
+    def _bordered(self, pixels: np.ndarray) -> np.ndarray:
+        width = self.planes.shape[1]
+        found: np.ndarray = (pixels // width + 1) * (width + 2) + pixels % width + 1
+        return found
+
+    def embed(self, channel: int, pixels: np.ndarray, message: np.ndarray) -> None:
+        """One round; the costs follow the changes of the rounds before."""
+        samples = self.planes[..., channel].ravel()[pixels]
+        up = self.cost[..., channel].ravel()[pixels]
+        down = up.copy()
+        followed = [self._neighbours(channel, pixels)]
+        if channel:
+            followed.append(self.changes[0].ravel()[self._bordered(pixels)])
+        for direction in followed:
+            up[direction > 0] /= _AGREEING
+            down[direction < 0] /= _AGREEING
+        self.changes[channel].reshape(-1)[self._bordered(pixels)] = stc.embed(samples, up, down, message)
+
+    @property
+    def result(self) -> np.ndarray:
+        """The changed planes."""
+        inner = self.changes[:, 1:-1, 1:-1].transpose(1, 2, 0)
+        found: np.ndarray = (self.planes + inner.view(np.uint8)).astype(np.uint8)
+        return found
+
+
+def _priced(planes: np.ndarray, wet: np.ndarray | None, cost: costs.Cost) -> np.ndarray:
+    """Costs; black and white are never changed, nor what can't be seen."""
+    found = cost(planes)
+    found[(planes == 0) | (planes == 255)] = np.inf
+    if wet is not None:
+        found[wet] = np.inf
+    return found
+
+
+def _weights(cost: np.ndarray, bits: int) -> list[float]:
+    """Bits of each channel when all channels' samples have the same chance to change at the same cost."""
+    some = cost.reshape(-1, cost.shape[2])[:: max(1, cost.shape[0] * cost.shape[1] // (1 << 15))]
+    flat = some.T.ravel()
+    factor = stc.rate(flat, flat, bits * len(flat) / cost.size)
+    return [stc.entropy(channel, channel, factor) for channel in some.T]
+
+
+def hide(
+    rgb: np.ndarray,
+    content: bytes,
+    password: str,
+    size: str = "normal",
+    wet: np.ndarray | None = None,
+    cost: costs.Cost = costs.hill,
+    progress: Progress = lambda share: None,
+) -> np.ndarray:
+    """A copy of the picture that holds the content, for those who know the password.
+
+    Args:
+        rgb: uint8, (height, width, 3), `SMALLEST_PIXELS` or more; where all channels are equal they stay so.
+        content: at most `capacity` bytes.
+        password: not empty.
+        size: how much may be carried at most, a name of `frame.CAPS`; less content is padded to less.
+        wet: bool, (height, width): pixels that must not change.
+        cost: of changes.
+        progress: called with the share that is done, 0 to 1.
+
+    Raises:
+        Unsuitable: when the content is too long, or too few samples can be changed.
+    """
+    planes = _planes(rgb)
+    height, width, channels = planes.shape
+    size_class = frame.fitting_class(planes.size, len(content), size)
+    if height * width < SMALLEST_PIXELS or size_class is None:
+        raise Unsuitable(f"{len(content)} bytes in {height * width} pixels")
+    length = frame.class_bytes(planes.size, size_class)
+    work = _Embedder(planes, _priced(planes, wet, cost))
+    usable = int(np.isfinite(work.cost).sum())
+    if 8 * (length + FRONT) > _DENSEST * usable:
+        raise Unsuitable(f"only {usable} of {planes.size} samples may be changed")
+    secret = _keys(planes, password)
+    layout = _Layout.of(planes.shape, secret.order)
+    front = frame.new_front(size_class, _weights(work.cost, 8 * length))
+    sealed = frame.seal(secret, front.nonce, content, length)
+    try:
+        for channel, bits in enumerate(np.array_split(as_bits(front.pack(secret)), channels)):
+            work.embed(channel, layout.front, bits)
+        for done, (channel, pixels, bits) in enumerate(_rounds(layout, as_bits(sealed), front, channels)):
+            progress(done / (len(_LATTICES) * channels))
+            work.embed(channel, pixels, bits)
+    except stc.Unreachable as error:
+        raise Unsuitable(str(error)) from None
+    return _as_rgb(work.result)
+
+
+def as_bits(content: bytes) -> np.ndarray:
+    """uint8, 0 or 1, the highest bit of each byte first."""
+    return np.unpackbits(np.frombuffer(content, np.uint8))
+
+
+def _rounds(
+    layout: _Layout, content: np.ndarray, front: Front, channels: int
+) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
+    """Channel, pixels and part of the content of each round."""
+    parts = layout.bits(len(content), front.weights(channels))
+    ends = [0, *itertools.accumulate(parts)]
+    for number, (begin, end) in enumerate(itertools.pairwise(ends)):
+        if end > begin:
+            lattice, channel = divmod(number, channels)
+            yield channel, layout.lattices[lattice], content[begin:end]
+
+
+def reveal(rgb: np.ndarray, password: str) -> bytes | None:
+    """What `hide` wrote; None for another password, or a picture that holds nothing or was changed.
+
+    Args:
+        rgb: uint8, (height, width, 3).
+    """
+    planes = _planes(rgb)
+    height, width, channels = planes.shape
+    if height * width < SMALLEST_PIXELS:
+        return None
+    secret = _keys(planes, password)
+    layout = _Layout.of(planes.shape, secret.order)
+    flat = [planes[..., channel].ravel() for channel in range(channels)]
+    try:
+        parts = [len(part) for part in np.array_split(np.zeros(8 * FRONT), channels)]
+        packed = np.concatenate([stc.extract(flat[c][layout.front], count) for c, count in enumerate(parts)])
+        front = Front.unpack(np.packbits(packed).tobytes(), secret)
+        if not frame.known_class(front.size_class):
+            return None
+        # The rounds deal out places in the content, whose bits are then put there.
+        bits = np.zeros(8 * frame.class_bytes(planes.size, front.size_class), np.uint8)
+        for channel, pixels, part in _rounds(layout, bits, front, channels):
+            part[:] = stc.extract(flat[channel][pixels], len(part))
+    except stc.Unreachable:
+        return None
+    return frame.unseal(secret, front.nonce, np.packbits(bits).tobytes())

@@ -1,0 +1,220 @@
+"""Hide so that it hardly shows: few bytes, where nobody can predict the picture, under a password."""
+
+import io
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from ..discreet import coefficients, embedding, frame, history, jpegfile
+from ..discreet.embedding import Unsuitable
+from ..discreet.jpegfile import JpegFile
+from ..errors import StegoError, option
+from ..payload import codings
+from ..payload.codings import Secret
+from ..payload.container import APPROXIMATE
+from ..picture import files
+from .base import (
+    Choice,
+    Contents,
+    Cover,
+    Found,
+    Hiding,
+    Locked,
+    Outcome,
+    Password,
+    Progress,
+    Stego,
+    above_floor,
+    asked,
+    unseen,
+)
+
+SIZES = tuple(frame.CAPS)
+ONCE = "Delete the cover and hide in it no more: two versions of one picture give everything away, and each more adds."
+
+
+@dataclass(frozen=True)
+class Discreet:
+    """Adaptive embedding with syndrome-trellis codes, as a method.
+
+    Attributes:
+        size: how much is hidden at most: small, normal or large; less is safer.
+        password: or a function that asks for it; without one it can't be.
+        shrink: halve the cover first, which removes the traces of an earlier compression.
+        to_jpeg: whether the stego is a JPEG; set by `to_file`.
+
+    Raises:
+        StegoError: for an unknown size.
+    """
+
+    size: str = "normal"
+    password: Password = None
+    shrink: bool = False
+    to_jpeg: bool = False
+    name = "discreet"
+
+    def __post_init__(self) -> None:
+        if self.size not in frame.CAPS:
+            raise StegoError(f"{option('discreet')} {self.size} is no size: use one of {', '.join(SIZES)}.")
+
+    def to_file(self, suffix: str) -> "Discreet":
+        return replace(self, to_jpeg=suffix in files.LOSSY)
+
+    def prepare(self, cover: Cover) -> Cover:
+        """The cover, halved if so wanted.
+
+        Raises:
+            StegoError: for a cover in which a change would show.
+        """
+        content = cover.source.content if cover.source is not None else b""
+        kind = _kind(content)
+        if cover.rgb.size // 3 < embedding.SMALLEST_PIXELS:
+            raise StegoError(f"{cover.path} is too small to hide anything in it unseen: use a larger cover.")
+        if kind == "palette" or history.is_drawn(cover.rgb):
+            raise StegoError(
+                f"{cover.path} is a drawing, a screenshot or has a palette, where a change shows: take a photograph."
+            )
+        if self.shrink:
+            return _halved(cover)
+        if self.to_jpeg and kind == "JPEG":
+            # Its file is kept but for the coefficients, so nothing of it is lost.
+            return replace(cover, notes=())
+        remedy = f"halve it with {option('shrink')}" + ("" if self.to_jpeg else ", or name a .jpg")
+        if kind is not None:
+            raise StegoError(
+                f"{cover.path} is a {kind}, stored with loss, and stored anew every change would show: {remedy}."
+            )
+        if history.was_jpeg(cover.rgb):
+            remedy = f"halve it with {option('shrink')}, or take the JPEG itself as the cover and name a .jpg"
+            raise StegoError(f"{cover.path} was a JPEG once, and as it is now every change would show: {remedy}.")
+        return replace(cover, source=None)
+
+    def hide(self, cover: Cover, secret: Secret, progress: Progress = unseen) -> Hiding:
+        password = asked(self.password)
+        if password is None:
+            raise StegoError(f"What anyone can read is not discreet: give {option('password')}.")
+        carrier = _Coefficients(cover, self.size) if self.to_jpeg else _Pixels(cover, self.size)
+        progress("coding", 0.0)
+        if carrier.capacity < 1:
+            raise StegoError(f"{cover.path} is too small or too smooth to hide anything in it: use a larger cover.")
+        packed = secret.encoder.fit_lossy(carrier.capacity, cover.rgb.size // 3)
+        try:
+            rgb, file = carrier.hide(packed.content, password, lambda share: progress("embedding", share))
+        except (Unsuitable, jpegfile.Unsuitable) as error:
+            raise StegoError(f"{cover.path} can't carry this ({error}): use a larger or livelier cover.") from None
+        progress("checking", 0.0)
+        if _content(Stego(cover.path, rgb, content=file), password) != packed.content:
+            raise StegoError(f"{secret.path} does not come back from {cover.path}: please report this.")
+        summary = f"discreet, {self.size}; {packed.coding}; {packed.fidelity}; "
+        summary += f"{len(packed.content):,} of {carrier.capacity:,} bytes, encrypted"
+        told = Choice(method=self.name, summary=summary, notes=[ONCE])
+        if packed.picture is None:
+            return Hiding(rgb, told, file=file or None)
+        if packed.fidelity == APPROXIMATE:
+            told.notes.extend(secret.notes())
+        hiding = Hiding(rgb, told, secret.seen.rgb, files.seen(packed.picture).rgb, file=file or None)
+        return above_floor(hiding, f"{option('discreet')} {SIZES[-1]}, or hide it with {option('password')} alone")
+
+    def capacity(self, cover: Cover, progress: Progress = unseen) -> int:
+        """Bytes that fit into a cover that `prepare` gave; 0 where it can carry nothing."""
+        return (_Coefficients(cover, self.size) if self.to_jpeg else _Pixels(cover, self.size)).capacity
+
+    def reveal(self, stego: Stego, password: str | None = None, progress: Progress = unseen) -> Found | Locked | None:
+        content = _locked(stego, password)
+        if not isinstance(content, bytes):
+            return content
+        progress("decoding", 0.0)
+        found = codings.unpack(content, stego.rgb.size // 3)
+        told = Outcome(method=self.name, summary=found.fidelity)
+        return Found(found.secret, found.extension, told, name=found.name)
+
+    def inspect(
+        self, stego: Stego, password: str | None = None, progress: Progress = unseen
+    ) -> Contents | Locked | None:
+        content = _locked(stego, password)
+        if not isinstance(content, bytes):
+            return content
+        told = codings.describe(content, stego.rgb.size // 3)
+        return Contents(
+            method=self.name, coding=told.coding, size=told.size, length=len(content), name=told.name, private=True
+        )
+
+
+class _Pixels:
+    """A cover whose samples carry."""
+
+    def __init__(self, cover: Cover, size: str):
+        self._cover, self._size = cover, size
+        self.capacity = embedding.capacity(cover.rgb, size)
+
+    def hide(self, content: bytes, password: str, progress: Any) -> tuple[np.ndarray, bytes]:
+        alpha = self._cover.picture.alpha
+        wet = None if alpha is None else alpha == 0
+        return embedding.hide(self._cover.rgb, content, password, self._size, wet, progress=progress), b""
+
+
+class _Coefficients:
+    """A JPEG whose luma's coefficients carry: the cover's own, or one made of an uncompressed cover."""
+
+    def __init__(self, cover: Cover, size: str):
+        self._size = size
+        self._original = cover.rgb if cover.source is None else None
+        try:
+            if cover.source is None:
+                self._jpeg = JpegFile(coefficients.compressed(cover.rgb, cover.picture.grey))
+            else:
+                self._jpeg = JpegFile(cover.source.content)
+        except jpegfile.Unsuitable as error:
+            raise StegoError(
+                f"{cover.path} can't be written back as it was ({error}): use a .png with {option('shrink')}."
+            ) from None
+        self.capacity = coefficients.capacity(self._jpeg, size)
+
+    def hide(self, content: bytes, password: str, progress: Any) -> tuple[np.ndarray, bytes]:
+        file = coefficients.hide(self._jpeg, content, password, self._size, self._original)
+        return files.read("stego.jpg", file, as_stored=True).rgb, file
+
+
+def _kind(content: bytes) -> str | None:
+    """What a cover's file is that matters here: palette, the name of a lossy format, or None."""
+    if not content:
+        return None
+    with Image.open(io.BytesIO(content), formats=files.FORMATS) as opened:
+        if opened.mode in ("P", "PA", "1"):
+            return "palette"
+        lossy = {"JPEG": "JPEG", "MPO": "JPEG", "AVIF": "AVIF", "JPEG2000": "JPEG 2000", "GIF": "palette"}
+        if opened.format == "WEBP":
+            return "WebP" if b"VP8 " in content[:4096] else None
+        if opened.format == "TIFF" and opened.info.get("compression") in ("jpeg", "tiff_jpeg", "webp"):
+            return "TIFF with JPEG"
+        return lossy.get(opened.format or "")
+
+
+def _halved(cover: Cover) -> Cover:
+    picture = cover.picture
+    width, height = (max(1, n // 2) for n in picture.size)
+    alpha = picture.alpha
+    if alpha is not None:
+        alpha = np.asarray(Image.fromarray(alpha).resize((width, height), Image.Resampling.LANCZOS))
+    halved = replace(picture, rgb=files.resize(picture.rgb, (width, height)), alpha=alpha)
+    notes = (*cover.notes, f"{cover.path} was halved to {width}x{height}.")
+    return replace(cover, picture=halved, notes=notes, source=None)
+
+
+def _locked(stego: Stego, password: str | None) -> bytes | Locked | None:
+    """The hidden bytes; what `reveal` gives where there are none."""
+    if stego.header is not None:
+        return None
+    content = None if password is None else _content(stego, password)
+    return Locked() if content is None else content
+
+
+def _content(stego: Stego, password: str) -> bytes | None:
+    if stego.content[:2] == b"\xff\xd8":
+        try:
+            return coefficients.reveal(JpegFile(stego.content), password)
+        except jpegfile.Unsuitable:  # nothing that this method wrote
+            return None
+    return embedding.reveal(stego.rgb, password)

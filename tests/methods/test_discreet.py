@@ -1,0 +1,145 @@
+"""Discreet stegos through files: what comes back, what is refused, and that nothing shows in the file."""
+
+import io
+
+import numpy as np
+import pytest
+from pictures import photograph
+from PIL import Image
+
+from stegocli import StegoError, api
+from stegocli.methods import Discreet
+from stegocli.picture import files, metrics
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Covers of many kinds, a note and a picture to hide."""
+    here = tmp_path_factory.mktemp("discreet")
+    rgb = photograph(200, 240, 1)
+    picture = Image.fromarray(rgb)
+    picture.save(here / "cover.png")
+    picture.save(here / "cover.jpg", quality=85)
+    picture.save(here / "progressive.jpg", quality=85, progressive=True)
+    picture.save(here / "lossy.webp", quality=80)
+    with Image.open(here / "cover.jpg") as compressed:
+        compressed.save(here / "once.png")
+    picture.quantize(200).save(here / "palette.png")
+    picture.convert("L").save(here / "grey.png")
+    alpha = np.full((200, 240), 255, np.uint8)
+    alpha[:60] = 0
+    Image.fromarray(np.dstack([rgb, alpha])).save(here / "alpha.png")
+    Image.new("RGB", (100, 100), (90, 120, 40)).save(here / "flat.png")
+    Image.fromarray(photograph(16, 16, 2)).save(here / "tiny.png")
+    Image.new("RGB", (90, 90), "white").save(here / "white.png")
+    (here / "note.txt").write_text("Meet me at nine.\n")
+    Image.fromarray(photograph(40, 48, 3)).save(here / "secret.png")
+    return here
+
+
+@pytest.fixture(autouse=True)
+def quick_keys(monkeypatch):
+    monkeypatch.setattr("stegocli.payload.keys.PASSES", 1)
+    monkeypatch.setattr("stegocli.payload.keys.MEMORY_KIB", 64)
+
+
+@pytest.mark.parametrize("name", ["s.png", "s.webp", "s.tif", "s.bmp"])
+def test_a_note_comes_back_by_the_password_alone(folder, tmp_path, name):
+    done = api.hide(folder / "cover.png", folder / "note.txt", tmp_path / name, Discreet(password="nine"))
+    assert done.method == "discreet" and "same file" in done.summary and done.cover.psnr > 65
+    assert any("Delete the cover" in note for note in done.notes)
+    shown = api.reveal(tmp_path / name, tmp_path / "r.txt", password="nine")
+    assert shown.path.read_bytes() == (folder / "note.txt").read_bytes() and shown.authenticated
+    for password in (None, "ten"):
+        with pytest.raises(StegoError):
+            api.reveal(tmp_path / name, tmp_path / "none.txt", password=password)
+
+
+def test_a_picture_is_coded_as_finely_as_the_cap_holds(folder, tmp_path):
+    psnrs = []
+    for size in ("small", "large"):
+        method = Discreet(size, "nine")
+        done = api.hide(folder / "cover.png", folder / "secret.png", tmp_path / "s.png", method, force=True)
+        api.reveal(tmp_path / "s.png", tmp_path / "r.png", password="nine", force=True)
+        shown = files.read(folder / "secret.png").rgb, files.read(tmp_path / "r.png").rgb
+        assert metrics.psnr(*shown) == done.secret.psnr
+        psnrs.append(done.secret.psnr)
+    assert psnrs[0] < psnrs[1]
+
+
+@pytest.mark.parametrize("name", ["grey.png", "alpha.png"])
+def test_grey_and_transparent_covers(folder, tmp_path, name):
+    api.hide(folder / name, folder / "note.txt", tmp_path / "s.png", Discreet(password="nine"))
+    with Image.open(folder / name) as cover, Image.open(tmp_path / "s.png") as stego:
+        assert stego.mode == cover.mode
+        if name == "alpha.png":
+            assert (np.asarray(stego)[:60] == np.asarray(cover)[:60]).all()
+    assert api.reveal(tmp_path / "s.png", tmp_path / "r.txt", password="nine").path.read_text() == "Meet me at nine.\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "output", "why"),
+    [
+        ("cover.jpg", "s.png", "stored with loss.*shrink.*jpg"),
+        ("lossy.webp", "s.png", "WebP, stored with loss"),
+        ("lossy.webp", "s.jpg", "WebP, stored with loss"),
+        ("once.png", "s.png", "was a JPEG once.*shrink"),
+        ("once.png", "s.jpg", "was a JPEG once.*shrink"),
+        ("palette.png", "s.png", "drawing"),
+        ("flat.png", "s.png", "drawing"),
+        ("white.png", "s.png", "drawing"),
+        ("tiny.png", "s.png", "too small"),
+    ],
+)
+def test_covers_that_give_it_away_are_refused(folder, tmp_path, name, output, why):
+    with pytest.raises(StegoError, match=why):
+        api.hide(folder / name, folder / "note.txt", tmp_path / output, Discreet(password="nine"))
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", ["cover.jpg", "lossy.webp", "once.png"])
+def test_a_halved_cover_is_taken(folder, tmp_path, name):
+    done = api.hide(folder / name, folder / "note.txt", tmp_path / "s.png", Discreet(password="nine", shrink=True))
+    assert done.size == (120, 100) and any("halved to 120x100" in note for note in done.notes)
+    assert api.reveal(tmp_path / "s.png", tmp_path / "r.txt", password="nine").path.read_text() == "Meet me at nine.\n"
+
+
+def test_without_a_password_or_with_an_unknown_size(folder, tmp_path):
+    with pytest.raises(StegoError, match="password"):
+        api.hide(folder / "cover.png", folder / "note.txt", tmp_path / "s.png", Discreet())
+    with pytest.raises(StegoError, match="small, normal, large"):
+        Discreet("huge", "nine")
+
+
+def test_too_much_is_refused_with_what_fits(folder, tmp_path):
+    (tmp_path / "long.txt").write_bytes(np.random.default_rng(1).bytes(5000))
+    with pytest.raises(StegoError, match="larger cover"):
+        api.hide(folder / "cover.png", tmp_path / "long.txt", tmp_path / "s.png", Discreet(password="nine"))
+
+
+def test_a_jpeg_keeps_its_file_and_an_uncompressed_cover_becomes_one(folder, tmp_path):
+    pytest.importorskip("jpeglib")
+    for name in ("cover.jpg", "cover.png"):
+        done = api.hide(folder / name, folder / "note.txt", tmp_path / "s.jpg", Discreet("large", "nine"), force=True)
+        assert done.method == "discreet" and "same file" in done.summary
+        with Image.open(tmp_path / "s.jpg") as stego, Image.open(folder / "cover.jpg") as cover:
+            assert stego.format == "JPEG" and stego.size == (240, 200)
+            if name == "cover.jpg":
+                assert stego.quantization == cover.quantization
+        found = api.reveal(tmp_path / "s.jpg", tmp_path / "r.txt", password="nine", force=True)
+        assert found.path.read_text() == "Meet me at nine.\n"
+        with pytest.raises(StegoError):
+            api.reveal(tmp_path / "s.jpg", tmp_path / "none.txt", password="ten")
+    with pytest.raises(StegoError, match="progressive"):
+        api.hide(folder / "progressive.jpg", folder / "note.txt", tmp_path / "p.jpg", Discreet("large", "nine"))
+
+
+def test_the_file_of_a_jpeg_differs_in_its_scan_alone(folder, tmp_path):
+    pytest.importorskip("jpeglib")
+    api.hide(folder / "cover.jpg", folder / "note.txt", tmp_path / "s.jpg", Discreet("large", "nine"))
+    cover, stego = (folder / "cover.jpg").read_bytes(), (tmp_path / "s.jpg").read_bytes()
+    scan = cover.rindex(b"\xff\xda") + 14
+    assert stego[:scan] == cover[:scan] and stego[scan:] != cover[scan:]
+    assert Image.open(io.BytesIO(stego)).size == (240, 200)

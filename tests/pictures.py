@@ -1,0 +1,27 @@
+"""Pictures that the tests make."""
+
+import numpy as np
+from PIL import Image
+
+
+def natural(height: int, width: int, seed: int = 0) -> np.ndarray:
+    """A smooth picture with edges and a little noise, uint8 (height, width, 3)."""
+    rng = np.random.default_rng(seed)
+    coarse = Image.fromarray(rng.integers(40, 216, (8, 8, 3), dtype=np.uint8)).resize((width, height), Image.BICUBIC)
+    picture = np.asarray(coarse).astype(np.int32)
+    picture[height // 3 : height // 2, width // 4 : width // 2] = rng.integers(20, 236, 3)
+    return np.clip(picture + rng.normal(0, 1.5, picture.shape), 0, 255).astype(np.uint8)
+
+
+def photograph(height: int = 320, width: int = 360, seed: int = 0) -> np.ndarray:
+    """Noise of all sizes, as photographs have it: uint8 (height, width, 3)."""
+    rng = np.random.default_rng(seed)
+    out = np.full((height, width, 3), 120.0)
+    for size, power in ((64, 30), (32, 20), (16, 14), (8, 10), (4, 8), (2, 6), (1, 3)):
+        noise = rng.normal(size=(height // size + 2, width // size + 2, 1)) + 0.2 * rng.normal(
+            size=(height // size + 2, width // size + 2, 3)
+        )
+        planes = [Image.fromarray(noise[..., c].astype(np.float32)) for c in range(3)]
+        grown = [np.asarray(p.resize((width + size, height + size), Image.Resampling.BICUBIC)) for p in planes]
+        out += power * np.dstack(grown)[:height, :width]
+    return np.clip(out, 0, 255).astype(np.uint8)
