@@ -12,7 +12,19 @@ import importlib
 from typing import Any
 
 __version__ = "1.0.0"
-__all__ = ["Auto", "Exact", "Flow", "Robust", "StegoError", "__version__", "hide", "info", "load_model", "reveal"]
+__all__ = [
+    "Auto",
+    "Discreet",
+    "Exact",
+    "Flow",
+    "Robust",
+    "StegoError",
+    "__version__",
+    "hide",
+    "info",
+    "load_model",
+    "reveal",
+]
 
 _HOMES = {
     "hide": ".api",
@@ -20,7 +32,7 @@ _HOMES = {
     "info": ".inspection",
     "load_model": ".methods.arrays",
     "StegoError": ".errors",
-    **dict.fromkeys(("Auto", "Exact", "Flow", "Robust"), ".methods"),
+    **dict.fromkeys(("Auto", "Discreet", "Exact", "Flow", "Robust"), ".methods"),
 }
 
 

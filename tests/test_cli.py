@@ -100,7 +100,7 @@ def test_bench_reports_all_components(monkeypatch):
     done = stego("bench", "--batch-size", 2, "--crop", 32, "--steps", 2, "--json")
     assert done.returncode == 0, done.stderr
     figures = json.loads(done.stdout)
-    assert len(figures["ablation"]) == 7 and figures["ablation"][-1]["seed_claim"] == 2.5
+    assert len(figures["ablation"]) == 7 and figures["ablation"][-1]["baseline_claim"] == 2.5
     assert figures["training"]["fallbacks"] == [] and figures["inference"]["hide_seconds_per_megapixel"] > 0
 
 

@@ -28,6 +28,10 @@ class Unsuitable(ValueError):
     """A JPEG that can't be written back as it was."""
 
 
+class NoJpeglib(Unsuitable):
+    """What reads coefficients is not installed."""
+
+
 @dataclass(frozen=True)
 class _Component:
     """A component of the frame: its number, sampling, and which tables its scan uses."""
@@ -177,7 +181,7 @@ def _coefficients(content: bytes) -> Any:
     try:
         import jpeglib
     except ImportError:
-        raise Unsuitable("jpeglib is missing: pip install 'stegocli[discreet]'") from None
+        raise NoJpeglib("jpeglib is missing: pip install 'stegocli[discreet]'") from None
     with tempfile.TemporaryDirectory() as scratch:
         path = Path(scratch) / "cover.jpg"
         path.write_bytes(content)

@@ -1,4 +1,4 @@
-"""`stego bench`: the real training step timed, the seed's five speed-ups one by one, hiding and revealing."""
+"""`stego bench`: the real training step timed, five speed-ups one by one, hiding and revealing."""
 
 import itertools
 import time
@@ -32,7 +32,7 @@ LEAST_SECONDS = {"cpu": 0.0, "cuda": 5.0}
 EPOCHS = 50
 # Of `--sizes`.
 MEGAPIXELS = (0.25, 3.0, 12.0, 48.0)
-# The seed's estimates (GPU_OPTIMIZATIONS.md, "Conservative Estimate"), as factors on speed.
+# What the system that this project began from estimated of each, as factors on speed.
 CLAIMS = {"batch": 1.40, "workers": 1.30, "AMP": 1.50, "non-blocking": 1.08, "pinned memory": 1.10, "all": 2.5}
 # What `run` calls with a section's name and each of its rows as soon as it is measured.
 OnRow = Callable[[str, dict[str, Any]], None]
@@ -108,7 +108,7 @@ def _ablation(best: Settings, steps: int, pictures: data.Pictures, on_row: OnRow
     for name, settings, claim in rows:
         rate = _measure(settings, steps, pictures)["samples_per_second"]
         first = table[0]["samples_per_second"] if table else rate
-        row = {"component": name, "samples_per_second": rate, "speedup": rate / first, "seed_claim": claim}
+        row = {"component": name, "samples_per_second": rate, "speedup": rate / first, "baseline_claim": claim}
         table.append(row)
         on_row("ablation", row)
     return table

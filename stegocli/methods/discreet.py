@@ -81,7 +81,7 @@ class Discreet:
         if self.to_jpeg and kind == "JPEG":
             # Its file is kept but for the coefficients, so nothing of it is lost.
             return replace(cover, notes=())
-        remedy = f"halve it with {option('shrink')}" + ("" if self.to_jpeg else ", or name a .jpg")
+        remedy = f"halve it with {option('shrink')}" + (", or name a .jpg" if kind == "JPEG" else "")
         if kind is not None:
             raise StegoError(
                 f"{cover.path} is a {kind}, stored with loss, and stored anew every change would show: {remedy}."
@@ -215,6 +215,11 @@ def _content(stego: Stego, password: str) -> bytes | None:
     if stego.content[:2] == b"\xff\xd8":
         try:
             return coefficients.reveal(JpegFile(stego.content), password)
+        except jpegfile.NoJpeglib:
+            raise StegoError(
+                f"{stego.path} can't be opened: the password is wrong, or what it holds is read by jpeglib, which is "
+                "not installed: pip install 'stegocli[discreet]'."
+            ) from None
         except jpegfile.Unsuitable:  # nothing that this method wrote
             return None
     return embedding.reveal(stego.rgb, password)

@@ -100,7 +100,10 @@ def test_reveal_tells_that_other_weights_were_named(here):
 
 @pytest.mark.parametrize(
     "arguments",
-    [["reveal", "private.png"], ["reveal", "open.png"], ["reveal", ".", "-o", "out"], ["info", "private.png"], ["info", "open.png"]]
+    [
+        ["reveal", "private.png"], ["reveal", "open.png"], ["reveal", ".", "-o", "out"], ["info", "private.png"],
+        ["info", "open.png"],
+    ],
 )  # fmt: skip
 def test_a_password_that_nobody_can_be_asked_for(here, arguments):
     assert refused(stego(*arguments, "--password"), "terminal", "--password-file")

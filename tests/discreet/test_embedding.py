@@ -31,8 +31,8 @@ def drawn(height, width, seed):
 
 @settings(max_examples=12, deadline=None)
 @given(
-    st.integers(16, 90), st.integers(16, 90), st.sampled_from(sorted(frame.CAPS)), st.floats(0, 1.1, allow_subnormal=False), st.booleans(),
-    st.integers(0, 2**32 - 1),
+    st.integers(16, 90), st.integers(16, 90), st.sampled_from(sorted(frame.CAPS)),
+    st.floats(0, 1.1, allow_subnormal=False), st.booleans(), st.integers(0, 2**32 - 1),
 )  # fmt: skip
 def test_every_byte_comes_back_or_is_refused(height, width, size, share, grey, seed):
     rgb = photograph(height, width, seed % 1000)

@@ -61,10 +61,10 @@ def test_rows_are_printed_as_they_come(capsys):
         "weights": "default", "inference": "cpu float32", "teraflops_per_megapixel": 0.3,
     })  # fmt: skip
     assert "No GPU here" in (out := capsys.readouterr().out) and "139 GFLOP/s" in out and "0.30 TFLOP" in out
-    row = {"component": "none", "samples_per_second": 1.0, "speedup": 1.0, "seed_claim": 1.0}
+    row = {"component": "none", "samples_per_second": 1.0, "speedup": 1.0, "baseline_claim": 1.0}
     show("ablation", row)
     assert len(capsys.readouterr().out.splitlines()) == 3
-    show("ablation", row | {"seed_claim": None})
+    show("ablation", row | {"baseline_claim": None})
     assert capsys.readouterr().out.split() == ["none", "1.00", "1.00x"]
     numbers = ("samples_per_second", "epoch_seconds", "seconds_for_epochs", "utilisation_mean", "memory_mib",
                "peak_memory_mib")  # fmt: skip
