@@ -52,6 +52,8 @@ class Exact(Lossless):
     name = "exact"
 
     def hide(self, cover: Cover, secret: Secret, progress: Progress = unseen) -> Hiding:
+        if self.fit and not secret.is_picture:
+            raise StegoError(f"{secret.path} is no picture and is hidden whole: leave {option('fit')} out.")
         password = asked(self.password)
         private, pixels = password is not None, cover.rgb.size // 3
         progress("coding", 0.0)
