@@ -64,7 +64,7 @@ class Exact(Lossless):
                 raise TooLarge(len(packed.content))
         except TooLarge as error:
             remedy = self._remedy(cover, secret, holds, error.fewest)
-            least = " at the least" if self.fit and secret.is_picture else ""
+            least = " at the least" if self.fit else ""
             raise StegoError(
                 f"{secret.path} needs {error.fewest:,} bytes{least} and {cover.path} holds {holds:,} at a cover PSNR "
                 f"of {self.cover_psnr:g} dB: {remedy}."
