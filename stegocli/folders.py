@@ -275,7 +275,8 @@ def _processes(jobs: int) -> Iterator[ProcessPoolExecutor]:
     context = get_context("spawn")
     watched, held = context.Pipe(duplex=False)
     threads = max(1, (os.cpu_count() or 1) // jobs)
-    pool = ProcessPoolExecutor(jobs, context, _begin, (threads, watched, errors.speaks_of_options()))
+    with _undisturbed():
+        pool = ProcessPoolExecutor(jobs, context, _begin, (threads, watched, errors.speaks_of_options()))
     try:
         yield pool
     except BaseException:

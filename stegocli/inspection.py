@@ -72,7 +72,7 @@ def info(
             f"{source.path} was made by a later stego, or forged ({error}): upgrade, or ask its maker for the file."
         ) from None
     capacities = [] if contents else _capacities(Cover(source.path, read, source=source), progress)
-    return Info(source.path, read.size, contents, locked, capacities)
+    return Info(source.path, files.size_of(source.content) or read.size, contents, locked, capacities)
 
 
 def _contents(

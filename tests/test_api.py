@@ -258,3 +258,25 @@ def test_a_secret_far_beyond_its_cover_is_refused(tmp_path, model):
     with pytest.raises(StegoError, match="forged"):
         api.reveal(forged)
     assert {p.name for p in tmp_path.iterdir()} == {"c.png", "l.png", "f.png"}
+
+
+@pytest.mark.parametrize("orientation", [3, 6])
+def test_a_stego_that_a_viewer_turned_by_its_exif_reveals(tmp_path, pair, orientation):
+    """Only the mark is new: the samples lie as they were written."""
+    cover, _ = pair
+    (tmp_path / "s.txt").write_text("upright")
+    api.hide(cover, tmp_path / "s.txt", tmp_path / "o.png")
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    with Image.open(tmp_path / "o.png") as stego:
+        stego.save(tmp_path / "turned.png", exif=exif)
+    assert api.reveal(tmp_path / "turned.png").path.read_text() == "upright"
+
+
+def test_a_secret_that_is_hard_to_make_out_is_told(tmp_path):
+    save(tmp_path / "c.png", np.full((32, 32, 3), 90, np.uint8))
+    letters = (np.random.default_rng(0).integers(0, 2, (32, 32, 1)) * 255).astype(np.uint8)
+    save(tmp_path / "s.png", letters.repeat(4, 0).repeat(4, 1).repeat(3, 2))
+    done = api.hide(tmp_path / "c.png", tmp_path / "s.png", tmp_path / "o.png", Flow())
+    assert done.secret.psnr < 26 and done.below_floor
+    assert sum("hard to make out" in note for note in done.notes) == 1

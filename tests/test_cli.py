@@ -112,6 +112,12 @@ def test_bench_reports_all_components(monkeypatch):
         (["hide", "plain.png", "plain.png", "-o", "out.gif"], "without loss"),
         (["hide", "plain.png", "plain.png", "-o", "out.png", "--weights", "none"], "shipped: default"),
         (["hide", "text.png", "plain.png", "-o", "out.png"], "text.png"),
+        (["hide", "plain.png", "text.png", "-o", "out.png", "--fit"], "leave --fit out"),
+        (["hide", "plain.png", "text.png", "-o", "out.png", "--weights", "full"], "--weights is for the network"),
+        (["hide", "plain.png", "text.png", "-o", "out.png", "--no-amp"], "--amp is for the network"),
+        (["hide", "plain.png", "small.png", "-o", "out.jpg", "--weights", "full"], "--weights is for the network"),
+        (["hide", "plain.png", "small.png", "-o", "out.jpg", "--amp"], "--amp is for the network"),
+        (["hide", "plain.png", "small.png", "-o", "out.png", "--survive", "9" * 5000], "is no quality"),
         (["train", "--data", "none"], "none is not a folder"),
         (["train", "--resume", "--out", "none"], "does not exist"),
         (["metrics", "plain.png", "small.png"], "compare pictures of one size"),
@@ -203,9 +209,15 @@ def test_password_files(here):
     done = stego("reveal", "o.png", "-o", ".", STEGO_PASSWORD="grün")
     assert done.returncode == 0 and Path("o-revealed.txt").read_text() == "a note", done.stderr
     assert "called t.txt when it was hidden" in done.stdout
-    assert refused(stego("reveal", "o.png", "--password-file", "two"), "two", "2 lines")
+    assert refused(stego("reveal", "o.png", "--password-file", "two"), "two", "more than one line")
     assert refused(stego("reveal", "o.png", "--password-file", "latin"), "latin", "UTF-8")
     assert refused(stego("reveal", "o.png", STEGO_PASSWORD=b"gr\xfcn"), "STEGO_PASSWORD", "UTF-8")
+    done = stego("hide", "c.png", "t.txt", "-o", "p.png", "--flow", "--exact")
+    assert done.returncode == 2 and "--flow" in done.stderr and not Path("p.png").exists()
+    # What only Unicode takes for the end of a line may be the password's own.
+    Path("odd").write_text("a\u2028b\x85c\x0cd\n")
+    assert stego("hide", "c.png", "t.txt", "-o", "p.png", "--password-file", "odd").returncode == 0
+    assert stego("reveal", "p.png", "-o", "p.txt", STEGO_PASSWORD="a\u2028b\x85c\x0cd").returncode == 0
 
 
 @pytest.mark.parametrize("name", ["photo [edited].png", "o[/b].png", "[red]x[/red].png"])

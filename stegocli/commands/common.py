@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import sys
 import time
@@ -113,14 +114,16 @@ def password(file: Path | None, prompt: str, twice: bool = False) -> str | None:
     """
     if file is not None:
         try:
-            lines = Source.read(file).content.decode("utf-8-sig").splitlines()
+            text = Source.read(file).content.decode("utf-8-sig")
         except UnicodeDecodeError:
             raise StegoError(f"{file} can't be read: give --password-file a text file in UTF-8.") from None
-        if len(lines) > 1:
-            raise StegoError(f"{file} has {len(lines)} lines: put the password alone on one line.")
-        if not any(lines):
+        # Only what editors end a line with: other characters that str.splitlines() knows may be the password's own.
+        lines = re.split("\r\n|\r|\n", text)
+        if len(lines) > 2 or lines[1:] not in ([], [""]):
+            raise StegoError(f"{file} has more than one line: put the password alone on one line.")
+        if not lines[0]:
             raise StegoError(f"{file} holds no password: put it alone on one line.")
-        return "".join(lines)
+        return lines[0]
     if PASSWORD_VARIABLE in os.environ:
         word = os.environ[PASSWORD_VARIABLE]
         try:

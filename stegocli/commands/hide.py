@@ -193,12 +193,7 @@ def hide(
     check_one_password(password, password_file)
     private = password or password_file is not None or discreet is not None
     is_folder = os.path.isdir(cover)
-    if not is_folder and given(context, "jobs"):
-        raise typer.BadParameter("it shares the work on folders, and this is one file", param_hint="--jobs")
-    if is_folder and output == STREAM:
-        raise typer.BadParameter("stdout takes one file: name a folder for what comes out", param_hint="--output")
-    if is_folder and report is not None:
-        raise typer.BadParameter("a report shows one pair: leave it out for folders", param_hint="--report")
+    _check_place(is_folder, output, report, given(context, "jobs"))
     show = console(quiet or as_json, stderr=output == STREAM)
     ask: str | Callable[[], str] | None = (lambda: asked_password(password_file, twice=True)) if private else None
     if is_folder and private:
@@ -227,6 +222,15 @@ def hide(
     if as_json:
         print_json(done, output)
     _show(done, secret, show)
+
+
+def _check_place(is_folder: bool, output: str, report: Path | None, shares: bool) -> None:
+    if not is_folder and shares:
+        raise typer.BadParameter("it shares the work on folders, and this is one file", param_hint="--jobs")
+    if is_folder and output == STREAM:
+        raise typer.BadParameter("stdout takes one file: name a folder for what comes out", param_hint="--output")
+    if is_folder and report is not None:
+        raise typer.BadParameter("a report shows one pair: leave it out for folders", param_hint="--report")
 
 
 def _method(

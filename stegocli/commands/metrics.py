@@ -8,39 +8,71 @@ import typer
 
 from .common import FLAG, AmpOption, JsonOption, Meter, WeightsOption, console
 
+PicturesArgument = Annotated[
+    list[Path] | None,
+    typer.Argument(readable=False, metavar="[A B | COVER STEGO SECRET REVEALED]", help="Two pictures, or four."),
+]  # fmt: skip
+DataOption = Annotated[
+    Path | None,
+    typer.Option(readable=False, metavar="DIR", help="Instead: score hiding on this folder, through real files."),
+]  # fmt: skip
+PlotOption = Annotated[
+    Path | None,
+    typer.Option(
+        readable=False,
+        metavar="FILE",
+        help="With --data: compare all methods, and draw secret PSNR over cover PSNR here.",
+    ),
+]  # fmt: skip
+SurviveOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="QUALITY|SERVICE", help="With --data: what survives JPEG of every quality, hidden so (see hide)."
+    ),
+]  # fmt: skip
+DetectOption = Annotated[
+    bool,
+    typer.Option(
+        "--detect", metavar=FLAG, help="With --data: how well a trained detector tells stegos of each method."
+    ),
+]  # fmt: skip
+QualityOption = Annotated[
+    int | None, typer.Option(min=1, max=100, metavar="Q", help="With --detect: in JPEGs of this quality.")
+]  # fmt: skip
+
+
+def _check(
+    pictures: list[Path],
+    data: Path | None,
+    plot: Path | None,
+    survive: str | None,
+    detect: bool,
+    quality: int | None,
+    network: dict[str, Any],
+) -> None:
+    """Options that have no effect together are an error that says why."""
+    if ((len(pictures) not in (2, 4)) if data is None else bool(pictures)) or (
+        (plot or survive or detect) and not data
+    ):
+        raise typer.BadParameter(
+            "give two pictures, or four, or --data (perhaps with --plot, --survive, --detect) and none"
+        )
+    if quality is not None and not detect:
+        raise typer.BadParameter("it is for --detect: leave it out", param_hint="--quality")
+    if detect and survive is not None:
+        raise typer.BadParameter("give one of --survive and --detect", param_hint="--detect")
+    for name, value in network.items():
+        if value is not None and (data is None or survive is not None or detect):
+            raise typer.BadParameter("no network is used here: leave it out", param_hint=name)
+
 
 def metrics(
-    pictures: Annotated[
-        list[Path] | None,
-        typer.Argument(readable=False, metavar="[A B | COVER STEGO SECRET REVEALED]", help="Two pictures, or four."),
-    ] = None,
-    data: Annotated[
-        Path | None,
-        typer.Option(readable=False, metavar="DIR", help="Instead: score hiding on this folder, through real files."),
-    ] = None,
-    plot: Annotated[
-        Path | None,
-        typer.Option(
-            readable=False,
-            metavar="FILE",
-            help="With --data: compare all methods, and draw secret PSNR over cover PSNR here.",
-        ),
-    ] = None,
-    survive: Annotated[
-        str | None,
-        typer.Option(
-            metavar="QUALITY|SERVICE", help="With --data: what survives JPEG of every quality, hidden so (see hide)."
-        ),
-    ] = None,
-    detect: Annotated[
-        bool,
-        typer.Option(
-            "--detect", metavar=FLAG, help="With --data: how well a trained detector tells stegos of each method."
-        ),
-    ] = False,
-    quality: Annotated[
-        int | None, typer.Option(min=1, max=100, metavar="Q", help="With --detect: in JPEGs of this quality.")
-    ] = None,
+    pictures: PicturesArgument = None,
+    data: DataOption = None,
+    plot: PlotOption = None,
+    survive: SurviveOption = None,
+    detect: DetectOption = False,
+    quality: QualityOption = None,
     as_json: JsonOption = False,
     weights: WeightsOption = None,
     amp: AmpOption = None,
@@ -56,19 +88,7 @@ def metrics(
       stego metrics --data photos --detect
     """
     pictures = pictures or []
-    if ((len(pictures) not in (2, 4)) if data is None else bool(pictures)) or (
-        (plot or survive or detect) and not data
-    ):
-        raise typer.BadParameter(
-            "give two pictures, or four, or --data (perhaps with --plot, --survive, --detect) and none"
-        )
-    if quality is not None and not detect:
-        raise typer.BadParameter("it is for --detect: leave it out", param_hint="--quality")
-    if detect and survive is not None:
-        raise typer.BadParameter("give one of --survive and --detect", param_hint="--detect")
-    for name, value in (("--weights", weights), ("--amp", amp)):
-        if value is not None and (data is None or survive is not None or detect):
-            raise typer.BadParameter("no network is used here: leave it out", param_hint=name)
+    _check(pictures, data, plot, survive, detect, quality, {"--weights": weights, "--amp": amp})
     from .. import render
     from ..measure import evaluate
     from ..methods import Auto

@@ -52,6 +52,8 @@ class Exact(Lossless):
     name = "exact"
 
     def hide(self, cover: Cover, secret: Secret, progress: Progress = unseen) -> Hiding:
+        if self.fit and not secret.is_picture:
+            raise StegoError(f"{secret.path} is no picture and is hidden whole: leave {option('fit')} out.")
         password = asked(self.password)
         private, pixels = password is not None, cover.rgb.size // 3
         progress("coding", 0.0)
@@ -62,7 +64,7 @@ class Exact(Lossless):
                 raise TooLarge(len(packed.content))
         except TooLarge as error:
             remedy = self._remedy(cover, secret, holds, error.fewest)
-            least = " at the least" if self.fit and secret.is_picture else ""
+            least = " at the least" if self.fit else ""
             raise StegoError(
                 f"{secret.path} needs {error.fewest:,} bytes{least} and {cover.path} holds {holds:,} at a cover PSNR "
                 f"of {self.cover_psnr:g} dB: {remedy}."

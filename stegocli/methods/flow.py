@@ -15,7 +15,21 @@ from ..payload.errors import InvalidContent
 from ..payload.header import Header
 from ..picture import claims, layout
 from ..picture.files import Picture
-from .base import Choice, Contents, Cover, Found, Hiding, Lossless, ModelLike, Outcome, Progress, Secret, Stego, unseen
+from .base import (
+    Choice,
+    Contents,
+    Cover,
+    Found,
+    Hiding,
+    Lossless,
+    ModelLike,
+    Outcome,
+    Progress,
+    Secret,
+    Stego,
+    above_floor,
+    unseen,
+)  # fmt: skip
 
 if TYPE_CHECKING:
     from ..flow.model import Model
@@ -106,7 +120,7 @@ class Flow(Lossless):
         decoded = extract(model, rgb, origin, header.VERSION, lambda share: progress("checking", share))
         kept = layout.plan(cover.picture.size, picture.size, model.network.config.stride).kept
         told = Choice(method=self.name, summary=f"weights {model.name}", notes=list(_notes(cover, secret, kept)))
-        return Hiding(rgb, told, picture.rgb, decoded)
+        return above_floor(Hiding(rgb, told, picture.rgb, decoded), f"or bytes ({option('exact')})")
 
     def reveal(self, stego: Stego, password: str | None = None, progress: Progress = unseen) -> Found | None:
         found = stego.header

@@ -71,7 +71,7 @@ class Robust:
         """(design quality, longest side)."""
         if isinstance(self.survive, int):
             return self.survive, None
-        if self.survive.isdecimal():
+        if self.survive.isdecimal() and len(self.survive) <= 3:
             return int(self.survive), None
         channel = CHANNELS.get(self.survive.lower())
         if channel is None:

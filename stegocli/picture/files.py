@@ -112,7 +112,7 @@ def read(
         path: PNG, JPEG, WebP, BMP, TIFF, GIF, PPM, JPEG 2000 or AVIF; grey, palette, CMYK, 16-bit too. A path is
             opened once.
         content: the file's bytes when they are at hand; the path then only names them in errors.
-        as_stored: apply no profile: for samples that carry something.
+        as_stored: apply no profile and no orientation: for samples that carry something, in the order that they have.
         carrier: pixels of the stego that the file came out of, which bound what is decoded (`claims`).
 
     Raises:
@@ -137,8 +137,8 @@ def _converted(opened: Image.Image, content: bytes, as_stored: bool) -> Picture:
     depth = metadata.bits(opened, content)
     if depth > 8:
         changes.append(f"its {depth} bits a sample become 8")
-    icc = png.own_profile(content) if opened.format == "PNG" else opened.info.get("icc_profile")
-    picture = samples.turned(opened)
+    icc = metadata.profile(opened, content)
+    picture = opened if as_stored else samples.turned(opened)
     alpha = samples.cut_out(opened, picture, content)
     if picture.mode in ("I", "F") or picture.mode.startswith("I;16"):
         picture = samples.narrowed(picture, opened, depth)
@@ -157,6 +157,8 @@ def _converted(opened: Image.Image, content: bytes, as_stored: bool) -> Picture:
             rgb = np.repeat(np.asarray(shown)[..., 1:2], 3, -1)
             held = replace(held, chunks=tuple(c for c in held.chunks if c[0] not in metadata.COLOUR))
             changes.append("its grey profile is applied, so that it looks the same in sRGB")
+        elif not as_stored:
+            changes.append("its profile, which is broken or of another colour space, is dropped")
         icc = None
     return Picture(rgb, alpha, icc, grey, metadata=held, changes=tuple(changes))
 

@@ -13,6 +13,8 @@ from . import png
 _ORIENTATION = 0x0112
 # Chunks that say what samples mean; the profile is kept beside them.
 COLOUR = (b"cICP", b"sRGB", b"gAMA", b"cHRM", b"mDCV", b"cLLI")
+# H.273 primaries and transfers that viewers show as sRGB: unspecified, and those of television.
+_AS_SRGB = {1, 2, 5, 6}, {1, 2, 6, 13, 14, 15}
 _TEXT = png.TEXT
 # Kept another way, told of another way, or true of the file's own samples alone.
 _OF_SAMPLES = {b"iCCP", b"tRNS", b"eXIf", b"sBIT", b"hIST", b"bKGD", b"acTL", b"fcTL", b"sPLT"}
@@ -34,7 +36,8 @@ class Metadata:
     """Attributes:
     exif: EXIF as a TIFF structure, its orientation 1, since pixels are turned when they are read; empty without.
     dpi: pixels an inch across and down, or None.
-    chunks: PNG's own, (type, data), that may follow the samples into another PNG: colour, text, resolution.
+    chunks: PNG's own, (type, data), that may follow the samples into another PNG: colour, text, resolution; an AVIF's
+        colours are told as PNG tells them.
     others: names of what no output keeps.
     """
 
@@ -67,7 +70,11 @@ def of(opened: Image.Image, content: bytes) -> Metadata:
         chunks, dropped = _png_chunks(content)
         others |= dropped
     elif isinstance(opened, TiffImagePlugin.TiffImageFile):
+        more = opened.tag_v2.get(277, 1) - len(opened.getbands())
+        others |= {f"{more} more channels"} if more > 0 else set()
         others |= {_KNOWN_TAGS.get(t, f"tag {t}") for t in opened.tag_v2 if t not in _STORING | _DESCRIBING}
+    elif opened.format == "AVIF" and not opened.info.get("icc_profile"):
+        chunks = _avif_colour(content)
     upright = _upright(exif)
     if exif and not upright:
         others.add("EXIF")
@@ -83,6 +90,29 @@ def _png_chunks(content: bytes) -> tuple[list[tuple[bytes, bytes]], set[str]]:
         elif kind[0] & 32 and kind not in _OF_SAMPLES:
             dropped.add(f"{kind.decode()} chunk")
     return kept, dropped
+
+
+def _avif_colour(content: bytes) -> list[tuple[bytes, bytes]]:
+    """What an AVIF's colr box (ISO/IEC 23000-22, nclx) says, as PNG's cICP: its samples are full-range RGB by now."""
+    at = content.find(b"colrnclx", 0, 4096)
+    if not 0 <= at < len(content) - 12:
+        return []
+    primaries, transfer = struct.unpack_from(">HH", content, at + 8)
+    if (primaries in _AS_SRGB[0] and transfer in _AS_SRGB[1]) or max(primaries, transfer) > 255:
+        return []
+    return [(b"cICP", bytes([1 if primaries == 2 else primaries, 13 if transfer == 2 else transfer, 0, 1]))]
+
+
+def profile(opened: Image.Image, content: bytes) -> bytes | None:
+    """The ICC profile of a file. Pillow reads none of a JPEG 2000 (ISO/IEC 15444-1, I.5.3.3), nor a PNG's long ones."""
+    if opened.format == "PNG":
+        return png.own_profile(content)
+    if opened.format == "JPEG2000":
+        at = content.find(b"colr", 0, 4096)
+        if not 4 <= at < len(content) - 7 or content[at + 4] not in (2, 3):
+            return None
+        return content[at + 7 : at - 4 + int.from_bytes(content[at - 4 : at], "big")] or None
+    return opened.info.get("icc_profile")
 
 
 def _exif(opened: Image.Image) -> bytes:
@@ -148,6 +178,8 @@ def bits(opened: Image.Image, content: bytes) -> int:
     if opened.format == "JPEG2000":
         at = content.find(b"\xff\x4f\xff\x51", 0, 4096)
         return (content[at + 42] & 0x7F) + 1 if 0 <= at < len(content) - 42 else 8
+    if opened.format == "PPM" and opened.mode == "F":
+        return 32
     if opened.format == "PPM":
         header = re.match(rb"P[2356](?:\s|#[^\n]*\n)+\d+(?:\s|#[^\n]*\n)+\d+(?:\s|#[^\n]*\n)+(\d+)", content[:4096])
         return int(header[1]).bit_length() if header else 8

@@ -40,7 +40,7 @@ def prepare(opened: Image.Image) -> None:
         mark = ";16L" if tags.prefix == b"II" else ";16B"
         raw: list[Any] = [(tile, tile.args) for tile in opened.tile]
         opened.tile = [tile._replace(args=(args[0] + mark, *args[1:])) for tile, args in raw]
-    if 2 in tags.get(339, ()) and opened.mode not in ("I", "F"):
+    if 2 in tags.get(339, ()) and (opened.mode not in ("I", "F") or max(tags.get(258, (1,))) < 32):
         raise ValueError("samples with a sign")
 
 
@@ -50,7 +50,7 @@ def narrowed(picture: Image.Image, opened: Image.Image, depth: int) -> Image.Ima
     if opened.format == "TIFF" and opened.mode.startswith("I;16"):
         white: float | None = 2.0**depth - 1
     else:
-        white = None if opened.format == "TIFF" else 65535.0
+        white = None if opened.format == "TIFF" or opened.mode == "F" else 65535.0
     inverted = tags.get(262) == 0
     if inverted and white is None:
         raise ValueError("white at 0, and no saying where black is")
@@ -62,7 +62,8 @@ def cut_out(opened: Image.Image, picture: Image.Image, content: bytes) -> np.nda
 
     Args:
         opened: the file.
-        picture: the same, turned; loses the mark, so that Pillow compares no samples of 8 bits with it.
+        picture: the same, turned, or `opened` itself; loses the mark, so that Pillow compares no samples of 8 bits
+            with it.
     """
     if opened.format != "PNG" or picture.mode in ("P", "LA", "RGBA") or "transparency" not in picture.info:
         return None
@@ -78,5 +79,6 @@ def cut_out(opened: Image.Image, picture: Image.Image, content: bytes) -> np.nda
             # Pillow decodes the upper bytes. Told that the lower ones come last, it decodes those.
             lower = Image.open(png.stripped(content), formats=("PNG",))
             lower.tile = [tile._replace(args="RGB;16L") for tile in lower.tile]
-            same &= np.all(np.asarray(turned(lower)) == [c & 255 for c in colours[:3]], -1)
+            bottom = np.asarray(lower if picture is opened else turned(lower))
+            same &= np.all(bottom == [c & 255 for c in colours[:3]], -1)
     return np.where(same, 0, 255).astype(np.uint8)

@@ -256,17 +256,14 @@ def test_fit_helps_and_is_named(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["s.png", "s.bin"])
-def test_fit_says_what_would_do_where_nothing_fits(tmp_path, name):
-    cover, secret = tmp_path / "c.png", tmp_path / name
+def test_fit_says_what_would_do_where_nothing_fits(tmp_path):
+    cover, secret = tmp_path / "c.png", tmp_path / "s.png"
     Image.fromarray(natural(20, 20)).save(cover)
-    secret.write_bytes(os.urandom(700))
-    if name == "s.png":
-        noise = np.random.default_rng(0).integers(0, 256, (200, 200, 3), dtype=np.uint8)
-        Image.fromarray(noise).save(secret)
+    noise = np.random.default_rng(0).integers(0, 256, (200, 200, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(secret)
     message = refusal(cover, secret, Exact(fit=True, cover_psnr=50))
     told = numbers(message)
-    assert ("at the least" in message) == (name == "s.png")
+    assert "at the least" in message
     assert "Exact(fit=True)" not in message and told["needs"] > told["holds"]
 
 

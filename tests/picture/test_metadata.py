@@ -223,3 +223,42 @@ def test_long_chunks_are_no_damage(kind):
     assert np.array_equal(files.read("x", content).rgb, RGB)
     with pytest.raises(StegoError, match="damaged"):
         files.read("x", content[:-900])
+
+
+def test_a_profile_that_cant_be_applied_is_told(tmp_path):
+    for icc in (SRGB, b"no profile" * 20):
+        content = saved(RGB[..., 0], "PNG", icc_profile=icc)
+        assert ["profile" in line for line in lines(hidden(tmp_path, content, "o.png")[0])] == [True]
+
+
+def with_box(content: bytes, kind: bytes, box: bytes) -> bytes:
+    """A JPEG 2000 with its colour specification replaced."""
+    at, head = content.find(kind) - 4, content.find(b"jp2h") - 4
+    old = int.from_bytes(content[at : at + 4], "big")
+    new = struct.pack(">I", 8 + len(box)) + kind + box
+    whole = int.from_bytes(content[head : head + 4], "big") - old + len(new)
+    return content[:head] + struct.pack(">I", whole) + content[head + 4 : at] + new + content[at + old :]
+
+
+@pytest.mark.parametrize("name", ["o.png", "o.tif", "o.webp"])
+def test_the_profile_of_a_jpeg_2000_stays(tmp_path, name):
+    content = with_box(saved(RGB, "JPEG2000"), b"colr", b"\2\0\0" + SRGB)
+    _, stego = hidden(tmp_path, content, name)
+    assert stego.info["icc_profile"] == SRGB
+
+
+@pytest.mark.skipif("AVIF" not in files.FORMATS, reason="this Pillow has no AVIF")
+@pytest.mark.parametrize(
+    ("primaries", "transfer", "told"), [(12, 13, True), (1, 8, True), (1, 13, False), (2, 2, False)]
+)
+def test_what_an_avif_says_of_its_colours_is_kept(tmp_path, primaries, transfer, told):
+    own = saved(RGB, "AVIF", quality=95)
+    at = own.find(b"colrnclx") + 8
+    content = own[:at] + struct.pack(">HH", primaries, transfer) + own[at + 4 :]
+    hidden(tmp_path, content, "o.png")
+    chunks = dict(png.walk((tmp_path / "o.png").read_bytes()))
+    assert chunks.get(b"cICP") == (bytes([primaries, transfer, 0, 1]) if told else None)
+    done, stego = hidden(tmp_path, content, "o.tif")
+    plain = files.as_srgb(files.read("x.avif", content)).rgb
+    assert np.abs(np.asarray(stego.convert("RGB")).astype(int) - plain).mean() < 2
+    assert ["become sRGB" in line for line in lines(done)] == [True] * told

@@ -233,3 +233,37 @@ def test_what_reading_changes_is_told():
     for colour, channels in ((0, 1), (2, 3), (4, 2), (6, 4)):
         assert files.read("x", png_of(drawn(16, channels), 16, colour)).changes == ("its 16 bits a sample become 8",)
         assert files.read("x", png_of(drawn(8, channels), 8, colour)).changes == ()
+
+
+@pytest.mark.parametrize(("scale", "order"), [("-1.0", "<f4"), ("1.0", ">f4")])
+def test_a_float_map_is_not_black(scale, order):
+    grey = np.linspace(0, 1, HEIGHT * WIDTH).reshape(HEIGHT, WIDTH)
+    content = f"Pf\n{WIDTH} {HEIGHT}\n{scale}\n".encode() + grey[::-1].astype(order).tobytes()
+    got = files.read("x.pfm", content)
+    assert np.abs(got.rgb[..., 0] - 255 * grey).max() <= 1
+    assert any("32 bits" in change for change in got.changes)
+
+
+def test_a_tiff_with_signed_words_is_refused():
+    content = io.BytesIO()
+    Image.fromarray(np.arange(HEIGHT * WIDTH, dtype=np.uint16).reshape(HEIGHT, WIDTH) * 100).save(
+        content, "TIFF", tiffinfo={339: 2}
+    )
+    with pytest.raises(StegoError, match="sign"):
+        files.read("x.tif", content.getvalue())
+
+
+def test_further_channels_of_a_tiff_are_told():
+    rgbx = drawn(8, 4).astype(np.uint8)
+    entries = [
+        (256, 3, 1, WIDTH), (257, 3, 1, HEIGHT), (258, 3, 1, 8), (259, 3, 1, 1), (262, 3, 1, 2), (273, 4, 1, 8),
+        (277, 3, 1, 4), (279, 4, 1, rgbx.size), (338, 3, 1, 0),
+    ]  # fmt: skip
+    eights = struct.pack("<4H", 8, 8, 8, 8)
+    at = 8 + rgbx.size
+    entries[2] = (258, 3, 4, at)
+    directory = struct.pack("<H", len(entries)) + b"".join(struct.pack("<HHII", *entry) for entry in entries) + bytes(4)
+    content = struct.pack("<2sHI", b"II", 42, at + len(eights)) + rgbx.tobytes() + eights + directory
+    got = files.read("x.tif", content)
+    assert np.array_equal(got.rgb, rgbx[..., :3])
+    assert any("1 more channel" in change for change in files.lost_as_pixels(got))
