@@ -183,6 +183,14 @@ class Embedder:
         self._first_rate = _FIRST_RATE
 
     @cached_property
+    def _coefficients(self) -> np.ndarray:
+        return blocks.forward(self.cover)
+
+    @cached_property
+    def _energies(self) -> np.ndarray:
+        return sync.energy(self._coefficients)
+
+    @cached_property
     def _designer(self) -> Designer:
         allowed = 10 ** (-self.cover_psnr / 10)
         return Designer(self.cover, self.quality, 255**2 * allowed, _LOSS * allowed / 10 ** (-COVER_PSNR / 10))
@@ -264,9 +272,8 @@ class Embedder:
         """What a design comes to; None when there is no room for its parameters."""
         levels = rangecoder.pack(design.levels)
         at_header, rest = sync.header_positions(self.shape, lock)
-        flat = float((self._designer.block_flatness > strength.FLAT).mean())
         size = sync.parameters_size(levels)
-        redundancy = sync.redundancy(size + (TAG if lock else sync.CRC), len(rest), flat)
+        redundancy = sync.redundancy(size + (TAG if lock else sync.CRC), len(rest), sync.unknown_share(self._energies))
         if redundancy is None:
             return None
         header = sync.Header.new(self.quality, size, redundancy, lock is not None)
@@ -296,7 +303,7 @@ class Embedder:
 
     def _target(self, frame: _Frame, stream: np.ndarray, parameters: bytes) -> Target:
         """Where each coefficient is to be."""
-        now = blocks.forward(self.cover).reshape(-1)
+        now = self._coefficients.reshape(-1)
         seal = reading.seals(frame.lock, frame.header.salt)[0]
         sealed, lock, quality = sync.close(parameters, seal), frame.lock, self.quality
         parts = []
@@ -314,7 +321,7 @@ class Embedder:
                 seal.whitening(len(frame.at_parameters)) if seal else None,
             ),
         ):
-            written = ~sync.left_alone(self._designer.block_flatness, positions, len(content))
+            written = ~sync.left_alone(self._energies, positions, len(content))
             whole = sync.write(now[positions] / steps, content, whitening)
             parts.append((positions[written], steps[written], whole[written]))
         at = frame.carriers

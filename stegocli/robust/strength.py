@@ -25,7 +25,7 @@ FLAT = 0.9
 _BUSIEST = 0.02
 # Mean squared error that no cell is designed to exceed, so that its PSNR stays above 30 dB; where more is allowed of
 # the whole picture, in shares of that.
-_CELL_MSE, _CELL_SHARE = 255**2 / 10**3.1, 3.9
+_CELL_MSE, _CELL_SHARE = 255**2 / 10**3.13, 3.6
 # A strength index is an eighth of an octave of squared step.
 OCTAVE = 8
 STRONGEST = 18 * OCTAVE

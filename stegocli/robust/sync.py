@@ -44,8 +44,9 @@ HEADER_ORDER = b"stego: places of what comes first".ljust(32, b"\0")[:32]
 CONTENT_ORDER = b"stego: open order of what survives"[:32].ljust(32, b"\0")
 # Log-odds for each step between a value and the middle of its two neighbours.
 _SLOPE = 12.0
-# Squared coefficients of a block (all but the mean, and the one that is read) under which a zero tells nothing.
-_LIVELY = 150.0
+# Energy of a block, under which a change of it would show: that of a variance of 3. A zero read in a block of less
+# than the second, all but what is read counted, tells nothing, and in one of more than the third, all.
+_FLAT, _UNKNOWN, _KNOWN = 192.0, 256.0, 512.0
 # Of decoding a sync header that may not be there.
 _ROUNDS = 30
 
@@ -201,22 +202,33 @@ def header_steps(header_quality: int, positions: np.ndarray, lock: Lock | None) 
     return grid_steps(header_quality, positions) if lock else np.full(len(positions), OPEN_STEP)
 
 
-def left_alone(flatness: np.ndarray, positions: np.ndarray, size: int) -> np.ndarray:
+def energy(coefficients: np.ndarray) -> np.ndarray:
+    """Sum of a block's squared coefficients but for the mean: float32, flat, of (down, across, 8, 8)."""
+    squares = np.square(coefficients).sum((2, 3)) - np.square(coefficients[..., 0, 0])
+    return squares.reshape(-1)
+
+
+def unknown_share(energies: np.ndarray) -> float:
+    """The share of blocks, by `energy`, where a reader learns little or nothing."""
+    return float((energies < (_UNKNOWN + _KNOWN) / 2).mean())
+
+
+def left_alone(energies: np.ndarray, positions: np.ndarray, size: int) -> np.ndarray:
     """Which positions stay as they are: those in flat blocks, as far as the code of `size` bytes can do without.
 
     Args:
-        flatness: of each block, see `strength.flatness`.
+        energies: of each block of the cover, see `energy`.
         positions: flat indices.
         size: bytes that they carry.
 
     Returns:
         bool (positions,).
     """
-    flat = flatness.reshape(-1)[positions // blocks.SIDE**2]
-    alone = flat > strength.FLAT
+    around = energies[positions // blocks.SIDE**2]
+    alone = around < _FLAT
     spare = max(0, len(positions) - int(8 * size * _REDUNDANCY / 10))
     if alone.sum() > spare:
-        alone[np.argsort(-flat, kind="stable")[spare:]] = False
+        alone[np.argsort(around, kind="stable")[spare:]] = False
     return alone
 
 
@@ -242,8 +254,7 @@ class Reader:
     def __init__(self, coefficients: np.ndarray):
         self.shape = coefficients.shape[0], coefficients.shape[1]
         self.flat = coefficients.reshape(-1)
-        squares = np.square(coefficients).sum((2, 3)) - np.square(coefficients[..., 0, 0])
-        self._energy = squares.reshape(-1)
+        self._energies = energy(coefficients)
 
     def llr(
         self, positions: np.ndarray, steps: np.ndarray, whitening: np.ndarray | None, flat_written: bool = False
@@ -255,8 +266,9 @@ class Reader:
         values = self.flat[positions] / steps
         # Distance to the nearest even value, 0 to 1: half-way is no knowledge.
         distance = np.abs(values - 2 * np.rint(values / 2))
-        others = self._energy[positions // blocks.SIDE**2] - np.square(self.flat[positions])
-        unknown = np.clip(1 - others / _LIVELY, 0, 1) * (np.abs(values) < 0.5) * (not flat_written)
+        others = self._energies[positions // blocks.SIDE**2] - np.square(self.flat[positions])
+        flat = np.clip((_KNOWN - others) / (_KNOWN - _UNKNOWN), 0, 1)
+        unknown = flat * (np.abs(values) < 0.5) * (not flat_written)
         llr = _SLOPE * (0.5 - distance) * (1 - unknown)
         return llr if whitening is None else np.where(whitening == 1, -llr, llr)
 

@@ -106,7 +106,7 @@ def _header_written(rgb, alone):
     content = sync.Header.new(75, 9, 17, False).pack(None)
     written = np.full(len(positions), True)
     if alone:
-        written &= ~sync.left_alone(strength.flatness(rgb), positions, len(content))
+        written &= ~sync.left_alone(sync.energy(now), positions, len(content))
     values = now.reshape(-1)[positions] / sync.OPEN_STEP
     change = np.zeros(now.size)
     change[positions[written]] = ((sync.write(values, content) - values) * sync.OPEN_STEP)[written]
