@@ -25,3 +25,12 @@ def photograph(height: int = 320, width: int = 360, seed: int = 0) -> np.ndarray
         grown = [np.asarray(p.resize((width + size, height + size), Image.Resampling.BICUBIC)) for p in planes]
         out += power * np.dstack(grown)[:height, :width]
     return np.clip(out, 0, 255).astype(np.uint8)
+
+
+# What a picture can be at worst, by name: uint8 (96, 96, 3).
+EXTREMES = {
+    "black": np.zeros((96, 96, 3), np.uint8),
+    "white": np.full((96, 96, 3), 255, np.uint8),
+    "noise": np.random.default_rng(0).integers(0, 256, (96, 96, 3), dtype=np.uint8),
+    "checks": np.kron(np.indices((24, 24)).sum(0) % 2, np.ones((4, 4)))[..., None].repeat(3, -1).astype(np.uint8) * 255,
+}

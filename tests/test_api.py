@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from pictures import natural
+from pictures import EXTREMES, natural
 from PIL import Image, ImageCms
 
 import stegocli
@@ -98,14 +98,6 @@ def test_transparent_and_larger_secrets_are_noted(tmp_path, model):
     secret = save(tmp_path / "s.png", np.dstack([natural(64, 64), np.zeros((64, 64), np.uint8)]))
     notes = api.hide(cover, secret, tmp_path / "o.png", Flow(model)).notes
     assert any("transparent" in note for note in notes) and any("more pixels" in note for note in notes)
-
-
-EXTREMES = {
-    "black": np.zeros((96, 96, 3), np.uint8),
-    "white": np.full((96, 96, 3), 255, np.uint8),
-    "noise": np.random.default_rng(0).integers(0, 256, (96, 96, 3), dtype=np.uint8),
-    "checks": np.kron(np.indices((24, 24)).sum(0) % 2, np.ones((4, 4)))[..., None].repeat(3, -1).astype(np.uint8) * 255,
-}
 
 
 @pytest.mark.parametrize("name", EXTREMES)

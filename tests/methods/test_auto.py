@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from pictures import natural, photograph
+from pictures import EXTREMES, natural, photograph
 from PIL import Image
 
 from stegocli import StegoError, api
@@ -13,14 +13,6 @@ from stegocli.picture import files, metrics
 def save(path, rgb, **options):
     Image.fromarray(rgb).save(path, **options)
     return path
-
-
-EXTREMES = {
-    "black": np.zeros((96, 96, 3), np.uint8),
-    "white": np.full((96, 96, 3), 255, np.uint8),
-    "noise": np.random.default_rng(0).integers(0, 256, (96, 96, 3), dtype=np.uint8),
-    "checks": np.kron(np.indices((24, 24)).sum(0) % 2, np.ones((4, 4)))[..., None].repeat(3, -1).astype(np.uint8) * 255,
-}
 
 
 @pytest.mark.parametrize("name", EXTREMES)
