@@ -209,8 +209,8 @@ def energy(coefficients: np.ndarray) -> np.ndarray:
 
 
 def unknown_share(energies: np.ndarray) -> float:
-    """The share of blocks, by `energy`, where a reader learns little or nothing."""
-    return float((energies < (_UNKNOWN + _KNOWN) / 2).mean())
+    """How much a reader of these blocks, by `energy`, does not learn: in those that are little above flat, of zeros."""
+    return float((energies < _FLAT).mean() + (energies < _KNOWN).mean()) / 2
 
 
 def left_alone(energies: np.ndarray, positions: np.ndarray, size: int) -> np.ndarray:
