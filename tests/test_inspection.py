@@ -10,6 +10,7 @@ from PIL import Image
 
 from stegocli import Exact, Flow, Robust, StegoError, api, info
 from stegocli.payload import header
+from stegocli.picture import claims
 
 
 @pytest.fixture
@@ -57,3 +58,15 @@ def test_the_command_prints_it_for_people_and_machines(tmp_path, cover):
     assert [row["method"] for row in rows] == ["flow", "exact", "robust", "discreet"]
     with pytest.raises(StegoError, match="does not exist"):
         info(tmp_path / "none.png")
+
+
+def test_a_strangers_claim_is_bounded_here_as_at_reveal(tmp_path, cover, monkeypatch):
+    """What a stego says of its content may not fill the memory of whoever only asks what it holds."""
+    Image.fromarray(photograph(60, 80, 2)).save(tmp_path / "p.png")
+    for method in (Exact(), Exact("word")):
+        api.hide(cover, tmp_path / "p.png", tmp_path / "s.png", method, force=True)
+        with monkeypatch.context() as patched:
+            patched.setattr(claims, "FREE_REVEALED", 0)
+            patched.setattr(claims, "PER_CARRIER", 0)
+            with pytest.raises(StegoError, match="80x60"):
+                info(tmp_path / "s.png", method.password)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 import numpy as np
 
 from ..errors import StegoError, option
-from ..payload import header
+from ..payload import codings, header
 from ..payload.codings import Secret
 from ..payload.header import Header
 from ..picture import files, metrics
@@ -202,6 +202,18 @@ class Contents:
     name: str | None = None
     private: bool = False
     intact: bool | None = None
+
+
+def unpacked(content: bytes, stego: "Stego", method: str) -> Found:
+    """What embedded bytes bring back; the stego's own pixels bound what anyone's content may ask for."""
+    found = codings.unpack(content, stego.rgb.size // 3)
+    return Found(found.secret, found.extension, Outcome(method=method, summary=found.fidelity), name=found.name)
+
+
+def described(content: bytes, stego: "Stego", method: str, **known: Any) -> "Contents":
+    """What embedded bytes say of themselves, bounded as `unpacked` is; `known` are further fields of `Contents`."""
+    told = codings.describe(content, stego.rgb.size // 3)
+    return Contents(method=method, coding=told.coding, size=told.size, length=len(content), name=told.name, **known)
 
 
 class Locked:

@@ -11,7 +11,6 @@ from ..discreet import coefficients, embedding, frame, history, jpegfile
 from ..discreet.embedding import Unsuitable
 from ..discreet.jpegfile import JpegFile
 from ..errors import StegoError, option
-from ..payload import codings
 from ..payload.codings import Secret
 from ..payload.container import APPROXIMATE
 from ..picture import files
@@ -22,12 +21,13 @@ from .base import (
     Found,
     Hiding,
     Locked,
-    Outcome,
     Password,
     Progress,
     Stego,
     above_floor,
     asked,
+    described,
+    unpacked,
     unseen,
 )
 
@@ -126,9 +126,7 @@ class Discreet:
         if not isinstance(content, bytes):
             return content
         progress("decoding", 0.0)
-        found = codings.unpack(content, stego.rgb.size // 3)
-        told = Outcome(method=self.name, summary=found.fidelity)
-        return Found(found.secret, found.extension, told, name=found.name)
+        return unpacked(content, stego, self.name)
 
     def inspect(
         self, stego: Stego, password: str | None = None, progress: Progress = unseen
@@ -136,10 +134,7 @@ class Discreet:
         content = _locked(stego, password)
         if not isinstance(content, bytes):
             return content
-        told = codings.describe(content, stego.rgb.size // 3)
-        return Contents(
-            method=self.name, coding=told.coding, size=told.size, length=len(content), name=told.name, private=True
-        )
+        return described(content, stego, self.name, private=True)
 
 
 class _Pixels:

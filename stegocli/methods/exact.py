@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..errors import StegoError, option
-from ..payload import codings, embedding, estimate, header
+from ..payload import embedding, estimate, header
 from ..payload.codings import Secret
 from ..payload.container import APPROXIMATE, TooLarge
 from ..payload.embedding import PayloadDescriptor
@@ -21,12 +21,13 @@ from .base import (
     Hiding,
     Locked,
     Lossless,
-    Outcome,
     Password,
     Progress,
     Stego,
     above_floor,
     asked,
+    described,
+    unpacked,
     unseen,
 )
 
@@ -95,9 +96,7 @@ class Exact(Lossless):
         if content is None:
             return None if stego.header is not None else Locked()
         progress("decoding", 0.0)
-        found = codings.unpack(content, stego.rgb.size // 3)
-        told = Outcome(method=self.name, summary=found.fidelity)
-        return Found(found.secret, found.extension, told, name=found.name)
+        return unpacked(content, stego, self.name)
 
     def inspect(
         self, stego: Stego, password: str | None = None, progress: Progress = unseen
@@ -105,12 +104,9 @@ class Exact(Lossless):
         content = _content(stego, password)
         if content is None:
             return None if stego.header is not None else Locked()
-        told = codings.describe(content)
         version = stego.header.version if stego.header else header.VERSION
-        return Contents(
-            method=self.name, version=version, coding=told.coding, size=told.size, length=len(content), name=told.name,
-            private=password is not None, intact=True,
-        )  # fmt: skip
+        private = password is not None
+        return described(content, stego, self.name, version=version, private=private, intact=True)
 
     def capacity(self, cover: Cover) -> int:
         """Bytes that go into a cover."""

@@ -8,7 +8,6 @@ from functools import cached_property
 import numpy as np
 
 from ..errors import StegoError, option
-from ..payload import codings
 from ..payload.container import APPROXIMATE, SAME_FILE, Payload
 from ..picture import files
 from ..robust import reading
@@ -23,13 +22,14 @@ from .base import (
     Found,
     Hiding,
     Locked,
-    Outcome,
     Password,
     Progress,
     Secret,
     Stego,
     above_floor,
     asked,
+    described,
+    unpacked,
     unseen,
 )  # fmt: skip
 
@@ -151,20 +151,14 @@ class Robust:
         content = _content(stego, password)
         if not isinstance(content, bytes):
             return content
-        told = codings.describe(content, stego.rgb.size // 3)
-        return Contents(
-            method=self.name, coding=told.coding, size=told.size, length=len(content),
-            name=told.name, private=password is not None,
-        )  # fmt: skip
+        return described(content, stego, self.name, private=password is not None)
 
     def reveal(self, stego: Stego, password: str | None = None, progress: Progress = unseen) -> Found | Locked | None:
         content = _content(stego, password)
         if not isinstance(content, bytes):
             return content
         progress("decoding", 0.0)
-        found = codings.unpack(content, stego.rgb.size // 3)
-        told = Outcome(method=self.name, summary=found.fidelity)
-        return Found(found.secret, found.extension, told, name=found.name)
+        return unpacked(content, stego, self.name)
 
 
 def _content(stego: Stego, password: str | None) -> bytes | Locked | None:
