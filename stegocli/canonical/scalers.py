@@ -7,7 +7,13 @@ same few pixels around each sample whatever the size, and what is finer than the
 import numpy as np
 from PIL import Image
 
-PILLOW = {f"Pillow {f.name.capitalize()}": f for f in Image.Resampling if f is not Image.Resampling.NEAREST}
+PILLOW = {
+    "Pillow box": Image.Resampling.BOX,
+    "Pillow bilinear": Image.Resampling.BILINEAR,
+    "Pillow Hamming": Image.Resampling.HAMMING,
+    "Pillow bicubic": Image.Resampling.BICUBIC,
+    "Pillow Lanczos": Image.Resampling.LANCZOS,
+}
 # Of the cubic that OpenCV takes (Keys 1981, "Cubic convolution interpolation"; Pillow's is -0.5).
 _KEYS = -0.75
 # Rows of the result made together: bounds memory, changes no result.

@@ -1,14 +1,13 @@
 """What a stego goes through before it is written: chains of JPEG files, by libjpeg and by a second kind of encoder."""
 
-import io
 import math
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple, TypeVar
 
 import numpy as np
-from PIL import Image
 
+from ..canonical import channels
 from . import blocks, fastdct
 
 # Larger pictures, in pixels, go through fewer chains, and a trial uses strips of this many pixels in all.
@@ -85,9 +84,7 @@ def _twice_near(quality: int) -> Chain:
 def recompress(rgb: np.ndarray, chain: Chain) -> np.ndarray:
     """The picture through a chain's files by libjpeg, uint8; a fast DCT can't be asked of it."""
     for jpeg in chain:
-        file = io.BytesIO()
-        Image.fromarray(rgb).save(file, "JPEG", quality=jpeg.quality, subsampling=jpeg.subsampling)
-        rgb = np.asarray(Image.open(file))
+        rgb = channels.Jpeg(jpeg.quality, jpeg.subsampling)(rgb)
     return rgb
 
 

@@ -23,7 +23,7 @@ def test_what_is_played_is_little_and_told_apart(picture):
 
 def test_channels_are_steps_in_order(picture):
     twice = channel(Resize(0.5), Jpeg(75))
-    assert twice(picture).shape == (45, 60, 3) and str(twice) == "0.5 (Pillow Bicubic) + JPEG 75"
+    assert twice(picture).shape == (45, 60, 3) and str(twice) == "0.5 (Pillow bicubic) + JPEG 75"
     assert np.array_equal(channel()(picture), picture) and str(channel()) == "as written"
     assert Wide(200)(picture).shape == (150, 200, 3)
 
