@@ -90,6 +90,20 @@ class Resize:
 
 
 @dataclass(frozen=True)
+class Longest:
+    """A picture whose longest side is more than `side` pixels is made smaller, others stay."""
+
+    side: int
+    scaler: str = BICUBIC
+
+    def __call__(self, rgb: np.ndarray) -> np.ndarray:
+        return Resize(self.side / max(rgb.shape[:2]), self.scaler)(rgb) if max(rgb.shape[:2]) > self.side else rgb
+
+    def __str__(self) -> str:
+        return f"at most {self.side} px ({self.scaler})"
+
+
+@dataclass(frozen=True)
 class Wide:
     """The picture `width` pixels wide, as on a screen."""
 

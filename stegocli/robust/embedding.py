@@ -15,10 +15,10 @@ import numpy as np
 from ..payload.keys import TAG
 from . import blocks, carriers, lattice, rangecoder, reading, simulate, strength, sync
 from .carriers import Carriers
-from .channels import QUALITIES
 from .lock import Lock
 from .precompensation import Target
 from .precompensation import applied as precompensated
+from .services import QUALITIES
 from .simulate import LARGE, Chain
 from .strength import Design, Designer
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from . import blocks, carriers, legacy, rangecoder, strength, sync
-from .channels import QUALITIES
 from .lock import Lock, Seal
+from .services import QUALITIES
 
 # Several recompressions in a row leave errors that look sure: then values are believed less.
 _LEAST_LLR_SCALE = 8

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..canonical import channels
 from . import blocks, fastdct
+from .services import Service
 
 # Larger pictures, in pixels, go through fewer chains, and a trial uses strips of this many pixels in all.
 LARGE = 1_000_000
@@ -93,6 +94,12 @@ def received(rgb: np.ndarray, chain: Chain) -> np.ndarray:
     if chain and chain[-1].fast:
         return fastdct.received(recompress(rgb, chain[:-1]), chain[-1].quality)
     return blocks.forward(recompress(rgb, chain))
+
+
+def through(service: Service) -> channels.Channel:
+    """What is simulated of a service."""
+    codec = channels.WebP if service.codec == "WebP" else channels.Jpeg
+    return channels.channel(channels.Longest(service.longest_side), codec(service.design_quality))
 
 
 def side_by_side(simulate: Callable[[Chain], _Result], tried: list[Chain]) -> Iterator[_Result]:

@@ -21,8 +21,8 @@ import numpy as np
 
 from ..payload.keys import SALT, TAG, shuffle
 from . import blocks, ldpc, strength
-from .channels import QUALITIES
 from .lock import Lock, Seal
+from .services import QUALITIES
 
 FORMAT = 2
 _HEADER = struct.Struct(">BBHB")
