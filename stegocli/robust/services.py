@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 # Design qualities that can be asked for, as libjpeg counts.
 QUALITIES = range(30, 96)
+# What can be asked for beside a quality and a service.
+ANYTHING = "anything"
 # Where no source tells a quality.
 PRUDENT = 60
 
