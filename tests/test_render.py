@@ -44,7 +44,7 @@ def test_channels_are_listed_with_what_came_back_wrong(capsys):
         "mean": figures,
         "least": figures | {"cover_worst_block": 31.0},
     }
-    console = Console(width=100)
+    console = Console(width=160)
     render.show_anything_pair(row, console)
     render.show_anything(result | {"least": figures | {"cover_worst_block": 31.0}}, console)
     told = capsys.readouterr().out
