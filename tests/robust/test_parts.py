@@ -5,8 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from stegocli.robust import blocks, channels, fastdct, lattice, rangecoder, simulate, strength, sync
-from stegocli.robust.lock import Lock
+from stegocli.canonical import rangecoder
+from stegocli.canonical.lock import Lock
+from stegocli.robust import blocks, channels, fastdct, lattice, simulate, strength, sync
 
 
 def _picture(height=200, width=232, seed=0):
