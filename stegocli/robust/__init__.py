@@ -12,7 +12,7 @@
     precompensation   coefficients moved to where those chains leave them right
     reading           `extract`
     embedding         `Embedder`: the whole of it
-    channels          what known services do to pictures
+    services          what known services do to pictures
 
 This room imports from `payload` and `picture` below it, and from nothing above.
 """

@@ -17,9 +17,9 @@ from ..canonical.lock import Lock
 from ..payload.keys import TAG
 from . import blocks, carriers, lattice, reading, simulate, strength, sync
 from .carriers import Carriers
-from .channels import QUALITIES
 from .precompensation import Target
 from .precompensation import applied as precompensated
+from .services import QUALITIES
 from .simulate import LARGE, Chain
 from .strength import Design, Designer
 

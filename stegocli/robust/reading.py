@@ -8,7 +8,7 @@ import numpy as np
 from ..canonical import rangecoder
 from ..canonical.lock import Lock, Seal
 from . import blocks, carriers, legacy, strength, sync
-from .channels import QUALITIES
+from .services import QUALITIES
 
 # Several recompressions in a row leave errors that look sure: then values are believed less.
 _LEAST_LLR_SCALE = 8

@@ -22,7 +22,7 @@ import numpy as np
 from ..canonical.lock import Lock, Seal
 from ..payload.keys import SALT, TAG, shuffle
 from . import blocks, ldpc, strength
-from .channels import QUALITIES
+from .services import QUALITIES
 
 FORMAT = 2
 # Names the keys under a password.
