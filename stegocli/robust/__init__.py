@@ -5,8 +5,6 @@
     ldpc              error correction with soft decisions
     lattice           bits in coefficients, by a trellis, on the quantiser's own grid
     strength          how much each part of a picture may change, and the coarse map of it
-    rangecoder        that map as bytes
-    lock              what a password opens
     sync              what a reader must know first, and where it lies
     legacy            the same of format 1
     carriers          the coefficients of the content, and its stream of bits

@@ -5,8 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from stegocli.robust import blocks, fastdct, lattice, rangecoder, services, simulate, strength, sync
-from stegocli.robust.lock import Lock
+from stegocli.canonical import rangecoder
+from stegocli.canonical.lock import Lock
+from stegocli.robust import blocks, fastdct, lattice, services, simulate, strength, sync
 
 
 def _picture(height=200, width=232, seed=0):
@@ -85,7 +86,7 @@ def test_less_content_costs_less():
     assert designer.least(10**8) is None
 
 
-@pytest.mark.parametrize("lock", [None, Lock(b"o" * 32, b"w" * 32, b"f" * 32)])
+@pytest.mark.parametrize("lock", [None, Lock(b"o" * 32, b"w" * 32, b"f" * 32, sync.LOCK)])
 def test_sync_header_round_trip(lock):
     header = sync.Header.new(75, 200, 25, lock is not None)
     packed = header.pack(lock)
