@@ -41,7 +41,7 @@ _NOISE = {
 STRENGTHS = 64
 _WEAKEST, _OCTAVE = 4.0, 8
 # Coefficients whose power would be less than this share of the noise are left alone.
-_LEAST_RATIO = 0.25
+_LEAST_RATIO = 1.2
 # Blocks in a cell of the map, down and across.
 CELL = 4
 LEVELS = 4

@@ -17,7 +17,7 @@ COVER_PSNR = 39.5
 # Structural similarity, and PSNR of the lowest 16x16 block, that no cover is designed to fall below.
 _SSIM, _BLOCK_PSNR = 0.957, 30.2
 # Rounds of moving the coefficients to their targets, each after rounding to 8 bits.
-_ROUNDS = 3
+_ROUNDS = 5
 # Share of the information left by the worst channel that the code bears.
 _BEARS = 0.78
 # Safety factor on the measured capacity: other bits come through a little differently.
@@ -88,6 +88,10 @@ class Embedder:
         return texture.written(self._flatness).reshape(-1)
 
     @cached_property
+    def _tolerance(self) -> np.ndarray:
+        return texture.tolerance(self._coefficients)
+
+    @cached_property
     def _levels(self) -> bytes:
         """The map, packed."""
         down, across = design.cells(self.size)
@@ -112,7 +116,7 @@ class Embedder:
             now = grid.coefficients(stego, self.size) if stego is not self.cover else self._coefficients
             missing = np.where(moved, targets - now.reshape(-1), 0)
             change += missing.reshape(change.shape).astype(np.float32)
-            stego = grid.add(self.cover, change)
+            stego = grid.add(self.cover, change, self._tolerance)
         return stego
 
     def _left(self, stego: np.ndarray, frame: Frame, bits: np.ndarray) -> dict[Channel, float]:

@@ -91,21 +91,29 @@ def coefficients(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     return out.reshape(size[0] // SIDE, SIDE, size[1] // SIDE, SIDE).transpose(0, 2, 1, 3)
 
 
-def add(rgb: np.ndarray, change: np.ndarray) -> np.ndarray:
-    """A copy of a uint8 picture whose grid's coefficients change by (down, across, 8, 8), but for rounding, clipping.
+def add(rgb: np.ndarray, change: np.ndarray, limit: np.ndarray) -> np.ndarray:
+    """A copy of a uint8 picture whose grid's coefficients change by (down, across, 8, 8), rounded and clipped.
 
-    Of all changes that do so, the least. Red, green and blue move alike, so that colour differences stay.
+    Where no limit is met it is the least change that does so. Red, green and blue move alike, so that colour
+    differences stay.
+
+    Args:
+        change: of the coefficients.
+        limit: of a pixel's change around each of the grid's samples, grey levels, float32 (rows, columns).
     """
     height, width = rgb.shape[:2]
-    rows, columns = change.shape[0] * SIDE, change.shape[1] * SIDE
+    rows, columns = limit.shape
     flat = change.transpose(0, 2, 1, 3).reshape(rows, columns)
     # The rows of each matrix are orthogonal, of squared length size / pixels.
     down, across = _matrix(rows, height), _matrix(columns, width)
     right = (flat * np.float32(height * width / (rows * columns))) @ across
+    at_row, at_column = np.arange(height) * rows // height, np.arange(width) * columns // width
     out = np.empty_like(rgb)
     for top in range(0, height, _ROWS):
-        delta = down[:, top : top + _ROWS].T @ right
-        out[top : top + _ROWS] = np.clip(np.rint(rgb[top : top + _ROWS] + delta[..., None]), 0, 255)
+        part = slice(top, min(top + _ROWS, height))
+        most = limit[at_row[part]][:, at_column]
+        delta = np.clip(down[:, part].T @ right, -most, most)
+        out[part] = np.clip(np.rint(rgb[part] + delta[..., None]), 0, 255)
     return out
 
 

@@ -12,10 +12,12 @@ from . import grid
 _WINDOW, _STRIDE = 4, 2
 # Variance, in squared grey levels of the grid's picture, of a window that counts as half flat.
 _HALF = 8.0
+# Windows around a sample reach so far; of their standard deviation a change may be so much, beside what rounding does.
+_REACH, _TOLERATED, _LEAST = 1, 0.7, 0.5
 # Blocks flatter than this are left as they are.
-FLAT = 0.5
+FLAT = 0.35
 # As received, at which flatness it is even whether a block was written to, and over what range that turns.
-_EVEN, _RANGE = 0.56, 0.05
+_EVEN, _RANGE = 0.335, 0.035
 # The reader is never surer than this.
 _SURE = 0.97
 
@@ -49,3 +51,21 @@ def written(flat: np.ndarray) -> np.ndarray:
 def likely_written(flat: np.ndarray) -> np.ndarray:
     """How likely each block was written to, of a flatness as received: float32 of the same shape, 0 to 1."""
     return (_SURE / (1 + np.exp((flat - _EVEN) / _RANGE))).astype(np.float32)
+
+
+def tolerance(blocks: np.ndarray) -> np.ndarray:
+    """The most that a pixel may change around each of the grid's samples, grey levels, float32 (rows, columns).
+
+    Beside an edge a block is half flat: there it is not changed by more than elsewhere in flat parts.
+    """
+    picture = np.pad(grid.samples(blocks), _REACH, mode="edge")
+    mean, square = _windows(picture), _windows(np.square(picture))
+    return _LEAST + _TOLERATED * np.sqrt(np.maximum(square - np.square(mean), 0))
+
+
+def _windows(values: np.ndarray) -> np.ndarray:
+    """Means over square windows around each sample of an array that is padded by `_REACH`."""
+    side = 2 * _REACH + 1
+    sums = np.pad(values.astype(np.float64).cumsum(0).cumsum(1), ((1, 0), (1, 0)))
+    boxes = sums[side:, side:] - sums[:-side, side:] - sums[side:, :-side] + sums[:-side, :-side]
+    return (boxes / side**2).astype(np.float32)
