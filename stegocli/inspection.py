@@ -7,7 +7,7 @@ from pathlib import Path
 from . import methods
 from .errors import StegoError
 from .methods import Discreet, Exact, Flow, Robust
-from .methods.base import SMALLEST_SIDE, Contents, Cover, Locked, Progress, Stego, unseen
+from .methods.base import SMALLEST_SIDE, Contents, Cover, Progress, Stego, look, unseen
 from .payload.errors import InvalidContent, LaterVersion
 from .picture import files
 from .picture.inputs import Source
@@ -78,18 +78,13 @@ def info(
 def _contents(
     stego: Stego, password: str | Callable[[], str | None] | None, progress: Progress
 ) -> tuple[Contents | None, bool]:
-    locked = []
-    for reader in methods.readers():
-        found = reader.inspect(stego, None, progress)
-        if isinstance(found, Contents):
-            return found, False
-        locked += [reader] if isinstance(found, Locked) else []
-    word = (password() if callable(password) else password) if locked else None
-    for reader in locked if word else ():
-        found = reader.inspect(stego, word, progress)
-        if isinstance(found, Contents):
-            return found, False
-    return None, bool(locked)
+    looked = look(
+        methods.readers(),
+        methods.searchers(),
+        lambda reader, word: reader.inspect(stego, word, progress),
+        password,
+    )
+    return looked.found, looked.locked
 
 
 def _capacities(cover: Cover, progress: Progress) -> list[Capacity]:

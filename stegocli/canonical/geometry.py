@@ -14,7 +14,6 @@ from PIL import Image
 
 from . import fixed, grid, reading, texture
 from .lock import Lock
-from .preamble import LOCK
 from .reading import NothingFound, TooDamaged
 
 # What may be missing at each edge, as a share of the side, and the steps of the first search, in pixels of the grid, by
@@ -325,14 +324,17 @@ def _reduced(rgb: np.ndarray) -> np.ndarray:
     return grid.luma(np.asarray(Image.fromarray(rgb).resize(size, Image.Resampling.LANCZOS)))
 
 
-def extract(
-    rgb: np.ndarray, password: str | None = None, progress: Callable[[float], None] = lambda share: None
-) -> bytes:
-    """The content of a stego as received, uint8 (height, width, 3); it may be cropped, framed, turned or mirrored.
+def straight(rgb: np.ndarray, lock: Lock | None) -> bytes:
+    """The content of a stego as received, uint8 (height, width, 3), that is whole and upright: see `reading.read`."""
+    return reading.read(_reduced(rgb), lock)
+
+
+def search(rgb: np.ndarray, lock: Lock | None, progress: Callable[[float], None] = lambda share: None) -> bytes:
+    """The content of a stego as received, uint8 (height, width, 3), that was cropped, framed, turned or mirrored.
 
     Args:
         rgb: the picture.
-        password: it was hidden under; None where under none.
+        lock: of the password that it was hidden under; None where under none.
         progress: called with the share of the search that is done, 0 to 1.
 
     Raises:
@@ -340,12 +342,7 @@ def extract(
         TooDamaged: something is here, but lost.
         LaterFormat: for what a later version made.
     """
-    lock = None if password is None else Lock.of(password, LOCK)
-    failed: ValueError
-    try:
-        return reading.read(_reduced(rgb), lock)
-    except (NothingFound, TooDamaged) as error:
-        failed = error
+    failed: ValueError = NothingFound("nothing that survived is hidden here")
     for luma, loose in _views(rgb):
         for pose in Search(luma, reading.places(lock), loose).poses(progress):
             try:

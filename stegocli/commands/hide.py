@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperCommand
 
-from ..robust.services import SERVICES
+from ..robust.services import ANYTHING, SERVICES
 from .common import (
     FLAG,
     OUTPUT,
@@ -59,7 +59,7 @@ class HideCommand(TyperCommand):
 
 
 def _services(incomplete: str) -> list[str]:
-    return [name for name in SERVICES if name.startswith(incomplete)]
+    return [name for name in (ANYTHING, *SERVICES) if name.startswith(incomplete)]
 
 
 # Here and in the other commands: what can't be read is told as any error where it is read, not as wrong usage.
@@ -104,7 +104,7 @@ FlowOption = Annotated[
 CoverPsnrOption = Annotated[
     float | None,
     typer.Option(
-        min=20, max=70, metavar="DB", rich_help_panel=WHAT, show_default="40, with --survive 37",
+        min=20, max=70, metavar="DB", rich_help_panel=WHAT, show_default="40, with --survive 37, and 39.5 for anything",
         help="For bytes: the least PSNR that the cover keeps, dB.",
     ),
 ]  # fmt: skip
@@ -124,9 +124,10 @@ PasswordFileOption = Annotated[
 SurviveOption = Annotated[
     str | None,
     typer.Option(
-        metavar="QUALITY|SERVICE", rich_help_panel=SURVIVING, autocompletion=_services,
+        metavar=f"QUALITY|SERVICE|{ANYTHING}", rich_help_panel=SURVIVING, autocompletion=_services,
         show_default="75 for .jpg",
-        help="Survive JPEG down to this quality, 30 to 95, or what a service does: " + ", ".join(SERVICES) + ".",
+        help=f"Survive JPEG down to this quality, 30 to 95; or what a service does: {', '.join(SERVICES)}; or {ANYTHING}: "
+        "a note or a thumbnail through resizing, WebP, AVIF, screenshots and small crops.",
     ),
 ]  # fmt: skip
 DiscreetOption = Annotated[
