@@ -20,11 +20,11 @@ from .reading import NothingFound, TooDamaged
 # its longest side. Agreement halves within a pixel or so.
 _REACH = 0.03
 _STEPS = {256: 1.0, 512: 1.5}
-# Pilots that the first search listens to, its best guesses that are looked into, and the agreement (0 to 1) from which:
-# of pictures that hold nothing the best of all guesses reaches some 0.15.
-_PILOTS, _GUESSES, _HINT = 300, 3, 0.17
-# Agreement from which a guess is worth reading; where something is it is 0.4 and more.
-PRESENT = 0.25
+# Pilots that the first search listens to, its best guesses that are looked into, and how many deviations of chance
+# their agreement must be above none: of pictures that hold nothing the best of all guesses reaches some 3.7.
+_PILOTS, _GUESSES, _HINT = 300, 3, 4.2
+# The same of a guess that is worth reading, and its least agreement, 0 to 1; where something is it is 0.4 and more.
+_SURE, _PRESENT = 6.0, 0.25
 # Steps of the second search, pixels of the grid.
 _FINE = (1.0, 0.5, 0.25, 0.125)
 _MOVES = np.array([(0, 0), (1, 0), (-1, 0), (0, 1), (0, -1), (1, -1), (-1, 1), (1, 1), (-1, -1)])
@@ -137,6 +137,11 @@ def _samplers(places: np.ndarray, size: int, missing: np.ndarray, start: int, le
     return out
 
 
+def _chance(weights: np.ndarray) -> float:
+    """The deviation of the agreement of pilots of these weights where nothing is."""
+    return float(np.sqrt(np.square(weights).sum() / 2) / (weights.sum() + 1))
+
+
 class _Pilots:
     """A picture's samples on a grid, heard where the pilots of a stego would be."""
 
@@ -146,6 +151,7 @@ class _Pilots:
         across = self.size[1] // grid.SIDE
         self._own = _BASIS @ samples.reshape(-1, grid.SIDE, across, grid.SIDE).transpose(0, 2, 1, 3) @ _BASIS.T
         self.weights = texture.likely_written(texture.flatness(self._own)).reshape(-1)[self.layout.blocks]
+        self.least = max(_PRESENT, _SURE * _chance(self.weights))
         # Of each: its block and frequency down, and across.
         self.blocks = np.divmod(self.layout.blocks, across)
         self.frequencies = np.divmod(self.layout.frequencies, grid.SIDE)
@@ -161,9 +167,9 @@ class _Pilots:
         """How well all pilots agree where nothing is missing."""
         return self._share(self._own.reshape(-1)[self.layout.positions])
 
-    def coarse(self, most: float, step: float, least: float) -> Iterator[tuple[float, _Edges]]:
-        """The best guesses among all with what is missing from `least` to `most`, and how well the pilots agree."""
-        edge = np.arange(least, most + step / 2, step)
+    def coarse(self, fewest: float, most: float, step: float) -> Iterator[_Edges]:
+        """The best guesses among all with so much missing at each edge, as far as they are more than chance."""
+        edge = np.arange(fewest, most + step / 2, step)
         missing = np.stack(np.meshgrid(edge, edge, indexing="ij"), -1).reshape(-1, 2)
         margin = int(2 * most) + 2 * _TAPS
         chosen = np.argsort(sum(self.frequencies) - 10 * self.weights, kind="stable")[:_PILOTS]
@@ -181,9 +187,12 @@ class _Pilots:
             v, h = (self.frequencies[axis][number] for axis in (0, 1))
             total += self._agrees(down[:, v] @ (self.samples[rows, columns] @ across[:, h].T), number)
         total /= self.weights[chosen].sum() + 1
+        least = _HINT * _chance(self.weights[chosen])
         for best in np.argsort(total, axis=None)[: -_GUESSES - 1 : -1]:
+            if total.flat[best] < least:
+                break
             (top, bottom), (left, right) = missing[best // len(missing)], missing[best % len(missing)]
-            yield float(total.flat[best]), (left, top, right, bottom)
+            yield left, top, right, bottom
 
     def fine(self, missing: _Edges) -> tuple[float, _Edges]:
         """The best guess near one, by steps of one edge and of both edges of a side."""
@@ -267,13 +276,13 @@ class Search:
             progress(number / len(tasks))
             pilots = self._pilots(turn, size)
             found = [(pilots.straight(), (0.0, 0.0, 0.0, 0.0))] if turn else self._cropped(pilots)
-            yield from (Pose(turn, size, missing, agrees) for agrees, missing in found if agrees >= PRESENT)
+            yield from (Pose(turn, size, missing, agrees) for agrees, missing in found if agrees >= pilots.least)
 
     def _cropped(self, pilots: _Pilots) -> list[tuple[float, _Edges]]:
         longest = max(pilots.size)
         step = _STEPS[longest]
-        guesses = pilots.coarse(_REACH * longest, step, -step if self.loose else 0.0)
-        found = [pilots.fine(missing) for agrees, missing in guesses if agrees >= _HINT]
+        guesses = pilots.coarse(-step if self.loose else 0.0, _REACH * longest, step)
+        found = [pilots.fine(missing) for missing in guesses]
         return [max(found)] if found else []
 
 

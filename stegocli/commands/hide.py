@@ -126,8 +126,8 @@ SurviveOption = Annotated[
     typer.Option(
         metavar=f"QUALITY|SERVICE|{ANYTHING}", rich_help_panel=SURVIVING, autocompletion=_services,
         show_default="75 for .jpg",
-        help=f"Survive JPEG down to this quality, 30 to 95; or what a service does: {', '.join(SERVICES)}; or {ANYTHING}: "
-        "a note or a thumbnail through resizing, WebP, AVIF, screenshots and small crops.",
+        help=f"Survive JPEG down to this quality, 30 to 95; or what a service does: {', '.join(SERVICES)}; or "
+        f"{ANYTHING}: a note or a thumbnail through resizing, WebP, AVIF, screenshots and small crops.",
     ),
 ]  # fmt: skip
 DiscreetOption = Annotated[
