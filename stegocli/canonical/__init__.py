@@ -3,8 +3,6 @@
     grid         luma of any size on a canonical grid, and back
     texture      where a picture is flat
     design       how strongly each coefficient may be changed
-    cellmap      the coarse map of strength, as bytes
-    rangecoder   levels as bytes
     lock         what a password opens
     dither       known or single bits in coefficients
     coset        the content's bits in coefficients, by distortion-compensated quantisation

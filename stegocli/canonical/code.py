@@ -18,9 +18,12 @@ _LIMIT = np.float32(30)
 _NEARLY_ONE = np.float32(0.9999999)
 # Coded bits for each bit of information of the longest code that repeats nothing.
 _LONGEST = 6
-# Information bits in each check; how many of them (by edges) have so many checks.
-_WIDTH = 3
-_PROFILE = {3: 0.10, 4: 0.12, 8: 0.20, 19: 0.58}
+# By the most coded bits for each of information: information bits in each check, and how many of them (by edges) have
+# so many checks.
+_PROFILES = {
+    4.4: (3, {3: 0.10, 4: 0.12, 8: 0.20, 19: 0.58}),
+    np.inf: (2, {3: 0.12, 4: 0.10, 8: 0.20, 24: 0.58}),
+}
 
 
 class Code:
@@ -36,7 +39,8 @@ class Code:
         self.information, self.coded = information, coded
         self._length = min(coded, _LONGEST * information)
         checks = self._length - information
-        self._members = _graph(information, checks, min(_WIDTH, information))
+        width, profile = next(_PROFILES[most] for most in _PROFILES if coded <= most * information)
+        self._members = _graph(information, checks, min(width, information), profile)
         flat = self._members.reshape(-1)
         self._edges = np.argsort(flat, kind="stable")
         self._used, self._starts = np.unique(flat[self._edges], return_index=True)
@@ -101,10 +105,10 @@ def _check(heard: np.ndarray) -> np.ndarray:
     return 2 * np.arctanh(out)
 
 
-def _graph(information: int, checks: int, width: int) -> np.ndarray:
+def _graph(information: int, checks: int, width: int, profile: dict[int, float]) -> np.ndarray:
     """The information bits in each check, (checks, width)."""
     ends = checks * width
-    bits = np.repeat(np.arange(information), _degrees(information, ends))
+    bits = np.repeat(np.arange(information), _degrees(information, ends, profile))
     members = shuffle(_key(information, checks, 1 << 20), bits)
     for turn in range(50):
         rows = np.sort(members.reshape(checks, width), 1)
@@ -119,10 +123,10 @@ def _graph(information: int, checks: int, width: int) -> np.ndarray:
     return members.reshape(checks, width)
 
 
-def _degrees(information: int, ends: int) -> np.ndarray:
+def _degrees(information: int, ends: int, profile: dict[int, float]) -> np.ndarray:
     """In how many checks each bit stands, by the profile, `ends` in all."""
-    wanted = np.array(list(_PROFILE))
-    counts = np.array(list(_PROFILE.values())) / wanted
+    wanted = np.array(list(profile))
+    counts = np.array(list(profile.values())) / wanted
     edges = np.cumsum(counts) / counts.sum() * information
     degrees = wanted[np.searchsorted(edges, np.arange(information) + 0.5)].astype(float)
     # The profile is for one rate: at others all degrees grow or shrink alike.

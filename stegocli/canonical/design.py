@@ -1,11 +1,9 @@
 """How strongly each coefficient of the grid may be changed, and which carry the content.
 
 Power is poured into the 64 frequencies of a block as water into a vessel (Cover & Thomas, "Elements of Information
-Theory", 9.4): what stands above the noise of the worst channels is spent there. One index says how high; a coarse map
-of cells, where it stands lower. The reader makes the same layout of the same two.
+Theory", 9.4): what stands above the noise of the worst channels is spent there. One index says how high; the reader
+makes the same layout of it.
 """
-
-from functools import lru_cache
 
 import numpy as np
 
@@ -37,14 +35,13 @@ _NOISE = {
         [5.4, 5.4, 5.6, 5.9, 6.4, 7.2, 8.4, 10.0],
     ],
 }
-# Of strength, an index: an eighth of an octave of power each, from the weakest.
+# Of strength, an index: a sixteenth of an octave of power each, from the weakest, in multiples of the least noise.
 STRENGTHS = 64
-_WEAKEST, _OCTAVE = 4.0, 8
-# Coefficients whose power would be less than this share of the noise are left alone.
+_WEAKEST, _OCTAVE = 1.6, 16
+# Coefficients whose power would be less than this multiple of the noise are left alone.
 _LEAST_RATIO = 1.2
-# Blocks in a cell of the map, down and across.
-CELL = 4
-LEVELS = 4
+# Of two frequencies that mirror each other one comes in earlier than the other, by this much noise.
+_LATER = 1.09
 
 
 def noise(size: tuple[int, int]) -> np.ndarray:
@@ -52,54 +49,33 @@ def noise(size: tuple[int, int]) -> np.ndarray:
     return np.square(np.array(_NOISE[max(size)]))
 
 
-def power(size: tuple[int, int], strength: int, level: int) -> np.ndarray:
+def power(size: tuple[int, int], strength: int) -> np.ndarray:
     """Mean squared change of each frequency, float64 (8, 8); 0 where nothing is carried."""
     variance = noise(size)
-    height = _WEAKEST * 2 ** (strength / _OCTAVE - level)
+    height = _WEAKEST * 2 ** (strength / _OCTAVE) * variance[0, 1]
     spent = np.maximum(height - variance, 0)
-    spent[spent < _LEAST_RATIO * variance] = 0
+    later = np.triu(np.full((grid.SIDE, grid.SIDE), _LATER), 1) + np.tril(np.ones((grid.SIDE, grid.SIDE)))
+    spent[height < (1 + _LEAST_RATIO) * variance * later] = 0
     spent[0, 0] = 0
     return spent
 
 
-def cells(size: tuple[int, int]) -> tuple[int, int]:
-    """Cells of the map, down and across."""
-    return -(-size[0] // (grid.SIDE * CELL)), -(-size[1] // (grid.SIDE * CELL))
-
-
-def of_blocks(levels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Each block's value of its cell's."""
-    spread = np.repeat(np.repeat(levels, CELL, 0), CELL, 1)
-    return spread[: size[0] // grid.SIDE, : size[1] // grid.SIDE]
-
-
-@lru_cache(maxsize=256)
-def _scheme(size: tuple[int, int], strength: int, level: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Frequencies that carry something, their steps and alphas."""
-    spent, variance = power(size, strength, level).reshape(-1), noise(size).reshape(-1)
-    used = np.flatnonzero(spent)
-    step, alpha = coset.design(spent[used], variance[used])
-    return used, step, alpha
-
-
-def layout(size: tuple[int, int], strength: int, levels: np.ndarray, taken: np.ndarray, key: bytes) -> Layout:
+def layout(size: tuple[int, int], strength: int, taken: np.ndarray, key: bytes) -> Layout:
     """What carries the content, in the key's order.
 
     Args:
         size: of the grid.
         strength: index, 0 to `STRENGTHS` - 1.
-        levels: uint8, one a cell: octaves of power below the strength's.
         taken: flat indices that belong to others.
         key: 32 bytes.
     """
-    count = size[0] * size[1]
-    step, alpha = np.zeros(count), np.zeros(count)
-    level = of_blocks(levels, size).reshape(-1)
-    for value in range(LEVELS):
-        blocks = np.flatnonzero(level == value)[:, None] * grid.SIDE**2
-        used, steps, alphas = _scheme(size, strength, value)
-        step[(blocks + used).reshape(-1)] = np.tile(steps, len(blocks))
-        alpha[(blocks + used).reshape(-1)] = np.tile(alphas, len(blocks))
-    step[taken] = 0
-    positions = shuffle(key, np.flatnonzero(step))
-    return Layout(positions, step[positions], alpha[positions], shifts(key, len(positions)))
+    spent, variance = power(size, strength).reshape(-1), noise(size).reshape(-1)
+    used = np.flatnonzero(spent)
+    blocks = np.arange(size[0] * size[1] // grid.SIDE**2)[:, None] * grid.SIDE**2
+    free = np.zeros(size[0] * size[1], bool)
+    free[(blocks + used).reshape(-1)] = True
+    free[taken] = False
+    positions = shuffle(key, np.flatnonzero(free))
+    frequencies = positions % grid.SIDE**2
+    step, alpha = coset.design(spent[frequencies], variance[frequencies])
+    return Layout(positions, step, alpha, shifts(key, len(positions)))

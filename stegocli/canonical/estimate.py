@@ -73,6 +73,11 @@ def _gains(gain: np.ndarray, frequencies: np.ndarray) -> np.ndarray:
     return np.exp(gain[0] + 32 * gain[1] * _SQUARES[frequencies] + gain[2] * _FOURTHS[frequencies])
 
 
+def all_gains(gain: np.ndarray, count: int) -> np.ndarray:
+    """Of so many coefficients, all of a grid."""
+    return np.tile(_gains(gain, np.arange(grid.SIDE**2)), count // grid.SIDE**2)
+
+
 def _terms(layout: Layout, activity: np.ndarray) -> np.ndarray:
     square, active = _SQUARES[layout.frequencies], activity[layout.blocks]
     return np.stack([np.ones_like(square), square, active, square * active])

@@ -1,6 +1,6 @@
-"""What a reader must know before the content: how strongly it was embedded, the map, and how long it is.
+"""What a reader must know before the content: how strongly it was embedded, and how long it is.
 
-Open, big-endian bits: version (4), strength (6), bytes of the sealed content (14), the map of `cellmap`, CRC-16. Under
+Open, big-endian bits: version (4), strength (6), bytes of the sealed content (14), CRC-16. Under
 a password: a random salt (64), and the first three encrypted, with a shortened tag (64).
 """
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from . import cellmap, convolution, dither
+from . import convolution, dither
 from .dither import Layout
 from .lock import Lock
 
@@ -28,14 +28,14 @@ class LaterFormat(ValueError):
     """Made by a later version."""
 
 
-def size_of(size: tuple[int, int], private: bool) -> int:
-    """Bytes of the preamble on a grid."""
-    return _FIELDS + cellmap.size_of(size) + (SALT + _TAG if private else _CRC)
+def size_of(private: bool) -> int:
+    """Bytes of the preamble."""
+    return _FIELDS + (SALT + _TAG if private else _CRC)
 
 
-def count_of(size: tuple[int, int], private: bool) -> int:
+def count_of(private: bool) -> int:
     """Coefficients that it takes."""
-    return _SPREAD * (8 * size_of(size, private) + 8)
+    return _SPREAD * (8 * size_of(private) + 8)
 
 
 @dataclass(frozen=True)
@@ -45,24 +45,22 @@ class Preamble:
     Attributes:
         strength: index, see `design`.
         length: bytes of the sealed content.
-        levels: of the cells, packed, see `cellmap`.
         salt: random; empty in an open stego.
     """
 
     strength: int
     length: int
-    levels: bytes
     salt: bytes = b""
 
     @classmethod
-    def new(cls, strength: int, length: int, levels: bytes, private: bool) -> "Preamble":
+    def new(cls, strength: int, length: int, private: bool) -> "Preamble":
         """For a stego in the making."""
-        return cls(strength, length, levels, os.urandom(SALT) if private else b"")
+        return cls(strength, length, os.urandom(SALT) if private else b"")
 
     def pack(self, lock: Lock | None) -> bytes:
         """As bytes."""
         fields = VERSION << 20 | self.strength << 14 | self.length
-        body = fields.to_bytes(_FIELDS, "big") + self.levels
+        body = fields.to_bytes(_FIELDS, "big")
         if lock is None:
             return body + binascii.crc_hqx(body, 0).to_bytes(_CRC, "big")
         return self.salt + lock.seal("preamble", self.salt).close(body, _TAG)
@@ -83,10 +81,10 @@ class Preamble:
             body = opened
         elif binascii.crc_hqx(body, 0).to_bytes(_CRC, "big") != content[-_CRC:]:
             return None
-        fields = int.from_bytes(body[:_FIELDS], "big")
+        fields = int.from_bytes(body, "big")
         if fields >> 20 > VERSION:
             raise LaterFormat(f"version {fields >> 20}")
-        found = cls(fields >> 14 & 63, fields & LONGEST, body[_FIELDS:], salt)
+        found = cls(fields >> 14 & 63, fields & LONGEST, salt)
         return found if fields >> 20 == VERSION and found.length else None
 
 

@@ -4,6 +4,7 @@
     fastdct           the same after an encoder with the fast integer DCT
     ldpc              error correction with soft decisions
     lattice           bits in coefficients, by a trellis, on the quantiser's own grid
+    rangecoder        that map as bytes
     strength          how much each part of a picture may change, and the coarse map of it
     sync              what a reader must know first, and where it lies
     legacy            the same of format 1

@@ -12,10 +12,9 @@ from functools import cached_property, partial
 
 import numpy as np
 
-from ..canonical import rangecoder
 from ..canonical.lock import Lock
 from ..payload.keys import TAG
-from . import blocks, carriers, lattice, reading, simulate, strength, sync
+from . import blocks, carriers, lattice, rangecoder, reading, simulate, strength, sync
 from .carriers import Carriers
 from .precompensation import Target
 from .precompensation import applied as precompensated

@@ -5,9 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..canonical import rangecoder
 from ..canonical.lock import Lock, Seal
-from . import blocks, carriers, legacy, strength, sync
+from . import blocks, carriers, legacy, rangecoder, strength, sync
 from .services import QUALITIES
 
 # Several recompressions in a row leave errors that look sure: then values are believed less.

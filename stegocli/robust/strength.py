@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..canonical.rangecoder import LEVELS
 from . import blocks, lattice
+from .rangecoder import LEVELS
 
 CELL = 2  # blocks
 CELL_PIXELS = (CELL * blocks.SIDE) ** 2

@@ -5,9 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from stegocli.canonical import rangecoder
 from stegocli.canonical.lock import Lock
-from stegocli.robust import blocks, fastdct, lattice, services, simulate, strength, sync
+from stegocli.robust import blocks, fastdct, lattice, rangecoder, services, simulate, strength, sync
 
 
 def _picture(height=200, width=232, seed=0):

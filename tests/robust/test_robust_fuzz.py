@@ -9,8 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pictures import photograph
 
-from stegocli.canonical import rangecoder
-from stegocli.robust import blocks, simulate, strength, sync
+from stegocli.robust import blocks, rangecoder, simulate, strength, sync
 from stegocli.robust.embedding import Embedder
 from stegocli.robust.reading import NothingFound, PasswordNeeded, TooDamaged, extract, read
 
