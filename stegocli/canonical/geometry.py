@@ -12,7 +12,7 @@ from functools import cache, cached_property
 import numpy as np
 from PIL import Image
 
-from . import fixed, grid, reading, texture
+from . import estimate, fixed, grid, reading, texture
 from .lock import Lock
 from .reading import NothingFound, TooDamaged
 
@@ -23,8 +23,8 @@ _STEPS = {256: 1.0, 512: 1.5}
 # Pilots that the first search listens to, its best guesses that are looked into, and how many deviations of chance
 # their agreement must be above none: of pictures that hold nothing the best of all guesses reaches some 3.7.
 _PILOTS, _GUESSES, _HINT = 300, 3, 4.2
-# The same of a guess that is worth reading, and its least agreement, 0 to 1; where something is it is 0.4 and more.
-_SURE, _PRESENT = 6.0, 0.25
+# The least agreement, 0 to 1, of a guess that is worth reading; where something is it is 0.4 and more.
+_PRESENT = 0.25
 # Steps of the second search, pixels of the grid.
 _FINE = (1.0, 0.5, 0.25, 0.125)
 _MOVES = np.array([(0, 0), (1, 0), (-1, 0), (0, 1), (0, -1), (1, -1), (-1, 1), (1, 1), (-1, -1)])
@@ -137,11 +137,6 @@ def _samplers(places: np.ndarray, size: int, missing: np.ndarray, start: int, le
     return out
 
 
-def _chance(weights: np.ndarray) -> float:
-    """The deviation of the agreement of pilots of these weights where nothing is."""
-    return float(np.sqrt(np.square(weights).sum() / 2) / (weights.sum() + 1))
-
-
 class _Pilots:
     """A picture's samples on a grid, heard where the pilots of a stego would be."""
 
@@ -151,7 +146,7 @@ class _Pilots:
         across = self.size[1] // grid.SIDE
         self._own = _BASIS @ samples.reshape(-1, grid.SIDE, across, grid.SIDE).transpose(0, 2, 1, 3) @ _BASIS.T
         self.weights = texture.likely_written(texture.flatness(self._own)).reshape(-1)[self.layout.blocks]
-        self.least = max(_PRESENT, _SURE * _chance(self.weights))
+        self.least = max(_PRESENT, reading.SURE * estimate.chance(self.weights))
         # Of each: its block and frequency down, and across.
         self.blocks = np.divmod(self.layout.blocks, across)
         self.frequencies = np.divmod(self.layout.frequencies, grid.SIDE)
@@ -187,7 +182,7 @@ class _Pilots:
             v, h = (self.frequencies[axis][number] for axis in (0, 1))
             total += self._agrees(down[:, v] @ (self.samples[rows, columns] @ across[:, h].T), number)
         total /= self.weights[chosen].sum() + 1
-        least = _HINT * _chance(self.weights[chosen])
+        least = _HINT * estimate.chance(self.weights[chosen])
         for best in np.argsort(total, axis=None)[: -_GUESSES - 1 : -1]:
             if total.flat[best] < least:
                 break
