@@ -184,11 +184,10 @@ def channel(*steps: Step) -> Channel:
 
 
 # What the writer tries: of each kind of thing that happens to pictures, what leaves least. Half the size is what must
-# be survived; of the scalers that widen their filters the bilinear blurs most, of the others Lanczos aliases most.
+# be survived; of the scalers that widen their filters the bilinear blurs most, and the box aliases.
 PLAYED = (
     channel(Resize(0.5), Jpeg(75)),
     channel(Resize(0.5, "Pillow bilinear"), Jpeg(75)),
-    channel(Resize(0.5, "OpenCV Lanczos")),
     channel(Resize(0.6, "Pillow box")),
     channel(Resize(0.75, BICUBIC), WebP(80)),
     channel(Avif(60)),
