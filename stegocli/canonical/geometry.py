@@ -32,8 +32,11 @@ _MOVES = np.array([(0, 0), (1, 0), (-1, 0), (0, 1), (0, -1), (1, -1), (-1, 1), (
 _TAPS = 4
 # Grids of this longest side are looked for in pictures whose longest side, in pixels, is within these.
 _SIDES = {256: (100, 1700), 512: (380, 1 << 30)}
-# Of borders: levels that their samples differ by, the share of a line that must, and the least side that is left.
-_PLAIN, _SHARE, _LEAST_SIDE = 12, 0.97, 64
+# Of borders: levels within which their samples are alike, the share of a line that must be, since compression spoils
+# the last lines, and the least side that is left.
+_PLAIN, _SHARE, _LEAST_SIDE = 24, 0.8, 64
+# Of a border so many steps of the first search may be left.
+_LEFT = 2
 # Of larger pictures, in pixels of the longest side, the rest is finer than any grid.
 _ENOUGH = 1280
 _Edges = tuple[float, float, float, float]
@@ -128,7 +131,7 @@ def _samplers(places: np.ndarray, size: int, missing: np.ndarray, start: int, le
     whole = size + missing.sum(1, keepdims=True)
     at = (places + 0.5) * whole / size - missing[:, :1] - 0.5
     first = np.floor(at).astype(int) - _TAPS + 1
-    weights = np.stack([_kernel(at - first - tap) for tap in range(2 * _TAPS)])
+    weights = _kernel(at - first - np.arange(2 * _TAPS)[:, None, None])
     weights /= weights.sum(0)
     out = np.zeros((len(missing), len(places), length), np.float32)
     guess, place = np.ogrid[: len(missing), : len(places)]
@@ -138,14 +141,20 @@ def _samplers(places: np.ndarray, size: int, missing: np.ndarray, start: int, le
 
 
 class _Pilots:
-    """A picture's samples on a grid, heard where the pilots of a stego would be."""
+    """A picture's samples on a grid, heard where the pilots of a stego would be.
 
-    def __init__(self, samples: np.ndarray, where: fixed.Places):
+    Args:
+        samples: float32 (rows, columns).
+        written: how likely each of its blocks was written to, see `texture`.
+        where: the pilots.
+    """
+
+    def __init__(self, samples: np.ndarray, written: np.ndarray, where: fixed.Places):
         self.samples, self.size = samples, (samples.shape[0], samples.shape[1])
         self.layout = where.pilots(self.size)
         across = self.size[1] // grid.SIDE
         self._own = _BASIS @ samples.reshape(-1, grid.SIDE, across, grid.SIDE).transpose(0, 2, 1, 3) @ _BASIS.T
-        self.weights = texture.likely_written(texture.flatness(self._own)).reshape(-1)[self.layout.blocks]
+        self.weights = written.reshape(-1)[self.layout.blocks]
         self.least = max(_PRESENT, reading.SURE * estimate.chance(self.weights))
         # Of each: its block and frequency down, and across.
         self.blocks = np.divmod(self.layout.blocks, across)
@@ -247,14 +256,16 @@ class Search:
     loose: bool = False
 
     @cached_property
-    def _samples(self) -> dict[tuple[int, int], np.ndarray]:
+    def _seen(self) -> dict[tuple[int, int], tuple[np.ndarray, np.ndarray]]:
         return {}
 
     def _pilots(self, turn: int, size: tuple[int, int]) -> _Pilots:
         received = (size[1], size[0]) if turn % 2 else size
-        if received not in self._samples:
-            self._samples[received] = grid.samples(grid.coefficients(self.luma, received))
-        return _Pilots(np.ascontiguousarray(turned(self._samples[received], turn)), self.where)
+        if received not in self._seen:
+            blocks = grid.coefficients(self.luma, received)
+            self._seen[received] = grid.samples(blocks), texture.likely_written(texture.flatness(blocks))
+        samples, written = (np.ascontiguousarray(turned(part, turn)) for part in self._seen[received])
+        return _Pilots(samples, written, self.where)
 
     def poses(self, progress: Callable[[float], None] = lambda share: None) -> Iterator[Pose]:
         """What is likely, first turns and mirrors, then crops: searched as it is asked for.
@@ -267,7 +278,7 @@ class Search:
         shapes = [(turn, side, turned(self.luma, turn).shape) for turn in range(8) for side in sides]
         tasks = [(turn, size) for turn, side, shape in shapes for size in _sizes(shape, side)]
         # Turns and mirrors of whole pictures take no time; what is turned is rarely cropped as well.
-        for number, (turn, size) in enumerate(sorted(tasks, key=lambda task: not task[0])):
+        for number, (turn, size) in enumerate(sorted(tasks, key=lambda task: (not task[0], task[1]))):
             progress(number / len(tasks))
             pilots = self._pilots(turn, size)
             found = [(pilots.straight(), (0.0, 0.0, 0.0, 0.0))] if turn else self._cropped(pilots)
@@ -276,7 +287,7 @@ class Search:
     def _cropped(self, pilots: _Pilots) -> list[tuple[float, _Edges]]:
         longest = max(pilots.size)
         step = _STEPS[longest]
-        guesses = pilots.coarse(-step if self.loose else 0.0, _REACH * longest, step)
+        guesses = pilots.coarse(-_LEFT * step if self.loose else 0.0, _REACH * longest, step)
         found = [pilots.fine(missing) for missing in guesses]
         return [max(found)] if found else []
 

@@ -32,28 +32,33 @@ def cropped(picture, left, top, right, bottom):
 
 
 @pytest.mark.parametrize(
-    "edges", [(1, 0, 0, 0), (8, 6, 8, 6), (0, 6, 3, 0), (5, 2, 0, 4), (0, 0, 0, 5), (8, 0, 0, 0), (0, 0, 0, 0)]
+    ("edges", "sent"),
+    [
+        ((1, 0, 0, 0), channel()),
+        ((8, 6, 8, 6), channel()),
+        ((5, 2, 0, 4), channel(Resize(0.75), Jpeg(75))),
+        ((0, 6, 7, 0), channel(Resize(0.75), Jpeg(75))),
+    ],
+    ids=str,
 )
-@pytest.mark.parametrize("sent", [channel(), channel(Resize(0.75), Jpeg(75))], ids=str)
 def test_a_crop_of_up_to_two_per_cent_an_edge_is_found(stego, edges, sent):
     assert geometry.search(sent(cropped(stego, *edges)), None) == NOTE
 
 
-@pytest.mark.parametrize("turn", range(8))
+@pytest.mark.parametrize("turn", [1, 2, 4, 7])
 def test_turns_and_mirrors_are_found(stego, turn):
     received = geometry.turned(stego, turn)
     assert geometry.search(Jpeg(80)(np.ascontiguousarray(received)), None) == NOTE
 
 
 @pytest.mark.parametrize(
-    ("bars", "colours"),
+    ("bars", "colours", "sent"),
     [
-        ((0, 40, 0, 40), [(0, 0, 0)]),  # a wide picture on a tall screen
-        ((30, 30, 30, 30), [(255, 255, 255)]),
-        ((25, 60, 25, 17), [(240, 240, 240), (32, 33, 36)]),  # a frame, under a bar of another colour
+        ((0, 40, 0, 40), [(0, 0, 0)], channel(Resize(1.4), Jpeg(80))),  # a wide picture on a tall screen
+        ((25, 60, 25, 17), [(240, 240, 240), (32, 33, 36)], channel()),  # a frame, under a bar of another colour
+        ((30, 30, 30, 30), [(255, 255, 255)], channel(Jpeg(75))),
     ],
 )
-@pytest.mark.parametrize("sent", [channel(), channel(Resize(1.4), Jpeg(80))], ids=str)
 def test_borders_of_a_screenshot_are_cut_off(stego, bars, colours, sent):
     left, top, right, bottom = bars
     height, width = stego.shape[0] + top + bottom, stego.shape[1] + left + right
@@ -68,19 +73,17 @@ def test_under_a_password_the_pilots_are_its_own():
     picture = Embedder(lively(300, 400, 7)).embed(NOTE, "mill").stego
     received = cropped(picture, 3, 5, 2, 0)
     assert geometry.search(received, Lock.of("mill", LOCK)) == NOTE
-    for lock in (None, Lock.of("wheel", LOCK)):
-        with pytest.raises(NothingFound):
-            geometry.search(received, lock)
+    with pytest.raises(NothingFound):
+        geometry.search(received, None)
 
 
-@pytest.mark.parametrize("seed", range(4))
-def test_nothing_is_found_where_nothing_is(seed):
+def test_nothing_is_found_where_nothing_is():
     told = []
-    for picture in (lively(220, 300, seed), natural(200, 260, seed), np.full((150, 200, 3), 90, np.uint8)):
-        for lock in (None,) if seed else (None, Lock.of("mill", LOCK)):
-            with pytest.raises(NothingFound):
-                geometry.search(picture, lock, told.append)
-    assert told == sorted(told) or all(0 <= share < 1 for share in told)
+    for picture in (lively(220, 300, 1), natural(200, 260, 2), np.full((150, 200, 3), 90, np.uint8)):
+        told.clear()
+        with pytest.raises(NothingFound):
+            geometry.search(picture, None, told.append)
+        assert told == sorted(told) and all(0 <= share < 1 for share in told)
 
 
 def test_a_whole_picture_is_straight_already(stego):
