@@ -20,6 +20,8 @@ _SSIM, _BLOCK_PSNR = 0.957, 30.2
 _ROUNDS = 5
 # Share of the information left by the worst channel that the code bears.
 _BEARS = 0.8
+# Trials of strength; and what is aimed costs more, so that the first is weaker by this factor.
+_TRIALS, _AIMING = 4, 0.8
 # Share of what they miss by that the coefficients are aimed the other way.
 _AIMS = 0.5
 # Safety factor on the measured capacity: other bits come through a little differently.
@@ -146,18 +148,33 @@ class Embedder:
     def _noise_bits(self, frame: Frame) -> np.ndarray:
         return np.random.default_rng(0).integers(0, 2, len(frame.content)).astype(np.uint8)
 
+    def _cost(self, strength: int) -> float:
+        """Mean squared change that an index comes to in the written blocks, about."""
+        return float(design.power(self.size, strength).mean()) * float(self._written.mean())
+
     @cached_property
     def _strongest(self) -> int:
-        """The strongest index at which the cover changes little enough; -1 for none."""
-        low, high = -1, design.STRENGTHS - 1
-        while low < high:
-            middle = (low + high + 1) // 2
-            frame = self._frame(middle, 1, None)
-            if self._good(self._stego(frame, self._noise_bits(frame))):
-                low = middle
+        """The strongest index at which the cover changes little enough; -1 for none.
+
+        What an index costs is known but for a factor, which the first trials tell.
+        """
+        allowed = 255**2 / 10 ** (self.cover_psnr / 10)
+        good, bad, budget = -1, design.STRENGTHS, _AIMING * allowed
+        for _ in range(_TRIALS):
+            within = [index for index in range(good + 1, bad) if self._cost(index) <= budget]
+            strength = within[-1] if within else good + 1
+            if not good < strength < bad:
+                break
+            frame = self._frame(strength, 1, None)
+            stego = self._stego(frame, self._noise_bits(frame))
+            if self._good(stego):
+                good = strength
             else:
-                high = middle - 1
-        return low
+                bad = strength
+            budget = self._cost(strength) * allowed / metrics.mse(self.cover, stego)
+            if bad == strength:
+                budget = min(budget, self._cost(max(strength - 1, 0)))
+        return good
 
     def _measured(self, private: bool) -> float:
         """Bits that the worst channel leaves at the strongest."""
