@@ -26,8 +26,9 @@ _SHORT = 60
 _LARGE, _PLAYED_LARGE = 1400, 2
 # Trials of strength; and what is aimed costs more, so that the first is weaker by this factor.
 _TRIALS, _AIMING = 4, 0.8
-# Share of what they miss by that the coefficients are aimed the other way.
-_AIMS = 0.5
+# Share of what they miss by that the coefficients are aimed the other way; and a channel that leaves half as much as
+# another counts for more by this many octaves.
+_AIMS, _HARDEST = 0.5, 1.5
 # Safety factor on the measured capacity: other bits come through a little differently.
 _HONEST = 0.97
 # Attempts, how far an index may go over the strongest, and indices for each octave of information that is missing.
@@ -124,14 +125,15 @@ class Embedder:
             targets[layout.positions[written]] = goal[written]
             moved[layout.positions[written]] = True
         stego = self._moved(targets, moved)
-        if not AIMED:
-            return stego
-        missed = np.zeros(len(host))
-        for channel in AIMED:
+        missed, weights = np.zeros(len(host)), 0.0
+        for channel in PLAYED[:AIMED]:
             received = reading.receive(channel(stego), self.size)
-            gain = reading.measured(received, frame).gain
-            missed += np.where(moved, received.flat / estimate.all_gains(gain, len(host)) - targets, 0) / len(AIMED)
-        return self._moved(targets - _AIMS * missed, moved)
+            through = reading.measured(received, frame)
+            left = _information(frame.log_odds(received, through), bits)
+            weight = max(left, 1) ** -_HARDEST
+            missed += weight * (received.flat / estimate.all_gains(through.gain, len(host)) - targets)
+            weights += weight
+        return self._moved(targets - _AIMS * missed / weights, moved)
 
     def _moved(self, targets: np.ndarray, moved: np.ndarray) -> np.ndarray:
         """The cover with the coefficients that are to be moved near their targets."""
