@@ -30,9 +30,9 @@ _TRIALS, _AIMING = 4, 0.8
 # another counts for more by this many octaves.
 _AIMS, _HARDEST = 0.5, 1.5
 # Safety factor on the measured capacity: other bits come through a little differently.
-_HONEST = 0.97
+_HONEST = 0.95
 # Attempts, how far an index may go over the strongest, and indices for each octave of information that is missing.
-_TRIES, _OVERDRAFT, _STEPS = 4, 2, 8
+_TRIES, _OVERDRAFT, _STEPS = 4, 4, 16
 # Stands for any password where only sizes matter.
 _ANY_LOCK = Lock(bytes(32), bytes(32), bytes(32), preamble.LOCK)
 Progress = Callable[[str, float], None]
@@ -237,7 +237,7 @@ class Embedder:
                 done, share = self._embedded(content, strength, length, lock)
                 if done:
                     return done
-                strength += max(1, round(_STEPS * np.log2(1 / min(share, 1))))
+                strength += max(2, round(_STEPS * np.log2(1 / min(share, 1))))
         raise Unsuitable("the cover can't carry so much")
 
     def _least(self, needed: float, private: bool) -> int:
