@@ -18,10 +18,9 @@ COVER_PSNR = 39.5
 _SSIM, _BLOCK_PSNR = 0.957, 30.2
 # Rounds of moving the coefficients to their targets, each after rounding to 8 bits.
 _ROUNDS = 5
-# Share of the information left by the worst channel that the code bears.
-_BEARS = 0.8
-# Bits that a short code falls short by beside.
-_SHORT = 60
+# Share of the information left by the worst channel that a long code bears; and what it falls short by beside, in
+# square roots of the content's bits.
+_BEARS, _SHORT = 0.84, 3.5
 # Longest side, in pixels, of what trials are made with; and how many channels a larger stego is tried with.
 _LARGE, _PLAYED_LARGE = 1400, 2
 # Trials of strength; and what is aimed costs more, so that the first is weaker by this factor.
@@ -30,9 +29,9 @@ _TRIALS, _AIMING = 4, 0.8
 # another counts for more by this many octaves.
 _AIMS, _HARDEST = 0.5, 1.5
 # Safety factor on the measured capacity: other bits come through a little differently.
-_HONEST = 0.95
+_HONEST = 0.97
 # Attempts, how far an index may go over the strongest, and indices for each octave of information that is missing.
-_TRIES, _OVERDRAFT, _STEPS = 4, 4, 16
+_TRIES, _OVERDRAFT, _STEPS = 4, 3, 16
 # Stands for any password where only sizes matter.
 _ANY_LOCK = Lock(bytes(32), bytes(32), bytes(32), preamble.LOCK)
 Progress = Callable[[str, float], None]
@@ -61,6 +60,17 @@ def _information(log_odds: np.ndarray, bits: np.ndarray) -> float:
     """Bits that log-odds tell of these, in all."""
     agrees = np.where(bits == 1, -log_odds, log_odds)
     return len(bits) - float(np.log1p(np.exp(-agrees)).sum(dtype=np.float64)) / np.log(2)
+
+
+def _needed(length: int) -> float:
+    """Bits of information that a sealed content of so many bytes needs."""
+    return 8 * length / _BEARS + _SHORT * float(np.sqrt(8 * length))
+
+
+def _bearable(information: float) -> float:
+    """Bits of a sealed content that need so much information: `_needed`, turned round."""
+    half = _SHORT * _BEARS / 2
+    return float(np.square(np.sqrt(np.square(half) + _BEARS * max(information, 0)) - half))
 
 
 class Embedder:
@@ -212,7 +222,7 @@ class Embedder:
         """Bytes of content that the cover surely carries, with or without a password; 0 where nothing fits."""
         if self._strongest < 0:
             return 0
-        found = int(_HONEST * _BEARS * (self._measured(private) - _SHORT)) // 8 - reading.seal_size(private)
+        found = int(_bearable(_HONEST * self._measured(private))) // 8 - reading.seal_size(private)
         return max(0, min(found, preamble.LONGEST - reading.seal_size(private)))
 
     def embed(self, content: bytes, password: str | None = None) -> Embedded:
@@ -229,7 +239,7 @@ class Embedder:
         length = len(content) + reading.seal_size(private)
         if self._strongest >= 0 and length <= preamble.LONGEST:
             lock = None if password is None else Lock.of(password, preamble.LOCK)
-            needed = 8 * length / _BEARS + _SHORT
+            needed = _needed(length)
             strength = self._least(needed, private)
             for _ in range(_TRIES):
                 if strength > self._strongest + _OVERDRAFT:
@@ -237,7 +247,7 @@ class Embedder:
                 done, share = self._embedded(content, strength, length, lock)
                 if done:
                     return done
-                strength += max(2, round(_STEPS * np.log2(1 / min(share, 1))))
+                strength += max(1, round(_STEPS * np.log2(1 / min(share, 1))))
         raise Unsuitable("the cover can't carry so much")
 
     def _least(self, needed: float, private: bool) -> int:
@@ -259,7 +269,7 @@ class Embedder:
     def _embedded(self, content: bytes, strength: int, length: int, lock: Lock | None) -> tuple[Embedded | None, float]:
         """A stego that all played channels leave readable; or None; and the share of what is needed that is there."""
         frame = self._frame(strength, length, lock)
-        needed = 8 * length / _BEARS + _SHORT
+        needed = _needed(length)
         if 8 * length >= len(frame.content):
             return None, 0.5
         bits = frame.bits(frame.close(content))
