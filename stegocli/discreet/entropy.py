@@ -1,6 +1,5 @@
-"""The entropy-coded part of a baseline JPEG, written anew for changed coefficients; ITU-T T.81, annexes C, F and K."""
+"""Huffman coding of a JPEG's scans, written anew for changed coefficients; ITU-T T.81, annexes C, F and K."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,6 +7,9 @@ import numpy as np
 ZIGZAG = np.array(
     sorted(range(64), key=lambda k: (k // 8 + k % 8, (k % 8 if (k // 8 + k % 8) % 2 == 0 else k // 8)))
 )  # fmt: skip
+
+# The symbol of 16 zeros; and the rank of what ends a block.
+_ZEROS, _LAST = 0xF0, 200
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,10 @@ class Table:
             used += count
             code <<= 1
         return codes, lengths
+
+    def holds(self, frequencies: np.ndarray) -> bool:
+        """Whether every symbol that occurs (of 256) has a code."""
+        return bool(np.isin(np.flatnonzero(frequencies), self.symbols).all())
 
     def pack(self) -> bytes:
         """As a DHT segment holds it, without its class and number."""
@@ -81,20 +87,14 @@ def best_table(frequencies: np.ndarray) -> Table:
     return Table(tuple(int(b) for b in bits[1:17]), tuple(symbols))
 
 
-def _size(values: np.ndarray) -> np.ndarray:
-    """Bits of a magnitude."""
-    found: np.ndarray = np.ceil(np.log2(np.abs(values).astype(np.float64) + 1)).astype(np.int64)
-    return found
-
-
 @dataclass(frozen=True)
 class Tokens:
-    """What is coded, in order: a symbol of a table, then extra bits.
+    """What is coded, in order: a symbol of a table, or none, then extra bits.
 
     Attributes:
         block: index of the block in the scan.
-        table: number of the block's pair of tables, twice, and 1 more for AC.
-        symbol: 0 to 255.
+        table: number of the symbol's table.
+        symbol: 0 to 255; -1 where there are extra bits only.
         extra, bits: the bits after it, and how many.
     """
 
@@ -104,68 +104,88 @@ class Tokens:
     extra: np.ndarray
     bits: np.ndarray
 
+    @classmethod
+    def ordered(cls, rank: np.ndarray, *fields: np.ndarray) -> "Tokens":
+        """By block, and within one by rank (below 1024); equals stay as they are."""
+        order = np.argsort(fields[0].astype(np.int64) * 1024 + rank, kind="stable")
+        return cls(*(field[order] for field in fields))
+
     def frequencies(self, table: int) -> np.ndarray:
         """How often each of 256 symbols of a table is coded."""
-        return np.bincount(self.symbol[self.table == table], minlength=256)
+        return np.bincount(self.symbol[(self.table == table) & (self.symbol >= 0)], minlength=256)
 
 
-def tokens(blocks: np.ndarray, component: np.ndarray, tables: Sequence[tuple[int, int]], restart: int) -> Tokens:
-    """The tokens of blocks in the order of the scan.
+def differences(dc: np.ndarray, component: np.ndarray, restart: int) -> np.ndarray:
+    """Each block's DC less that of the block before it of the same component, int64.
 
     Args:
-        blocks: int (blocks, 64), in zigzag order.
+        dc: of all blocks in the order of the scan.
         component: of each block.
-        tables: for each component its (DC, AC) tables' numbers in `Tokens.table`.
         restart: blocks after which prediction starts anew; 0 for never.
     """
-    count = len(blocks)
-    difference = blocks[:, 0].astype(np.int64)
-    stretch = np.arange(count) // restart if restart else np.zeros(count, np.int64)
-    for number in range(len(tables)):
+    out = dc.astype(np.int64)
+    stretch = np.arange(len(dc)) // restart if restart else np.zeros(len(dc), np.int64)
+    for number in np.unique(component):
         own = np.flatnonzero(component == number)
-        dc = blocks[own, 0].astype(np.int64)
-        before = np.concatenate([[0], dc[:-1]])
-        begins = np.concatenate([[True], stretch[own][1:] != stretch[own][:-1]])
-        difference[own] = dc - np.where(begins, 0, before)
-    index, place = np.nonzero(blocks[:, 1:])
-    place += 1
-    value = blocks[index, place].astype(np.int64)
-    same = np.concatenate([[False], index[1:] == index[:-1]])
-    run = place - np.where(same, np.concatenate([[0], place[:-1]]), 0) - 1
-    zeros = run // 16
-    skipped = np.repeat(np.arange(len(run)), zeros)
-    last = np.zeros(count, np.int64)
-    np.maximum.at(last, index, place)
-    ended = np.flatnonzero(last < 63)
-    size, dc_size = _size(value), _size(difference)
-    # Within a block: DC, then each coefficient after its runs of 16, then the end.
-    block = np.concatenate([np.arange(count), index[skipped], index, ended])
-    rank = np.concatenate([np.zeros(count), 2 * place[skipped] - 1, 2 * place, np.full(len(ended), 200)])
-    symbol = np.concatenate(
-        [dc_size, np.full(len(skipped), 0xF0), (run % 16) * 16 + size, np.zeros(len(ended), np.int64)]
+        follows = stretch[own][1:] == stretch[own][:-1]
+        out[own[1:]] -= np.where(follows, dc[own[:-1]], 0)
+    return out
+
+
+def magnitudes(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The extra bits of values, and how many: the number itself, or one's complement of a negative one."""
+    bits = np.ceil(np.log2(np.abs(values).astype(np.float64) + 1)).astype(np.int64)
+    return np.where(values < 0, values + (1 << bits) - 1, values), bits
+
+
+def ac_tokens(values: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Coefficients that aren't zero with the runs of zeros before them: block, rank, symbol, extra, bits.
+
+    Args:
+        values: int (blocks, 63 or fewer), in zigzag order.
+    """
+    block, place = np.nonzero(values)
+    same = np.concatenate([[False], block[1:] == block[:-1]])
+    run = place - np.where(same, np.concatenate([[0], place[:-1] + 1]), 0)[: len(place)]
+    skipped = np.repeat(np.arange(len(run)), run // 16)
+    extra, bits = magnitudes(values[block, place].astype(np.int64))
+    nothing = np.zeros(len(skipped), np.int64)
+    return (
+        np.concatenate([block[skipped], block]),
+        np.concatenate([2 * place[skipped] + 1, 2 * place + 2]),
+        np.concatenate([nothing + _ZEROS, (run % 16) * 16 + bits]),
+        np.concatenate([nothing, extra]),
+        np.concatenate([nothing, bits]),
     )
-    nothing = np.zeros(len(skipped), np.int64), np.zeros(len(ended), np.int64)
-    magnitude = np.concatenate([difference, nothing[0], value, nothing[1]])
-    bits = np.concatenate([dc_size, nothing[0], size, nothing[1]])
-    extra = np.where(magnitude < 0, magnitude + (1 << bits) - 1, magnitude)
-    order = np.argsort(block * 256 + rank.astype(np.int64), kind="stable")
-    which = np.array(tables)[component[block], (rank > 0).astype(np.int64)]
-    return Tokens(block[order], which[order], symbol[order], extra[order], bits[order])
+
+
+def tokens(blocks: np.ndarray, component: np.ndarray, tables: np.ndarray, restart: int) -> Tokens:
+    """The tokens of a sequential scan.
+
+    Args:
+        blocks: int (blocks, 64), in the order of the scan, each in zigzag order.
+        component: of each block.
+        tables: for each component the numbers of its DC and AC tables, (components, 2).
+        restart: blocks between restart markers; 0 for none.
+    """
+    extra, bits = magnitudes(differences(blocks[:, 0], component, restart))
+    ac = ac_tokens(blocks[:, 1:])
+    ended = np.flatnonzero(blocks[:, 63] == 0)
+    nothing = np.zeros(len(ended), np.int64)
+    first = np.arange(len(blocks)), np.zeros(len(blocks), np.int64), bits, extra, bits
+    last = ended, nothing + _LAST, nothing, nothing, nothing
+    block, rank, symbol, extra, bits = (np.concatenate(parts) for parts in zip(first, ac, last, strict=True))
+    table = tables[component[block], (rank > 0).astype(np.int64)]
+    return Tokens.ordered(rank, block, table, symbol, extra, bits)
 
 
 def scan(found: Tokens, tables: dict[int, Table], restart: int) -> bytes:
-    """The entropy-coded bytes, with restart markers every `restart` blocks.
-
-    Raises:
-        ValueError: when a table lacks a symbol.
-    """
+    """The entropy-coded bytes, with restart markers every `restart` blocks; the tables have all symbols."""
     code, length = np.zeros(len(found.symbol), np.int64), np.zeros(len(found.symbol), np.int64)
     for number, table in tables.items():
-        own = found.table == number
+        own = (found.table == number) & (found.symbol >= 0)
         codes, lengths = table.codes()
         code[own], length[own] = codes[found.symbol[own]], lengths[found.symbol[own]]
-    if (length == 0).any():
-        raise ValueError("a symbol without a code")
     word, size = (code << found.bits) | found.extra, length + found.bits
     ends = [len(word)]
     if restart:
