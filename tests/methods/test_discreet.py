@@ -1,14 +1,19 @@
 """Discreet stegos through files: what comes back, what is refused, and that nothing shows in the file."""
 
 import io
+import tempfile
+from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from pictures import photograph
 from PIL import Image
 
 from stegocli import StegoError, api
 from stegocli.methods import Discreet
+from stegocli.methods.discreet import SIZES
 from stegocli.picture import files, metrics
 
 pytestmark = pytest.mark.slow
@@ -67,6 +72,30 @@ def test_a_picture_is_coded_as_finely_as_the_cap_holds(folder, tmp_path):
         assert metrics.psnr(*shown) == done.secret.psnr
         psnrs.append(done.secret.psnr)
     assert psnrs[0] < psnrs[1]
+
+
+@settings(max_examples=8, deadline=None)
+@given(
+    st.tuples(st.integers(16, 110), st.integers(16, 110)), st.sampled_from(["png", "jpg", "progressive"]),
+    st.sampled_from(["RGB", "L", "RGBA"]), st.sampled_from(SIZES), st.integers(0, 300), st.integers(0, 99),
+)  # fmt: skip
+def test_every_byte_comes_back_or_is_refused_before_writing(sides, kind, mode, size, length, seed):
+    if kind != "png":
+        pytest.importorskip("jpeglib")
+        mode = "L" if mode == "L" else "RGB"
+    with tempfile.TemporaryDirectory() as scratch:
+        secret, suffix = Path(scratch) / "secret.bin", "png" if kind == "png" else "jpg"
+        cover, output = (Path(scratch) / f"{name}.{suffix}" for name in ("cover", "output"))
+        options = {} if kind == "png" else {"quality": 50 + seed // 2, "progressive": kind == "progressive"}
+        Image.fromarray(photograph(*sides, seed)).convert(mode).save(cover, **options)
+        secret.write_bytes(np.random.default_rng(seed).bytes(length))
+        try:
+            api.hide(cover, secret, output, Discreet(size, "nine"))
+        except StegoError as error:
+            assert not output.exists() and "\n" not in str(error)
+            return
+        found = api.reveal(output, Path(scratch) / "found.bin", password="nine")
+        assert found.path.read_bytes() == secret.read_bytes()
 
 
 @pytest.mark.parametrize("name", ["grey.png", "alpha.png"])
