@@ -10,6 +10,8 @@ ZIGZAG = np.array(
 
 # The symbol of 16 zeros; and the rank of what ends a block.
 _ZEROS, _LAST = 0xF0, 200
+# Tokens that are written together.
+_AT_ONCE = 1 << 17
 
 
 @dataclass(frozen=True)
@@ -87,6 +89,23 @@ def best_table(frequencies: np.ndarray) -> Table:
     return Table(tuple(int(b) for b in bits[1:17]), tuple(symbols))
 
 
+# Block, rank, symbol, extra and bits of some tokens.
+Parts = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]
+
+
+def part(
+    block: np.ndarray,
+    rank: np.ndarray | int,
+    symbol: np.ndarray | int,
+    extra: np.ndarray | int = 0,
+    bits: np.ndarray | int = 0,
+) -> Parts:
+    """Tokens in few bytes each, since a large picture has many millions."""
+    small = ((rank, np.int16), (symbol, np.int16), (extra, np.int32), (bits, np.int8))
+    others = [np.broadcast_to(np.asarray(field, kind), block.shape) for field, kind in small]
+    return block.astype(np.int32), others[0], others[1], others[2], others[3]
+
+
 @dataclass(frozen=True)
 class Tokens:
     """What is coded, in order: a symbol of a table, or none, then extra bits.
@@ -105,10 +124,18 @@ class Tokens:
     bits: np.ndarray
 
     @classmethod
-    def ordered(cls, rank: np.ndarray, *fields: np.ndarray) -> "Tokens":
-        """By block, and within one by rank (below 1024); equals stay as they are."""
-        order = np.argsort(fields[0].astype(np.int64) * 1024 + rank, kind="stable")
-        return cls(*(field[order] for field in fields))
+    def ordered(cls, *parts: Parts, table: np.ndarray | int = 0) -> "Tokens":
+        """By block, and within one by rank (below 1024); equals stay as they are.
+
+        Args:
+            parts: as `part` makes them.
+            table: of all, or by block and whether the rank is above 0.
+        """
+        block, rank, symbol, extra, bits = (np.concatenate(fields) for fields in zip(*parts, strict=True))
+        order = np.argsort(block.astype(np.int64) * 1024 + rank, kind="stable")
+        block, later = block[order], (rank > 0)[order].astype(np.int8)
+        tables = np.full(len(order), table, np.int16) if isinstance(table, int) else table[block, later]
+        return cls(block, tables, symbol[order], extra[order], bits[order])
 
     def frequencies(self, table: int) -> np.ndarray:
         """How often each of 256 symbols of a table is coded."""
@@ -134,28 +161,25 @@ def differences(dc: np.ndarray, component: np.ndarray, restart: int) -> np.ndarr
 
 def magnitudes(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The extra bits of values, and how many: the number itself, or one's complement of a negative one."""
-    bits = np.ceil(np.log2(np.abs(values).astype(np.float64) + 1)).astype(np.int64)
+    bits = np.frexp(np.abs(values).astype(np.float32))[1]
     return np.where(values < 0, values + (1 << bits) - 1, values), bits
 
 
-def ac_tokens(values: np.ndarray) -> tuple[np.ndarray, ...]:
-    """Coefficients that aren't zero with the runs of zeros before them: block, rank, symbol, extra, bits.
+def ac_tokens(values: np.ndarray) -> tuple[Parts, Parts]:
+    """Coefficients that aren't zero, and sixteens of zeros before them.
 
     Args:
         values: int (blocks, 63 or fewer), in zigzag order.
     """
-    block, place = np.nonzero(values)
-    same = np.concatenate([[False], block[1:] == block[:-1]])
-    run = place - np.where(same, np.concatenate([[0], place[:-1] + 1]), 0)[: len(place)]
-    skipped = np.repeat(np.arange(len(run)), run // 16)
-    extra, bits = magnitudes(values[block, place].astype(np.int64))
-    nothing = np.zeros(len(skipped), np.int64)
+    block, place = (index.astype(np.int32) for index in np.nonzero(values))
+    run = place.copy()
+    same = block[1:] == block[:-1]
+    run[1:][same] -= place[:-1][same] + 1
+    skipped = np.repeat(np.arange(len(run), dtype=np.int32), run // 16)
+    extra, bits = magnitudes(values[block, place].astype(np.int32))
     return (
-        np.concatenate([block[skipped], block]),
-        np.concatenate([2 * place[skipped] + 1, 2 * place + 2]),
-        np.concatenate([nothing + _ZEROS, (run % 16) * 16 + bits]),
-        np.concatenate([nothing, extra]),
-        np.concatenate([nothing, bits]),
+        part(block[skipped], 2 * place[skipped] + 1, _ZEROS),
+        part(block, 2 * place + 2, (run % 16) * 16 + bits, extra, bits),
     )
 
 
@@ -169,44 +193,38 @@ def tokens(blocks: np.ndarray, component: np.ndarray, tables: np.ndarray, restar
         restart: blocks between restart markers; 0 for none.
     """
     extra, bits = magnitudes(differences(blocks[:, 0], component, restart))
-    ac = ac_tokens(blocks[:, 1:])
-    ended = np.flatnonzero(blocks[:, 63] == 0)
-    nothing = np.zeros(len(ended), np.int64)
-    first = np.arange(len(blocks)), np.zeros(len(blocks), np.int64), bits, extra, bits
-    last = ended, nothing + _LAST, nothing, nothing, nothing
-    block, rank, symbol, extra, bits = (np.concatenate(parts) for parts in zip(first, ac, last, strict=True))
-    table = tables[component[block], (rank > 0).astype(np.int64)]
-    return Tokens.ordered(rank, block, table, symbol, extra, bits)
+    first = part(np.arange(len(blocks)), 0, bits, extra, bits)
+    last = part(np.flatnonzero(blocks[:, 63] == 0), _LAST, 0)
+    return Tokens.ordered(first, *ac_tokens(blocks[:, 1:]), last, table=tables.astype(np.int16)[component])
 
 
 def scan(found: Tokens, tables: dict[int, Table], restart: int) -> bytes:
     """The entropy-coded bytes, with restart markers every `restart` blocks; the tables have all symbols."""
-    code, length = np.zeros(len(found.symbol), np.int64), np.zeros(len(found.symbol), np.int64)
+    # The last symbol is none.
+    codes, lengths = np.zeros((2, max(tables, default=0) + 1, 257), np.int64)
     for number, table in tables.items():
-        own = (found.table == number) & (found.symbol >= 0)
-        codes, lengths = table.codes()
-        code[own], length[own] = codes[found.symbol[own]], lengths[found.symbol[own]]
-    word, size = (code << found.bits) | found.extra, length + found.bits
-    ends = [len(word)]
+        codes[number, :256], lengths[number, :256] = table.codes()
+    ends = [len(found.block)]
     if restart:
-        stretches = found.block // restart
-        ends = [*np.flatnonzero(np.diff(stretches) > 0) + 1, len(word)]
+        ends = [*np.flatnonzero(np.diff(found.block // restart) > 0) + 1, len(found.block)]
     out, begin = [], 0
     for number, end in enumerate(ends):
-        out.append(_stuffed(word[begin:end], size[begin:end]))
+        out.append(_stretch(found, slice(begin, end), codes, lengths))
         if number < len(ends) - 1:
             out.append(bytes([0xFF, 0xD0 + number % 8]))
         begin = end
     return b"".join(out)
 
 
-def _stuffed(word: np.ndarray, size: np.ndarray) -> bytes:
-    """Words of these sizes in bits one after the other, ones at the end, a zero after each byte of ones."""
+def _stretch(found: Tokens, whole: slice, codes: np.ndarray, lengths: np.ndarray) -> bytes:
+    """Tokens one after the other, ones at the end, a zero after each byte of ones."""
     parts = []
-    for some in np.array_split(np.arange(len(word)), max(1, len(word) >> 20)):
-        first = np.cumsum(size[some]) - size[some]
-        position = np.arange(int(size[some].sum())) - np.repeat(first, size[some])
-        parts.append((np.repeat(word[some], size[some]) >> (np.repeat(size[some], size[some]) - 1 - position)) & 1)
-    bits = np.concatenate(parts).astype(np.uint8)
+    for begin in range(whole.start, whole.stop, _AT_ONCE):
+        some = slice(begin, min(begin + _AT_ONCE, whole.stop))
+        table, symbol, bits = found.table[some], found.symbol[some], found.bits[some].astype(np.int64)
+        word, size = (codes[table, symbol] << bits) | found.extra[some], lengths[table, symbol] + bits
+        left = np.repeat(np.cumsum(size), size) - 1 - np.arange(int(size.sum()))
+        parts.append(((np.repeat(word, size) >> left) & 1).astype(np.uint8))
+    bits = np.concatenate(parts)
     packed = np.packbits(np.concatenate([bits, np.ones(-len(bits) % 8, np.uint8)]))
     return np.insert(packed, np.flatnonzero(packed == 0xFF) + 1, 0).tobytes()

@@ -6,7 +6,7 @@ encoders are: as many as it can name, and fewer when over `_MOST_CORRECTIONS` bi
 
 import numpy as np
 
-from .entropy import Tokens, ac_tokens, differences, magnitudes
+from .entropy import Parts, Tokens, ac_tokens, differences, magnitudes, part
 
 # Blocks that one symbol can end.
 _LONGEST = 0x7FFF
@@ -20,13 +20,13 @@ _END, _AFTER_END = 1000, 1001
 def first_dc(dc: np.ndarray, component: np.ndarray, tables: np.ndarray, low: int, restart: int) -> Tokens:
     """The DC but for its `low` lowest bits; arguments as of `entropy.tokens`, `dc` int (blocks)."""
     extra, bits = magnitudes(differences(dc >> low, component, restart))
-    return Tokens(np.arange(len(dc)), tables[component, 0], bits, extra, bits)
+    only = part(np.arange(len(dc)), 0, bits, extra, bits)
+    return Tokens.ordered(only, table=tables.astype(np.int16)[component])
 
 
 def next_dc(dc: np.ndarray, low: int) -> Tokens:
     """One more bit of the DC."""
-    nothing = np.zeros(len(dc), np.int64)
-    return Tokens(np.arange(len(dc)), nothing, nothing - 1, (dc.astype(np.int64) >> low) & 1, nothing + 1)
+    return Tokens.ordered(part(np.arange(len(dc)), 0, -1, (dc >> low) & 1, 1))
 
 
 def first_ac(band: np.ndarray, table: int, low: int, restart: int) -> Tokens:
@@ -40,9 +40,7 @@ def first_ac(band: np.ndarray, table: int, low: int, restart: int) -> Tokens:
     values = np.sign(band) * (np.abs(band) >> low)
     nonzero = values != 0
     begins, lengths = _ends(~nonzero[:, -1], ~nonzero.any(1), np.zeros(len(band), np.int64), restart)
-    parts = zip(ac_tokens(values), _end_tokens(begins, lengths), strict=True)
-    block, rank, symbol, extra, bits = (np.concatenate(pair) for pair in parts)
-    return Tokens.ordered(rank, block, np.full(len(block), table), symbol, extra, bits)
+    return Tokens.ordered(*ac_tokens(values), _end_tokens(begins, lengths), table=table)
 
 
 def next_ac(band: np.ndarray, table: int, low: int, restart: int) -> Tokens:
@@ -52,34 +50,33 @@ def next_ac(band: np.ndarray, table: int, low: int, restart: int) -> Tokens:
     a new coefficient, of 16 zeros, or of the block's end.
     """
     size = np.abs(band) >> low
-    block, place = np.nonzero(size)
-    size = size[block, place].astype(np.int64)
+    block, place = (index.astype(np.int32) for index in np.nonzero(size))
+    size = size[block, place]
     new = size == 1
     zeros, sixteens = _zeros(block, place, new)
     last = np.full(len(band), -1)
     np.maximum.at(last, block[new], place[new])
     within = place <= last[block]
     sixteens[~within] = 0
-    told = np.repeat(np.arange(len(block)), sixteens)
+    told = np.repeat(np.arange(len(block), dtype=np.int32), sixteens)
     again = told == np.roll(told, 1)
     again[:1] = False
     # A correction goes after the first symbol that the next of the block's coefficients give.
-    number = np.arange(len(block))
+    number = np.arange(len(block), dtype=np.int32)
     speaking = np.where(new | (sixteens > 0), number, len(block))
     following = np.roll(np.minimum.accumulate(speaking[::-1])[::-1], -1)
     rank = 8 * place + np.where(sixteens > 0, 1, 4)
     waiting, late = ~new & within, ~new & ~within
     begins, lengths = _ends(last < band.shape[1] - 1, last < 0, np.bincount(block[late], minlength=len(band)), restart)
     ending = begins[np.searchsorted(begins, block[late], "right") - 1]
-    parts = [
-        _fields(block[told], 8 * place[told] + 2 * again, _ZEROS, 0, 0),
-        _fields(block[new], 8 * place[new] + 3, zeros[new] * 16 + 1, band[block, place][new] > 0, 1),
-        _fields(block[waiting], rank[following[waiting]], -1, size[waiting] & 1, 1),
+    return Tokens.ordered(
+        part(block[told], 8 * place[told] + 2 * again, _ZEROS),
+        part(block[new], 8 * place[new] + 3, zeros[new] * 16 + 1, band[block, place][new] > 0, 1),
+        part(block[waiting], rank[following[waiting]], -1, size[waiting] & 1, 1),
         _end_tokens(begins, lengths),
-        _fields(ending, _AFTER_END, -1, size[late] & 1, 1),
-    ]
-    where, ranks, symbol, extra, bits = (np.concatenate(fields) for fields in zip(*parts, strict=True))
-    return Tokens.ordered(ranks, where, np.full(len(where), table), symbol, extra, bits)
+        part(ending, _AFTER_END, -1, size[late] & 1, 1),
+        table=table,
+    )
 
 
 def _zeros(block: np.ndarray, place: np.ndarray, new: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -87,7 +84,7 @@ def _zeros(block: np.ndarray, place: np.ndarray, new: np.ndarray) -> tuple[np.nd
 
     Sixteens are told where the first coefficient after them stands, so those already told are not counted again.
     """
-    number = np.arange(len(block))
+    number = np.arange(len(block), dtype=np.int32)
     starts = block != np.roll(block, 1)
     starts[:1] = True
     before = place - (number - np.maximum.accumulate(np.where(starts, number, 0)))
@@ -95,11 +92,6 @@ def _zeros(block: np.ndarray, place: np.ndarray, new: np.ndarray) -> tuple[np.nd
     base = np.where(starts, 0, np.roll(before, 1))
     since = before - base[np.maximum.accumulate(np.where(begins, number, 0))]
     return since % 16, since // 16 - np.where(begins, 0, np.roll(since, 1) // 16)
-
-
-def _fields(block: np.ndarray, *others: np.ndarray | int) -> tuple[np.ndarray, ...]:
-    """Rank, symbol, extra and bits beside the block, each an array as long."""
-    return block, *(np.broadcast_to(np.asarray(other, np.int64), block.shape) for other in others)
 
 
 def _ends(early: np.ndarray, empty: np.ndarray, corrections: np.ndarray, restart: int) -> tuple[np.ndarray, np.ndarray]:
@@ -131,6 +123,6 @@ def _ends(early: np.ndarray, empty: np.ndarray, corrections: np.ndarray, restart
     return blocks[begins], np.diff(np.append(begins, len(blocks)))
 
 
-def _end_tokens(begins: np.ndarray, lengths: np.ndarray) -> tuple[np.ndarray, ...]:
-    bits = np.frexp(lengths)[1].astype(np.int64) - 1
-    return _fields(begins, _END, bits << 4, lengths - (1 << bits), bits)
+def _end_tokens(begins: np.ndarray, lengths: np.ndarray) -> Parts:
+    bits = np.frexp(lengths)[1] - 1
+    return part(begins, _END, bits << 4, lengths - (1 << bits), bits)
