@@ -278,8 +278,12 @@ def embed(samples: np.ndarray, up: np.ndarray, down: np.ndarray, message: np.nda
     odd = (samples & 1) == 1
     # Of an odd sample adding 1 turns the second bit over, of an even one taking 1 does.
     carry, other = np.where(odd, a, b), np.where(odd, b, a)
+    del a, b
     with np.errstate(divide="ignore"):
-        second = _flips((samples >> 1).astype(np.uint8) & 1, np.log(1 + other) - np.log(carry), message[:half])
+        cost = np.log1p(other)
+        cost -= np.log(carry)
+        second = _flips((samples >> 1).astype(np.uint8) & 1, cost, message[:half])
+        del cost, carry
         # Those whose second bit turns over change their lowest one as well; the others may go the other way.
         lowest = (samples.astype(np.uint8) & 1) ^ second
         first = _flips(lowest, np.where(second, np.inf, -np.log(other)), message[half:])
