@@ -91,7 +91,7 @@ class _Layout:
         self.secret = keys.derive(password, frame.salt(dc.view(np.uint8), luma.shape))
         free = np.ones(luma.size, bool)
         free[64 * salt] = False
-        order = keys.shuffle(self.secret.order, np.flatnonzero(free))
+        order = keys.shuffle(self.secret.order, np.flatnonzero(free).astype(np.int32))
         front = min(_FRONT_SAMPLES * math.isqrt(luma.size), luma.size // 4)
         self.front, self.content = order[:front], order[front:]
 
@@ -128,7 +128,12 @@ def hide(
     size_class = frame.fitting_class(luma.size, len(content), size, _most(luma, size))
     if luma.size < _SMALLEST or size_class is None:
         raise Unsuitable(f"{len(content):,} bytes, and only {busy(luma):,} of its coefficients are not zero")
-    length = frame.class_bytes(luma.size, size_class)
+    return jpeg.with_luma(_changed(jpeg, content, password, size_class, original))
+
+
+def _changed(jpeg: JpegFile, content: bytes, password: str, size_class: int, original: np.ndarray | None) -> np.ndarray:
+    """The luma with the content."""
+    luma, length = jpeg.luma, frame.class_bytes(jpeg.luma.size, size_class)
     up, down = _costs(jpeg, original)
     layout = _Layout(luma, password)
     front = Front(os.urandom(keys.NONCE), size_class)
@@ -139,7 +144,7 @@ def hide(
             flat[where] += stc.embed(flat[where], up[where], down[where], as_bits(part))
     except stc.Unreachable as error:
         raise Unsuitable(str(error)) from None
-    return jpeg.with_luma(flat.reshape(luma.shape))
+    return cast(np.ndarray, flat.reshape(luma.shape))
 
 
 def _costs(jpeg: JpegFile, original: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
