@@ -22,7 +22,7 @@ from ..picture import claims, files
 from ..picture.inputs import Source, reason
 from . import ways
 from .jobs import Job, TooMany
-from .security import Guard, Hosts, Sessions
+from .security import BROKEN, Guard, Hosts, Sessions
 from .store import Gone, Kept, Store, shown_name
 from .tasks import Hide, Look, Reveal, Task, Upload
 
@@ -52,7 +52,7 @@ def create(store: Store, sessions: Sessions, hosts: Hosts) -> ASGIApp:
         *_Files(store).routes(),
         *_Jobs(store).routes(),
     ]
-    handlers: dict[Any, Any] = {StegoError: _told, HTTPException: _not_found}
+    handlers: dict[Any, Any] = {StegoError: _told, HTTPException: _not_found, Exception: _broken}
     return Guard(Starlette(routes=routes, exception_handlers=handlers), hosts, sessions)
 
 
@@ -81,6 +81,10 @@ async def _told(request: Request, error: Exception) -> Response:
 async def _not_found(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     return JSONResponse({"error": "There is nothing here."}, error.status_code)
+
+
+async def _broken(request: Request, error: Exception) -> Response:
+    return JSONResponse({"error": BROKEN}, 500)
 
 
 async def _about(request: Request) -> Response:

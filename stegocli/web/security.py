@@ -30,6 +30,7 @@ HEADERS = {
 }
 # Where anyone may read: nothing there is anyone's own.
 OPEN = ("/", "/api/session")
+BROKEN = "This should not have happened: please report it."
 _READING = ("GET", "HEAD")
 
 
@@ -124,7 +125,7 @@ class Guard:
             # Not its words, which may hold what was sent.
             print(f"stego: This should not have happened ({type(error).__name__}): please report it.", file=sys.stderr)
             if not begun:
-                await _refusal(500, "This should not have happened: please report it.")(scope, receive, sent)
+                await _refusal(500, BROKEN)(scope, receive, sent)
 
     def _refused(self, scope: Scope) -> ASGIApp | None:
         headers = Headers(scope=scope)
