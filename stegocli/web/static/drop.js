@@ -25,6 +25,12 @@ export class Drop {
     this.box.append(this.state, this.remove);
     this.turn = 0;
     this.input.addEventListener("change", () => this.take(this.input.files[0]));
+    this.input.addEventListener("keydown", (event) => {
+      if (event.key !== "Enter") return;
+      // It would send the form.
+      event.preventDefault();
+      this.input.click();
+    });
     this.remove.addEventListener("click", () => this.clear(true));
     this.depth = 0;
     this.box.addEventListener("dragenter", () => this.over(1));
