@@ -26,7 +26,8 @@ def running(tmp_path_factory):
 @pytest.fixture
 def visitor(running):
     """Someone who has the address, but no session yet."""
-    testclient = pytest.importorskip("starlette.testclient", reason="what starlette tests with is not installed")
+    pytest.importorskip("httpx2", reason="what Starlette tests with is not installed")
+    testclient = pytest.importorskip("starlette.testclient", reason="the extra `web` is not installed")
     return testclient.TestClient(running.app, base_url=serving.ORIGIN, headers={"origin": serving.ORIGIN})
 
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import re
+import time
 
 import pytest
 from pictures import natural, photograph
@@ -172,11 +173,17 @@ def test_the_slider_and_the_difference_answer_to_keys(page):
 
 def test_by_keyboard_alone(page):
     files = {"cover": png(96, 128), "secret": NOTE.encode()}
+    choosers = []
+    # Once for all: the browser takes note of it somewhat later.
+    page.on("filechooser", choosers.append)
+    page.wait_for_timeout(500)
     for (role, content), key in zip(files.items(), ("Enter", "Space"), strict=True):
         page.focus(f"[data-drop={role}] input")
-        with page.expect_file_chooser() as chooser:
-            page.keyboard.press(key)
-        chooser.value.set_files({"name": role, "mimeType": "", "buffer": content})
+        page.keyboard.press(key)
+        deadline = time.monotonic() + TIMEOUT / 1000
+        while not choosers and time.monotonic() < deadline:
+            page.wait_for_timeout(50)
+        choosers.pop().set_files({"name": role, "mimeType": "", "buffer": content})
         page.wait_for_selector(f"[data-drop={role}].full")
     page.focus("input[name=way]:checked")
     page.keyboard.press("ArrowDown")

@@ -22,6 +22,12 @@ export function say(text) {
   $("#status").textContent = text;
 }
 
+/** Lead everyone to a result: who looks by its place on the screen, who listens by the focus. */
+export function lead(result) {
+  $("h2", result).focus({ preventScroll: true });
+  result.scrollIntoView({ behavior: matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth" });
+}
+
 /** The buttons that show a password. */
 export function showable(within) {
   for (const button of $$("[data-show]", within)) {

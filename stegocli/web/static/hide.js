@@ -1,7 +1,7 @@
 // The tab that hides.
 
 import { Compare } from "./compare.js";
-import { $, $$, fill, make, say, showable } from "./dom.js";
+import { $, $$, fill, lead, make, say, showable } from "./dom.js";
 import { Drop } from "./drop.js";
 import { recall, remember } from "./memory.js";
 import * as net from "./net.js";
@@ -212,7 +212,7 @@ export class Hide {
     $("h2", this.result).textContent = told.below_floor ? "Hidden, with a blemish" : "Hidden";
     const way = this.ways.find((one) => one.method === told.method);
     const because = told.chosen_because ? `${way.title}: ${told.chosen_because}. ` : "";
-    $(".because", this.result).textContent = because + words.sentence(told.summary);
+    $(".because", this.result).textContent = because + (told.method === "flow" ? "" : words.sentence(told.summary));
     const compare = new Compare(this.result, job, {
       cover: `The cover left of the line, the stego right of it: ${words.decibels(told.cover.psnr)} apart.`,
       secret: told.secret && `The secret left of the line, what comes back right of it: ${words.decibels(told.secret.psnr)}.`,
@@ -225,7 +225,7 @@ export class Hide {
     $(".send", this.result).textContent = copies;
     notes($(".notes", this.result), told.notes);
     $(".again", this.result).addEventListener("click", () => this.again());
-    $("h2", this.result).focus();
+    lead(this.result);
     say("Hidden. The stego can be saved.");
   }
 

@@ -1,6 +1,6 @@
 // The tab that reveals.
 
-import { $, fill, say, showable } from "./dom.js";
+import { $, fill, lead, say, showable } from "./dom.js";
 import { Drop } from "./drop.js";
 import { recall, remember } from "./memory.js";
 import * as net from "./net.js";
@@ -69,7 +69,7 @@ export class Reveal {
       ? "The password opened it: whoever hid it knew it, and nothing was altered since."
       : "It was hidden without a password: anyone can read it, and nothing tells who made it.";
     const named = told.name ? `${told.name}, as it was called when it was hidden` : "The secret";
-    $("figcaption", this.result).textContent = `${named}${told.size ? `: ${words.size(told.size)}` : ""}; ${told.summary}.`;
+    $("figcaption", this.result).textContent = `${named}${told.size ? `: ${words.size(told.size)}` : ""}${told.method === "flow" ? "" : `; ${told.summary}`}.`;
     const picture = $(".whole", this.result);
     picture.hidden = !("secret-shown" in job.parts);
     if (told.text) {
@@ -82,7 +82,7 @@ export class Reveal {
     $(".send", this.result).textContent = "It can be any file: open it as you would open an attachment.";
     notes($(".notes", this.result), told.notes);
     $(".again", this.result).addEventListener("click", () => this.drop.clear(true));
-    $("h2", this.result).focus();
+    lead(this.result);
     say("Revealed.");
     if (!picture.hidden) {
       picture.src = await net.held(`/api/jobs/${job.id}/secret-shown`);

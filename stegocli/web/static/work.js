@@ -1,6 +1,6 @@
 // A job as the page shows it: its progress, its end, and what failed.
 
-import { $, fill, make, say } from "./dom.js";
+import { $, fill, lead, make, say } from "./dom.js";
 import * as net from "./net.js";
 import * as words from "./words.js";
 
@@ -88,7 +88,7 @@ export function failed(place, title, why, wrong = true) {
   $(".message", place).classList.toggle("failed", wrong);
   $("h2", place).textContent = title;
   $(".why", place).textContent = why;
-  $("h2", place).focus();
+  lead(place);
   say(`${title}. ${why}`);
 }
 
