@@ -35,6 +35,7 @@ class Sleep:
 
     began: Path
     seconds: float = 60.0
+    reads: object = None
 
     def run(self, folder, progress, found):
         (folder / "half-done").write_text("half")

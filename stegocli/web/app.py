@@ -1,5 +1,6 @@
 """What the server answers: the page, its files, uploads and jobs."""
 
+import asyncio
 import json
 from collections.abc import Callable
 from dataclasses import asdict
@@ -26,6 +27,8 @@ from .security import BROKEN, Guard, Hosts, Sessions
 from .store import Gone, Kept, Store, shown_name
 from .tasks import Hide, Look, Reveal, Task, Upload
 
+# Uploads at a time.
+MOST_UPLOADS = 4
 # Bytes of a request that is no file.
 MOST_TOLD = 16_384
 _KINDS = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
@@ -131,6 +134,7 @@ class _Files:
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self._turns = asyncio.Semaphore(MOST_UPLOADS)
 
     def routes(self) -> list[Route]:
         return [
@@ -145,7 +149,11 @@ class _Files:
         length = request.headers.get("content-length", "")
         if length.isdecimal() and int(length) > claims.MOST_SENT:
             raise _too_large(name)
-        upload = Upload(self._store.place(), name)
+        async with self._turns:
+            return self._told(await self._taken(request, Upload(self._store.place(), name)))
+
+    async def _taken(self, request: Request, upload: Upload) -> Kept:
+        name = upload.name
         try:
             with upload.path.open("xb") as file:
                 async for chunk in request.stream():
@@ -156,13 +164,13 @@ class _Files:
             if not taken:
                 raise StegoError(f"{name} is empty: choose a file that holds something.")
             size = await run_in_threadpool(lambda: files.size_of(Source.read(upload.path).content))
+            return self._store.keep(request.state.owner, upload, taken, size)
         except (StegoError, ClientDisconnect):
             upload.path.unlink(missing_ok=True)
             raise
         except OSError as error:
             upload.path.unlink(missing_ok=True)
             raise StegoError(f"{name} can't be kept ({reason(error)}): make room on the disk.") from None
-        return self._told(self._store.keep(request.state.owner, upload, taken, size))
 
     async def tell(self, request: Request) -> Response:
         return self._told(self._found(request))

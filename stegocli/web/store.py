@@ -10,11 +10,14 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import TypeVar
 
 from ..errors import StegoError, printable
+from ..picture import claims
 from .jobs import Job, Queue
 from .tasks import Look, Task, Upload
 
-# So many files, and so many jobs that have ended, are kept; and so long, s.
-MOST_KEPT, KEPT_FOR = 24, 3600.0
+# So many files, and so many jobs that have ended, are kept; of the files so many bytes; and all so long, s.
+MOST_KEPT, MOST_BYTES, KEPT_FOR = 24, 4 * claims.MOST_SENT, 3600.0
+# It is looked for what is old so often, s.
+TIDIED = 60.0
 
 
 class Gone(StegoError):
@@ -56,7 +59,10 @@ class Store:
         self._uploads.mkdir()
         self._files: dict[str, Kept] = {}
         self._jobs: dict[str, Job] = {}
+        # Where the files lie that a job reads, until it has ended.
+        self._read: dict[Job, set[Path]] = {}
         self._lock = threading.RLock()
+        self._ended = threading.Event()
         # Looking at a cover is short, and does not wait for those who hide.
         self._looks, self._work = Queue(folder), Queue(folder)
 
@@ -65,9 +71,11 @@ class Store:
         """With its processes; at the end of the block they and their jobs are ended."""
         self._looks.start()
         self._work.start()
+        threading.Thread(target=self._tidy_at_times, daemon=True).start()
         try:
             yield self
         finally:
+            self._ended.set()
             self._looks.close()
             self._work.close()
 
@@ -76,11 +84,17 @@ class Store:
         return self._uploads / secrets.token_hex(8)
 
     def keep(self, owner: str, upload: Upload, length: int, size: tuple[int, int] | None) -> Kept:
-        """Take in an uploaded file."""
+        """Take in an uploaded file.
+
+        Raises:
+            StegoError: when jobs need all that is there already.
+        """
         kept = Kept(owner, upload, length, size)
         with self._lock:
             self._files[kept.id] = kept
-        self.tidy()
+            self.tidy()
+            if kept.id not in self._files:
+                raise StegoError(f"There is no place for {upload.name} beside the files of jobs: try again later.")
         return kept
 
     def file(self, owner: str, name: str) -> Kept:
@@ -107,9 +121,10 @@ class Store:
         Raises:
             TooMany: when that is full.
         """
-        job = self._queue(task).add(owner, task)
         with self._lock:
+            job = (self._looks if isinstance(task, Look) else self._work).add(owner, task)
             self._jobs[job.id] = job
+            self._read[job] = {value.path for value in vars(task).values() if isinstance(value, Upload)}
         self.tidy()
         return job
 
@@ -125,26 +140,32 @@ class Store:
                 thing.upload.path.unlink(missing_ok=True)
                 return
             self._jobs.pop(thing.id, None)
+            self._read.pop(thing, None)
         for queue in (self._looks, self._work):
             queue.drop(thing)
 
     def tidy(self) -> None:
-        """Drop what is old, and the oldest of what is too much; never what waits or runs, nor its files."""
+        """Drop what is old, and the oldest of what is too much; never what waits or runs, nor what that reads."""
         with self._lock:
-            ended = sorted(
-                (job for job in self._jobs.values() if job.ended is not None), key=lambda job: job.ended or 0
-            )
-            busy = len(ended) < len(self._jobs)
-            files = [] if busy else sorted(self._files.values(), key=lambda kept: kept.at)
             limit = time.monotonic() - KEPT_FOR
-            old: list[Kept | Job] = list(ended[:-MOST_KEPT])
-            old += [job for job in ended[-MOST_KEPT:] if (job.ended or 0) < limit]
-            old += [*files[:-MOST_KEPT], *(kept for kept in files[-MOST_KEPT:] if kept.at < limit)]
-        for thing in old:
-            self.drop(thing)
+            jobs = [job for job in self._jobs.values() if job.ended is not None]
+            self._read = {job: paths for job, paths in self._read.items() if job.ended is None}
+            needed = set().union(*self._read.values())
+            files = sorted((kept for kept in self._files.values()), key=lambda kept: kept.at)
+            count, length = len(files), sum(kept.bytes for kept in files)
+            for kept in files:
+                much = count > MOST_KEPT or length > MOST_BYTES
+                if kept.upload.path not in needed and (much or kept.at < limit):
+                    self.drop(kept)
+                    count, length = count - 1, length - kept.bytes
+            jobs.sort(key=lambda job: job.ended or 0.0)
+            old = [job for i, job in enumerate(jobs) if i < len(jobs) - MOST_KEPT or (job.ended or 0.0) < limit]
+        for job in old:
+            self.drop(job)
 
-    def _queue(self, task: Task) -> Queue:
-        return self._looks if isinstance(task, Look) else self._work
+    def _tidy_at_times(self) -> None:
+        while not self._ended.wait(TIDIED):
+            self.tidy()
 
     def _own(self, among: dict[str, Thing], owner: str, name: str, why: str) -> Thing:
         with self._lock:
@@ -157,6 +178,6 @@ class Store:
 def shown_name(name: str) -> str:
     """An uploaded file's name, without any folder of it, fit to be shown and to name a file of the same kind."""
     last = PureWindowsPath(PurePosixPath(name).name).name
-    last = printable(last).strip()
+    last = "".join(c for c in last if printable(c) == c).strip()
     stem, suffix = PurePosixPath(last).stem[:100], PurePosixPath(last).suffix[:20]
     return stem + suffix if stem.strip(". ") else "file"

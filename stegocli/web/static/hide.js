@@ -97,9 +97,11 @@ export class Hide {
     };
     try {
       const job = await net.start({ kind: "look", cover: file.id });
+      look.signal.addEventListener("abort", () => net.drop("jobs", job.id));
       const told = await net.follow(job.id, seen, look.signal);
-      net.drop("jobs", job.id);
       if (!told) return;
+      this.look = null;
+      net.drop("jobs", job.id);
       const trouble = told.state === "failed" ? told.error : told.result.holds ? "It holds a secret already, which would be lost." : "";
       if (trouble) this.drops.cover.state.append(make("em", trouble));
     } catch (error) {
