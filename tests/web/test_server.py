@@ -1,7 +1,9 @@
 """The server as a process: what it prints, how it ends, and that nothing of it stays."""
 
+import contextlib
 import json
 import os
+import re
 import signal
 import socket
 import time
@@ -12,8 +14,9 @@ from command import stego
 from serving import Server, png
 from systems import posix
 
-pytest.importorskip("uvicorn", reason="the extra `web` is not installed")
-pytestmark = pytest.mark.slow
+from stegocli import errors
+
+uvicorn = pytest.importorskip("uvicorn", reason="the extra `web` is not installed")
 
 WORDS = "correct horse battery staple"
 
@@ -56,6 +59,43 @@ def gone(server):
     return False
 
 
+@pytest.fixture
+def served(monkeypatch):
+    """Serves for no time: what is said, and what is opened in the browser."""
+    from stegocli.web import server
+
+    def done(host, browse=True, windows=True):
+        said, opened = [], []
+        monkeypatch.setattr(uvicorn.Server, "run", lambda self, sockets: None)
+        monkeypatch.setattr(server, "_has_windows", lambda: windows)
+        monkeypatch.setattr(server.webbrowser, "open", opened.append)
+        monkeypatch.setattr(server.Store, "running", lambda self: contextlib.nullcontext(self))
+        try:
+            server.serve(host, 0, browse, said.append)
+        finally:
+            errors.speak_of_fields(False)
+        return said, opened
+
+    return done
+
+
+def test_the_address_is_printed_and_opened(served):
+    said, opened = served("127.0.0.1")
+    assert re.fullmatch(r"The page is at http://127\.0\.0\.1:\d+/#\S{32}", said[0])
+    assert opened == [said[0].split()[-1]] and not [line for line in said if line.startswith("note:")]
+
+
+@pytest.mark.parametrize("browse, windows", [(False, True), (True, False)])
+def test_no_browser_is_opened_unasked_or_on_a_terminal(served, browse, windows):
+    assert served("127.0.0.1", browse, windows)[1] == []
+
+
+def test_whoever_lets_others_in_is_told(served):
+    said, _ = served("0.0.0.0", False)
+    assert [line for line in said if line.startswith("note:") and "passwords" in line]
+
+
+@pytest.mark.slow
 @posix
 @pytest.mark.parametrize("number, code", [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
 def test_a_signal_ends_it_and_its_files(tmp_path, number, code):
@@ -68,6 +108,7 @@ def test_a_signal_ends_it_and_its_files(tmp_path, number, code):
     assert "Traceback" not in said
 
 
+@pytest.mark.slow
 @posix
 def test_killed_it_leaves_no_files(tmp_path):
     server = Server(place=tmp_path)
@@ -79,6 +120,7 @@ def test_killed_it_leaves_no_files(tmp_path):
     assert gone(server)
 
 
+@pytest.mark.slow
 @posix
 def test_killed_with_all_its_processes_the_next_start_takes_its_files_away(tmp_path):
     first = Server(place=tmp_path)
@@ -92,6 +134,7 @@ def test_killed_with_all_its_processes_the_next_start_takes_its_files_away(tmp_p
     second.end(signal.SIGTERM)
 
 
+@pytest.mark.slow
 def test_nothing_that_is_sent_is_printed_and_no_password(tmp_path):
     server = Server(place=tmp_path)
     address = server.address()
