@@ -255,6 +255,7 @@ def test_a_broken_picture_is_told(page):
     page.wait_for_selector("#cover-state em")
     assert "broken.png is damaged" in page.text_content("#cover-state")
     choose(page, "secret", NOTE.encode(), "note.txt")
+    assert not page.query_selector(".room.good") and page.text_content(".card:has([value=exact]) .room") == ""
     page.click("#hide-go")
     page.wait_for_selector("text=It could not be hidden")
     assert "broken.png is damaged" in page.text_content("#hide-result .why")

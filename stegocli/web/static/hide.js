@@ -81,6 +81,7 @@ export class Hide {
 
   covered(file) {
     this.capacities = {};
+    this.unreadable = false;
     this.look?.abort();
     this.chosen();
     if (file) this.see(file);
@@ -104,6 +105,8 @@ export class Hide {
       net.drop("jobs", job.id);
       const trouble = told.state === "failed" ? told.error : told.result.holds ? "It holds a secret already, which would be lost." : "";
       if (trouble) this.drops.cover.state.append(make("em", trouble));
+      this.unreadable = told.state === "failed";
+      this.update();
     } catch (error) {
       if (!look.signal.aborted) say(error.message);
     }
@@ -138,10 +141,10 @@ export class Hide {
 
   /** What a card says of the room in this cover, and whether that is good, bad or neither. */
   room(way, cover, secret) {
-    if (way.pictures_only && secret && !secret.size) return ["For pictures only", "bad"];
-    if (!cover) return ["", ""];
+    if (way.pictures_only && secret && !secret.size) return ["For pictures only", ""];
+    if (!cover?.size || this.unreadable) return ["", ""];
     if (way.key === "auto") return ["The best choice if you are not sure", "good"];
-    if (way.key === "flow") return [`Room here: a picture of ${words.size(cover.size ?? [0, 0])}`, "good"];
+    if (way.key === "flow") return [`Room here: a picture of ${words.size(cover.size)}`, "good"];
     const held = this.capacities[way.method];
     if (!held) return ["Looking at the cover…", ""];
     if (!held.holds) return ["No room in this cover", "bad"];

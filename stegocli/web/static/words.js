@@ -17,7 +17,7 @@ const STAGES = {
 export const stage = (name) => STAGES[name] ?? "Starting";
 
 export function bytes(count) {
-  if (count < 1000) return `${count} bytes`;
+  if (count < 1000) return count === 1 ? "1 byte" : `${count} bytes`;
   const [unit, share] = count < 1e6 ? ["kB", 1e3] : ["MB", 1e6];
   const value = count / share;
   return `${value < 10 ? value.toFixed(1) : Math.round(value)} ${unit}`;
