@@ -64,6 +64,23 @@ class Hidden(Choice):
         return metrics.joined(self.cover, self.secret, 24 * pixels[1] / pixels[0])
 
 
+@dataclass(frozen=True)
+class Pictures:
+    """The pictures of a hide, for whoever shows them.
+
+    Attributes:
+        cover: as the method took it.
+        stego: as its file has it.
+        secret, revealed: the secret and what the receiver sees of it, uint8 of one shape; None for a secret that is no
+            picture.
+    """
+
+    cover: Picture
+    stego: Picture
+    secret: np.ndarray | None
+    revealed: np.ndarray | None
+
+
 @dataclass(frozen=True, kw_only=True)
 class Revealed(Outcome):
     """What `reveal` found, in addition to what `Outcome` tells.
@@ -91,6 +108,7 @@ def hide(
     report: str | Path | None = None,
     keep: Sequence[Path] = (),
     progress: Progress = unseen,
+    show: Callable[[Pictures], None] | None = None,
 ) -> Hidden:
     """Hide the file `secret` in the picture file `cover` and write `output`.
 
@@ -109,11 +127,12 @@ def hide(
             for secret pictures.
         keep: other files that no output may replace, as the one with the password.
         progress: called with what is being done and the share of it that is done.
+        show: called with the pictures, before the output has its name.
 
     Raises:
         StegoError: with a sentence for the user; nothing is written then.
     """
-    options: dict[str, Any] = {"force": force, "report": report, "keep": keep, "progress": progress}
+    options: dict[str, Any] = {"force": force, "report": report, "keep": keep, "progress": progress, "show": show}
     if not outputs.names_folder(output):
         return _hide(cover, secret, Path(output), method or Auto(), **options)
     with outputs.made(output) as folder:
@@ -136,6 +155,7 @@ def _hide(
     report: str | Path | None,
     keep: Sequence[Path],
     progress: Progress,
+    show: Callable[[Pictures], None] | None,
 ) -> Hidden:
     method = method.to_file(output.suffix.lower())
     inputs = _unlosable(cover, secret, *keep, *_weights_file(getattr(method, "model", None)))
@@ -163,6 +183,9 @@ def _hide(
             # It shows what a password hides.
             private = getattr(method, "password", None) is not None
             files.add(run, report, Picture(grid), force=force, private=private)
+        if show is not None:
+            stego = replace(seen.picture, rgb=hiding.rgb)
+            show(Pictures(seen.picture, stego, hiding.reference, hiding.decoded))
         done = _told(output, seen, hiding)
     return done
 
