@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from ..discreet import coefficients, embedding, frame, history, jpegfile
+from ..discreet import coefficients, embedding, frame, history, jpegfile, segments
 from ..discreet.embedding import Unsuitable
 from ..discreet.jpegfile import JpegFile
 from ..errors import StegoError, option
@@ -102,7 +102,7 @@ class Discreet:
         packed = secret.encoder.fit_lossy(carrier.capacity, cover.rgb.size // 3)
         try:
             rgb, file = carrier.hide(packed.content, password, lambda share: progress("embedding", share))
-        except (Unsuitable, jpegfile.Unsuitable) as error:
+        except (Unsuitable, segments.Unsuitable) as error:
             raise StegoError(f"{cover.path} can't carry this ({error}): use a larger or livelier cover.") from None
         progress("checking", 0.0)
         if _content(Stego(cover.path, rgb, content=file), password) != packed.content:
@@ -161,7 +161,7 @@ class _Coefficients:
                 self._jpeg = JpegFile(coefficients.compressed(cover.rgb, cover.picture.grey))
             else:
                 self._jpeg = JpegFile(cover.source.content)
-        except jpegfile.Unsuitable as error:
+        except segments.Unsuitable as error:
             raise StegoError(
                 f"{cover.path} can't be written back as it was ({error}): use a .png with {option('shrink')}."
             ) from None
@@ -215,6 +215,6 @@ def _content(stego: Stego, password: str) -> bytes | None:
                 f"{stego.path} can't be opened: the password is wrong, or what it holds is read by jpeglib, which is "
                 "not installed: pip install 'stegocli[discreet]'."
             ) from None
-        except jpegfile.Unsuitable:  # nothing that this method wrote
+        except segments.Unsuitable:  # nothing that this method wrote
             return None
     return embedding.reveal(stego.rgb, password)
