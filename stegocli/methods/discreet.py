@@ -169,7 +169,7 @@ class _Coefficients:
 
     def hide(self, content: bytes, password: str, progress: Any) -> tuple[np.ndarray, bytes]:
         file = coefficients.hide(self._jpeg, content, password, self._size, self._original)
-        return files.read("stego.jpg", file, as_stored=True).rgb, file
+        return files.read("stego.jpg", file).rgb, file  # as seen, since the cover is
 
 
 def _kind(content: bytes) -> str | None:
