@@ -20,15 +20,14 @@ from .api import Hidden, Revealed
 from .errors import StegoError
 from .methods import Method
 from .methods.base import ModelLike
+from .payload.gathering import Gathered, listed
 from .picture import files, outputs
-from .picture.inputs import Identity, Source, identity, reason, short
+from .picture.inputs import LITTER, Identity, Source, identity, reason, short
 
 # A file of such a name is meant as a picture, whether it can be read or not.
 PICTURES = files.READABLE | {
     ".jfif", ".jpe", ".apng", ".heic", ".heif", ".jxl", ".j2k", ".tga", ".psd", ".svg", ".dng", ".cr2", ".nef", ".arw",
 }  # fmt: skip
-# What systems leave in folders of pictures.
-LITTER = {"thumbs.db", "desktop.ini"}
 # So many names of files that are left out are told.
 TOLD = 5
 
@@ -118,8 +117,10 @@ def _names(sources: Sequence[Path]) -> list[str]:
     return names
 
 
-def pairs(covers: Path, secrets: Path, note: Callable[[str], None] = _unheard) -> list[tuple[Path, Path]]:
-    """(cover, secret) in name order; a single secret goes into every cover.
+def pairs(
+    covers: Path, secrets: Path | Sequence[Path], note: Callable[[str], None] = _unheard
+) -> list[tuple[Path, Path | Sequence[Path]]]:
+    """(cover, secret) in name order; one file goes into every cover, and so do all secrets of a sequence.
 
     A cover that can't be read has its pair too: the others must not shift.
 
@@ -130,7 +131,9 @@ def pairs(covers: Path, secrets: Path, note: Callable[[str], None] = _unheard) -
         StegoError: when there is nothing, or the numbers differ.
     """
     found = _listed(covers, _is_meant_as_picture, note)
-    hidden = _listed(secrets, lambda p: True, note) if os.path.isdir(secrets) else [secrets] * len(found)
+    if not isinstance(secrets, Path) or not secrets.is_dir():
+        return [(cover, secrets) for cover in found]
+    hidden = _listed(secrets, lambda p: True, note)
     if len(found) != len(hidden):
         raise StegoError(
             f"{covers} holds {len(found)} pictures and {secrets} {len(hidden)} files: "
@@ -141,7 +144,7 @@ def pairs(covers: Path, secrets: Path, note: Callable[[str], None] = _unheard) -
 
 def hide(
     covers: str | Path,
-    secrets: str | Path,
+    secrets: str | Path | Sequence[str | Path],
     output: str | Path,
     method: Method | None = None,
     jobs: int = 1,
@@ -153,7 +156,8 @@ def hide(
 
     Args:
         covers: a folder of pictures.
-        secrets: a folder with as many files, or one file for all covers.
+        secrets: a folder with as many files, or one file for all covers; or a sequence of files and folders, of which
+            all go into each cover.
         output: a folder, made if it is missing; a stego is called as its cover, with .png.
         method: as for `api.hide`; weights are loaded once in each process.
         jobs: processes to share the work, each with its share of the cores.
@@ -166,28 +170,38 @@ def hide(
     Raises:
         StegoError: when the folders don't go together, or there are no such weights.
     """
-    work = pairs(Path(covers), Path(secrets), note)
+    given = Path(secrets) if isinstance(secrets, (str, Path)) else [Path(secret) for secret in secrets]
+    work = pairs(Path(covers), given, note)
     model = getattr(method, "model", None)
     if isinstance(model, (str, Path)):
         from .flow import weights
 
         weights.find(model)  # told once, not for each pair
-    # A pipe gives its content once, and it goes into every cover.
-    one = None if os.path.isdir(secrets) or os.path.isfile(secrets) else Source.read(secrets)
+    pairwise = isinstance(given, Path) and given.is_dir()
+    shared = None if pairwise else _shared(given)
     folder = outputs.make_folder(output)
     names = _names([cover for cover, _ in work])
-    inputs = {identity(path) for pair in work for path in pair}
+    inputs = {identity(cover) for cover, _ in work}
+    for secret in (secret for _, secret in work) if pairwise else (given,):
+        inputs |= {identity(path) for path in Gathered.of(secret).sources if isinstance(path, Path)}
     targets: dict[str, Path] = {}
     calls: list[_Call | Failed] = []
     for (cover, secret), name in zip(work, names, strict=True):
         target = folder / f"{name}.png"
         calls.append(
             _not_a_file(cover)
-            or (None if one else _not_a_file(secret))
+            or (_not_a_file(secret) if isinstance(secret, Path) and pairwise else None)
             or _lost(cover, target, inputs, targets)
-            or _Call(cover, partial(api.hide, cover, one or secret, target, method, **options))
+            or _Call(cover, partial(api.hide, cover, shared or secret, target, method, **options))
         )
     return _each(calls, jobs)
+
+
+def _shared(given: Path | Sequence[Path]) -> list[Source | Path]:
+    """What goes into every cover; a pipe gives its content only once, so it is read here."""
+    return [
+        one if isinstance(one, Source) or one.is_dir() or one.is_file() else Source.read(one) for one in listed(given)
+    ]
 
 
 def _lost(cover: Path, target: Path, inputs: set[Identity | None], targets: dict[str, Path]) -> Failed | None:

@@ -204,8 +204,9 @@ def noter(quiet: bool) -> Callable[[str], None]:
 
 
 def as_json(result: Any) -> dict[str, Any]:
-    """A result's fields, paths as text."""
-    return {k: str(v) if isinstance(v, Path) else v for k, v in asdict(result).items()}
+    """A result's fields, paths as text, at every depth."""
+    found: dict[str, Any] = json.loads(json.dumps(asdict(result), default=str))
+    return found
 
 
 def print_json(result: Any, output: str | None) -> None:

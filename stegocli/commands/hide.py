@@ -70,9 +70,10 @@ CoverArgument = Annotated[
     ),
 ]  # fmt: skip
 SecretArgument = Annotated[
-    Path,
+    list[Path],
     typer.Argument(
-        readable=False, metavar="SECRET", help="The picture to hide in it, or any other file; a folder; or -.",
+        readable=False, metavar="SECRET...",
+        help="The picture to hide in it, or any other file; several files and folders; or -.",
     ),
 ]  # fmt: skip
 OutputOption = Annotated[
@@ -180,7 +181,8 @@ def hide(
 ) -> None:
     """Write a picture that looks like COVER and holds SECRET.
 
-    A picture goes by the network, or as bytes where they are better; any other file as bytes.
+    A picture goes by the network, or as bytes where they are better; any other file as bytes, and so do several files
+    and folders. For a folder of covers, one folder of secrets is hidden pair by pair.
 
     Examples:
 
@@ -205,18 +207,27 @@ def hide(
     if is_folder:
         from .. import folders
 
-        results = folders.hide(cover, secret, output, method, jobs, force=force, keep=keep, note=noter(quiet))
+        results = folders.hide(
+            cover,
+            secret[0] if len(secret) == 1 else secret,
+            output,
+            method,
+            jobs,
+            force=force,
+            keep=keep,
+            note=noter(quiet),
+        )
         for note in unused:
             noter(quiet)(note)
         show_folder(results, as_json, show, lambda done: _show_one_of_many(done, show))
         return
     from .. import api
 
-    cover_file, secret_file = read_inputs([cover, secret], keep)
+    cover_file, *secret_files = read_inputs([cover, *secret], keep)
     with output_file(output, "stego.png") as target, Meter(show) as meter:
         assert target is not None
         done = api.hide(
-            cover_file, secret_file, target, method, force=force, report=report, keep=keep, progress=meter
+            cover_file, secret_files, target, method, force=force, report=report, keep=keep, progress=meter
         )  # fmt: skip
     done = replace(done, path=Path(STREAM) if output == STREAM else done.path, notes=[*done.notes, *unused])
     if as_json:
@@ -289,14 +300,18 @@ def _show_one_of_many(done: Any, console: "Console") -> None:
     console.print(f"{done.path}: cover {done.cover.psnr:.2f} dB{secret}; {done.summary}", soft_wrap=True)
 
 
-def _show(done: Any, secret: Path, console: "Console") -> None:
+def _show(done: Any, secret: list[Path], console: "Console") -> None:
     from .. import render
 
-    what = f"{secret.name} ({done.secret_size[0]}x{done.secret_size[1]})" if done.secret_size else secret.name
+    name = ", ".join(one.name for one in secret)
+    what = f"{name} ({done.secret_size[0]}x{done.secret_size[1]})" if done.secret_size else name
     show_notes(done.notes, console)
     if done.advice and console.is_terminal:
         show_notes([done.advice], console)
     console.print(f"{done.path}: {done.size[0]}x{done.size[1]}, holds {what}; {done.summary}", soft_wrap=True)
+    for part in done.parts:
+        size = f" ({part.secret_size[0]}x{part.secret_size[1]}, {part.secret.psnr:.2f} dB)" if part.secret else ""
+        console.print(f"  {part.name}{size}: {part.summary}; {part.length:,} bytes", soft_wrap=True)
     columns = {"cover and stego": done.cover} | ({"secret and revealed": done.secret} if done.secret else {})
     shown = ("psnr", "ssim", "worst_block")
     console.print(render.score_table({k: {n: getattr(v, n) for n in shown} for k, v in columns.items()}))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ..errors import StegoError
 from .common import (
     FLAG,
     OUTPUT,
@@ -119,11 +120,15 @@ def reveal(
             stego_file, target, weights, amp=amp, force=force, keep=keep, progress=meter,
             password=word if ready else lambda: ask_password(password_file, prompt),
         )  # fmt: skip
+        if output == STREAM and done.parts:
+            raise StegoError(f"{stego} holds {len(done.parts)} files, and stdout takes one: name a folder for them.")
     if output == STREAM:
         done = replace(done, path=Path(STREAM))
     if as_json:
         print_json(done, output)
     _show(done, show)
+    if any(part.problem for part in done.parts):
+        raise typer.Exit(1)
 
 
 def _show(done: Any, console: "Console") -> None:
@@ -131,3 +136,7 @@ def _show(done: Any, console: "Console") -> None:
     size = f"{done.size[0]}x{done.size[1]}, " if done.size else ""
     named = f"; called {done.name} when it was hidden" if done.name else ""
     console.print(f"{done.path}: {size}{done.summary}{named}", soft_wrap=True)
+    for part in done.parts:
+        size = f"{part.size[0]}x{part.size[1]}, " if part.size else ""
+        if part.path is not None:
+            console.print(f"  {part.path}: {size}{part.summary}", soft_wrap=True)

@@ -5,8 +5,10 @@ from math import floor
 
 from ..errors import StegoError, option
 from ..payload import estimate
+from ..payload.bundle import Bundle
+from ..payload.codings import Secret
 from ..picture import files, metrics
-from .base import Cover, Hiding, Lossless, Method, ModelLike, Password, Progress, Secret, unseen
+from .base import AnySecret, Cover, Hiding, Lossless, Method, ModelLike, Password, Progress, unseen
 from .exact import COVER_PSNR, Exact
 from .flow import Flow
 
@@ -52,10 +54,13 @@ class Auto(Lossless):
             return Robust(password=self.password)
         return Robust(password=self.password, cover_psnr=self.cover_psnr)
 
-    def hide(self, cover: Cover, secret: Secret, progress: Progress = unseen) -> Hiding:
+    def hide(self, cover: Cover, secret: AnySecret, progress: Progress = unseen) -> Hiding:
         exact = Exact(self.password, COVER_PSNR if self.cover_psnr is None else self.cover_psnr)
         if self.password is not None:
             return exact.hide(cover, secret, progress).telling(chosen_because="bytes can be encrypted")
+        if isinstance(secret, Bundle):
+            self._check_unused("several secrets go as bytes")
+            return exact.hide(cover, secret, progress).telling(chosen_because="several secrets go as bytes")
         if not secret.is_picture:
             self._check_unused(f"{secret.path} is no picture, and goes as bytes")
             hiding = exact.hide(cover, secret, progress)

@@ -11,10 +11,9 @@ from ..discreet import coefficients, embedding, frame, history, jpegfile
 from ..discreet.embedding import Unsuitable
 from ..discreet.jpegfile import JpegFile
 from ..errors import StegoError, option
-from ..payload.codings import Secret
-from ..payload.container import APPROXIMATE
 from ..picture import files
 from .base import (
+    AnySecret,
     Choice,
     Contents,
     Cover,
@@ -24,9 +23,9 @@ from .base import (
     Password,
     Progress,
     Stego,
-    above_floor,
     asked,
     described,
+    judged,
     unpacked,
     unseen,
 )
@@ -91,7 +90,7 @@ class Discreet:
             raise StegoError(f"{cover.path} was a JPEG once, and as it is now every change would show: {remedy}.")
         return replace(cover, source=None)
 
-    def hide(self, cover: Cover, secret: Secret, progress: Progress = unseen) -> Hiding:
+    def hide(self, cover: Cover, secret: AnySecret, progress: Progress = unseen) -> Hiding:
         password = asked(self.password)
         if password is None:
             raise StegoError(f"What anyone can read is not discreet: give {option('password')}.")
@@ -110,12 +109,8 @@ class Discreet:
         summary = f"discreet, {self.size}; {packed.coding}; {packed.fidelity}; "
         summary += f"{len(packed.content):,} of {carrier.capacity:,} bytes, encrypted"
         told = Choice(method=self.name, summary=summary, notes=[ONCE])
-        if packed.picture is None:
-            return Hiding(rgb, told, file=file or None)
-        if packed.fidelity == APPROXIMATE:
-            told.notes.extend(secret.notes())
-        hiding = Hiding(rgb, told, secret.seen.rgb, files.seen(packed.picture).rgb, file=file or None)
-        return above_floor(hiding, f"{option('discreet')} {SIZES[-1]}, or hide it with {option('password')} alone")
+        remedies = f"{option('discreet')} {SIZES[-1]}, or hide it with {option('password')} alone"
+        return judged(Hiding(rgb, told, file=file or None), secret, packed, remedies)
 
     def capacity(self, cover: Cover, progress: Progress = unseen) -> int:
         """Bytes that fit into a cover that `prepare` gave; 0 where it can carry nothing."""

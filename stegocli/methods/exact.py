@@ -7,13 +7,12 @@ import numpy as np
 
 from ..errors import StegoError, option
 from ..payload import embedding, estimate, header
-from ..payload.codings import Secret
-from ..payload.container import APPROXIMATE, TooLarge
+from ..payload.container import TooLarge
 from ..payload.embedding import PayloadDescriptor
 from ..payload.errors import AuthenticationError
 from ..payload.header import Header
-from ..picture import files
 from .base import (
+    AnySecret,
     Choice,
     Contents,
     Cover,
@@ -24,9 +23,9 @@ from .base import (
     Password,
     Progress,
     Stego,
-    above_floor,
     asked,
     described,
+    judged,
     unpacked,
     unseen,
 )
@@ -52,7 +51,7 @@ class Exact(Lossless):
     fit: bool = False
     name = "exact"
 
-    def hide(self, cover: Cover, secret: Secret, progress: Progress = unseen) -> Hiding:
+    def hide(self, cover: Cover, secret: AnySecret, progress: Progress = unseen) -> Hiding:
         if self.fit and not secret.is_picture:
             raise StegoError(f"{secret.path} is no picture and is hidden whole: leave {option('fit')} out.")
         password = asked(self.password)
@@ -84,12 +83,7 @@ class Exact(Lossless):
             raise StegoError(f"{secret.path} does not come back from {cover.path}: please report this.")
         summary = f"{packed.coding}; {packed.fidelity}; {len(packed.content):,} of {holds:,} bytes"
         told = Choice(method=self.name, summary=summary + (", encrypted" if private else ""))
-        if packed.picture is None:
-            return Hiding(rgb, told)
-        if packed.fidelity == APPROXIMATE:
-            told.notes.extend(secret.notes())
-        hiding = Hiding(rgb, told, secret.seen.rgb, files.seen(packed.picture).rgb)
-        return above_floor(hiding, f"or a lower {option('cover_psnr')}")
+        return judged(Hiding(rgb, told), secret, packed, f"or a lower {option('cover_psnr')}")
 
     def reveal(self, stego: Stego, password: str | None = None, progress: Progress = unseen) -> Found | Locked | None:
         content = _content(stego, password)
@@ -112,7 +106,7 @@ class Exact(Lossless):
         """Bytes that go into a cover."""
         return estimate.holds(cover.rgb, self.password is not None, self.cover_psnr)
 
-    def _remedy(self, cover: Cover, secret: Secret, holds: int, length: int) -> str:
+    def _remedy(self, cover: Cover, secret: AnySecret, holds: int, length: int) -> str:
         """What would do for `length` bytes: more pixels, a lower PSNR, or a picture with loss."""
         private, pixels = self.password is not None, cover.rgb.size // 3
         # A cover of the same kind holds in proportion; what every stego holds besides makes it a little more.
