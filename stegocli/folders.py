@@ -131,7 +131,7 @@ def pairs(
         StegoError: when there is nothing, or the numbers differ.
     """
     found = _listed(covers, _is_meant_as_picture, note)
-    if not isinstance(secrets, Path) or not secrets.is_dir():
+    if not isinstance(secrets, Path) or not os.path.isdir(secrets):
         return [(cover, secrets) for cover in found]
     hidden = _listed(secrets, lambda p: True, note)
     if len(found) != len(hidden):
@@ -177,7 +177,7 @@ def hide(
         from .flow import weights
 
         weights.find(model)  # told once, not for each pair
-    pairwise = isinstance(given, Path) and given.is_dir()
+    pairwise = isinstance(given, Path) and os.path.isdir(given)
     shared = None if pairwise else _shared(given)
     folder = outputs.make_folder(output)
     names = _names([cover for cover, _ in work])
@@ -200,7 +200,8 @@ def hide(
 def _shared(given: Path | Sequence[Path]) -> list[Source | Path]:
     """What goes into every cover; a pipe gives its content only once, so it is read here."""
     return [
-        one if isinstance(one, Source) or one.is_dir() or one.is_file() else Source.read(one) for one in listed(given)
+        one if isinstance(one, Source) or os.path.isdir(one) or os.path.isfile(one) else Source.read(one)
+        for one in listed(given)
     ]
 
 

@@ -133,7 +133,7 @@ def test_what_can_not_be_written_leaves_no_empty_file(tmp_path, monkeypatch):
     def fail(*arguments, **options):
         raise StegoError("full")
 
-    monkeypatch.setattr(api, "_deliver", fail)
+    monkeypatch.setattr(Delivery, "_one_to", fail)
     out = tmp_path / "out"
     out.mkdir()
     with pytest.raises(StegoError, match="full"):

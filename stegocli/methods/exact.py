@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..errors import StegoError, option
-from ..payload import embedding, estimate, header
+from ..payload import embedding, estimate, header, several
 from ..payload.container import TooLarge
 from ..payload.embedding import PayloadDescriptor
 from ..payload.errors import AuthenticationError
@@ -90,7 +90,10 @@ class Exact(Lossless):
         if content is None:
             return None if stego.header is not None else Locked()
         progress("decoding", 0.0)
-        return unpacked(content, stego, self.name)
+        found = unpacked(content, stego, self.name)
+        if stego.header is not None and not stego.header.intact:
+            return found.telling(f"{stego.path} was altered after hiding: this is what of it is whole.")
+        return found
 
     def inspect(
         self, stego: Stego, password: str | None = None, progress: Progress = unseen
@@ -99,8 +102,8 @@ class Exact(Lossless):
         if content is None:
             return None if stego.header is not None else Locked()
         version = stego.header.version if stego.header else header.VERSION
-        private = password is not None
-        return described(content, stego, self.name, version=version, private=private, intact=True)
+        intact = stego.header is None or stego.header.intact
+        return described(content, stego, self.name, version=version, private=password is not None, intact=intact)
 
     def capacity(self, cover: Cover) -> int:
         """Bytes that go into a cover."""
@@ -136,9 +139,10 @@ def _content(stego: Stego, password: str | None) -> bytes | None:
     found = stego.header
     if found is not None and found.method == METHOD:
         extent = PayloadDescriptor.unpack(found.own, embedding.capacity(stego.rgb.size, False, found.version))
-        if not found.intact:
+        content = embedding.extract_open(stego.rgb, extent)
+        if not found.intact and not several.is_partly_intact(content):
             raise StegoError(f"{stego.path} was altered after hiding: use the very file that `stego hide` wrote.")
-        return embedding.extract_open(stego.rgb, extent)
+        return content
     if found is not None or password is None:
         return None
     try:

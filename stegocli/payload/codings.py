@@ -19,6 +19,7 @@ from .container import APPROXIMATE, SAME_FILE, SAME_PIXELS, Payload
 from .errors import InvalidContent, LaterVersion
 from .streams import picture_of, samples_of
 
+_TOO_MUCH = "more than may come back from this picture"
 # A file for other bytes with the same pixels is only worth it for so much less.
 WORTH_RECODING = 0.95
 
@@ -269,25 +270,28 @@ class Several:
 
     def parts(self) -> Iterator[Part]:
         """Each file, decoded when it is its turn: what is wrong with one costs none of the others."""
-        allowance = several.Allowance(self.carrier)
+        allowance: several.Allowance | None = several.Allowance(self.carrier)
         for entry in self.entries:
-            yield self._part(entry, allowance)
+            part = self._part(entry, allowance)
+            if part.problem == _TOO_MUCH:  # nothing more is decoded, be it for nothing
+                allowance = None
+            yield part
 
-    def _part(self, entry: several.Entry, allowance: several.Allowance) -> Part:
+    def _part(self, entry: several.Entry, allowance: several.Allowance | None) -> Part:
         kind = entry.content[0] if entry.content else container.SEVERAL
         part = Part(entry.name, len(entry.content), container.CODINGS.get(kind, f"kind {kind}"))
         try:
             if not entry.intact:
                 raise InvalidContent("damaged")
-            if kind == container.SEVERAL or (allowance.spent and kind != container.FILE):
-                raise InvalidContent("more than may come back from this picture")
+            if kind == container.SEVERAL or (allowance is None and kind != container.FILE):
+                raise InvalidContent(_TOO_MUCH)
             found = unpack(entry.content, self.carrier)
             secret = found.secret
             assert not isinstance(secret, Several)
             size = secret.size if isinstance(secret, Picture) else files.size_of(secret)
             length = 0 if isinstance(secret, Picture) else len(secret)
-            if not allowance.take(entry.content, size[0] * size[1] if size else 0, length):
-                raise InvalidContent("more than may come back from this picture")
+            if allowance and not allowance.take(entry.content, size[0] * size[1] if size else 0, length):
+                raise InvalidContent(_TOO_MUCH)
         except LaterVersion as error:
             return replace(part, problem=f"made by a later stego: {error}")
         except (InvalidContent, StegoError) as error:

@@ -83,6 +83,15 @@ def entries(frame: Frame) -> list[Entry]:
     return found
 
 
+def is_partly_intact(content: bytes) -> bool:
+    """Whether content that was damaged is of several files, and at least one of them is whole."""
+    try:
+        frame = container.unframe(content)
+        return frame.kind == container.SEVERAL and any(entry.intact for entry in entries(frame))
+    except InvalidContent:
+        return False
+
+
 def _name(field: bytes) -> str:
     try:
         name = field.decode()
@@ -106,29 +115,24 @@ class Allowance:
     """What all files of one content may ask for together; the rules are those for one (`claims`)."""
 
     def __init__(self, carrier: int | None):
-        self._pixels = claims.most_revealed(carrier)
-        self._rebuilt = claims.most_rebuilt(carrier)
-        self._unpacked = claims.MOST_UNPACKED
+        # Pixels that are decoded, those that are compressed again, and bytes that are unpacked.
+        self._left = [claims.most_revealed(carrier), claims.most_rebuilt(carrier), claims.MOST_UNPACKED]
 
     def take(self, content: bytes, pixels: int, length: int) -> bool:
-        """Count what decoding a content comes to.
+        """Count what decoding a content comes to, if that is within what is left.
 
         Args:
             pixels: of the picture that it was decoded to, if it is one.
             length: of the file.
 
         Returns:
-            Whether it is within what is left.
+            Whether it is.
         """
         kind = content[0]
-        if kind == PACKED:
-            self._unpacked -= length
-        elif kind != FILE:
-            self._pixels -= pixels
-            self._rebuilt -= pixels * (kind == PNG_REBUILT)
-        return not self.spent
-
-    @property
-    def spent(self) -> bool:
-        """Whether more was taken than there is: then nothing but the files' own bytes may follow."""
-        return min(self._pixels, self._rebuilt, self._unpacked) < 0
+        if kind == FILE:
+            return True
+        asked = (0, 0, length) if kind == PACKED else (pixels, pixels * (kind == PNG_REBUILT), 0)
+        if any(a > b for a, b in zip(asked, self._left, strict=True)):
+            return False
+        self._left = [b - a for a, b in zip(asked, self._left, strict=True)]
+        return True
