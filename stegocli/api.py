@@ -27,6 +27,7 @@ from .methods.base import (
     Stego,
     unseen,
 )
+from .methods.decoys import Decoy
 from .payload.errors import InvalidContent, LaterVersion
 from .payload.gathering import Gathered, Given
 from .picture import files, metrics, outputs
@@ -65,6 +66,7 @@ class Hidden(Choice):
         secret: what the file reveals against the secret; None when the secret is no picture, and for several.
         secret_size: the secret picture's (width, height), or None.
         parts: of several secrets, each.
+        decoys: of what a second password opens, each.
     """
 
     path: Path
@@ -73,6 +75,7 @@ class Hidden(Choice):
     secret: Comparison | None = None
     secret_size: tuple[int, int] | None = None
     parts: list[HiddenPart] = field(default_factory=list)
+    decoys: list[HiddenPart] = field(default_factory=list)
 
     @property
     def score(self) -> Score | None:
@@ -141,7 +144,9 @@ def _hide(
 ) -> Hidden:
     method = method.to_file(output.suffix.lower())
     gathered = Gathered.of(secret)
-    inputs = _unlosable(cover, *gathered.sources, *keep, *_weights_file(getattr(method, "model", None)))
+    decoy: Decoy | None = getattr(method, "decoy", None)
+    decoys = Gathered.of(decoy.secret).sources if decoy else []
+    inputs = _unlosable(cover, *gathered.sources, *decoys, *keep, *_weights_file(getattr(method, "model", None)))
     check_read_once([given for given in inputs if isinstance(given, Path)])
     output = files.check_output(output, inputs, force, may_lose=True)
     if report is not None:
@@ -224,11 +229,17 @@ def _told(output: Path, cover: Cover, hiding: Hiding) -> Hidden:
     notes = [*cover.notes, *hiding.told.notes]
     if cover.picture.grey and not np.array_equal(hiding.rgb[..., 0], hiding.rgb[..., 1]):
         notes.append(f"{cover.path} is grey, but the stego needs colour: its file has three channels.")
-    figures: dict[str, Any] = {"cover": metrics.compare(cover.rgb, hiding.rgb), **_figures(hiding), "parts": []}
-    for part in hiding.parts:
-        summary = f"{part.payload.coding}; {part.payload.fidelity}"
-        length = len(part.payload.content)
-        figures["parts"].append(HiddenPart(name=part.name, summary=summary, length=length, **_figures(part)))
+    figures: dict[str, Any] = {"cover": metrics.compare(cover.rgb, hiding.rgb), **_figures(hiding)}
+    for name, parts in (("parts", hiding.parts), ("decoys", hiding.decoys)):
+        figures[name] = [
+            HiddenPart(
+                name=part.name,
+                summary=f"{part.payload.coding}; {part.payload.fidelity}",
+                length=len(part.payload.content),
+                **_figures(part),
+            )
+            for part in parts
+        ]
     return Hidden(**(vars(hiding.told) | figures | {"notes": notes, "path": output, "size": cover.picture.size}))
 
 

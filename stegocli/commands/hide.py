@@ -11,6 +11,7 @@ from typer.core import TyperCommand
 
 from ..robust.channels import CHANNELS
 from .common import (
+    DECOY_VARIABLE,
     FLAG,
     OUTPUT,
     PASSWORD_VARIABLE,
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from ..methods import Method
 
 UNUSED_PASSWORD = f"{PASSWORD_VARIABLE} is set, but without --password nothing is encrypted."
+UNUSED_DECOY = f"{DECOY_VARIABLE} is set, but without --decoy there is none."
 
 
 SIZES = ("small", "normal", "large")
@@ -122,6 +124,19 @@ PasswordFileOption = Annotated[
         readable=False, metavar="FILE", rich_help_panel=PRIVACY, help="Encrypt with the password in this file.",
     ),
 ]  # fmt: skip
+DecoyOption = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--decoy", readable=False, metavar="FILE", rich_help_panel=PRIVACY,
+        help=f"Also hide this under a second password (or ${DECOY_VARIABLE}): one shows not whether there are two.",
+    ),
+]  # fmt: skip
+DecoyPasswordFileOption = Annotated[
+    Path | None,
+    typer.Option(
+        readable=False, metavar="FILE", rich_help_panel=PRIVACY, help="Take the decoy's password from this file.",
+    ),
+]  # fmt: skip
 SurviveOption = Annotated[
     str | None,
     typer.Option(
@@ -168,6 +183,8 @@ def hide(
     cover_psnr: CoverPsnrOption = None,
     password: PasswordOption = False,
     password_file: PasswordFileOption = None,
+    decoy: DecoyOption = None,
+    decoy_password_file: DecoyPasswordFileOption = None,
     survive: SurviveOption = None,
     discreet: DiscreetOption = None,
     shrink: ShrinkOption = False,
@@ -201,9 +218,12 @@ def hide(
     if is_folder and private:
         # Asked once, and not in each process.
         ask = asked_password(password_file, twice=True)
-    keep = [] if password_file is None else [password_file]
+    keep = [file for file in (password_file, decoy_password_file) if file is not None]
     method = _method(exact, fit, flow, cover_psnr, ask, survive, discreet, shrink, weights, amp, show.is_terminal)
+    if decoy or decoy_password_file is not None:
+        method = _with_decoy(method, decoy, decoy_password_file, private, is_folder)
     unused = [UNUSED_PASSWORD] if PASSWORD_VARIABLE in os.environ and not private else []
+    unused += [UNUSED_DECOY] if DECOY_VARIABLE in os.environ and not decoy else []
     if is_folder:
         from .. import folders
 
@@ -280,7 +300,7 @@ def _method(
             raise typer.BadParameter("no network is used here: leave it out", param_hint=name)
     if flow and cover_psnr is not None:
         raise typer.BadParameter("the network chooses for itself; it is for bytes", param_hint="--cover-psnr")
-    psnr = {} if cover_psnr is None else {"cover_psnr": cover_psnr}
+    psnr: dict[str, Any] = {} if cover_psnr is None else {"cover_psnr": cover_psnr}
     from .. import methods
 
     if discreet is not None:
@@ -292,6 +312,27 @@ def _method(
     if flow:
         return methods.Flow(weights, amp)
     return methods.Auto(weights, password, cover_psnr, advise, amp)
+
+
+def _with_decoy(
+    method: "Method", decoy: list[Path] | None, password_file: Path | None, private: bool, asked_now: bool
+) -> "Method":
+    """The method with what a second password opens."""
+    from ..methods import Auto, Decoy, Discreet, Exact
+
+    if not decoy:
+        raise typer.BadParameter("it is for --decoy: leave it out", param_hint="--decoy-password-file")
+    if not private or not isinstance(method, (Auto, Discreet, Exact)):
+        raise typer.BadParameter(
+            "it stands before a secret of --password or --discreet: add one of them, and leave out what survives",
+            param_hint="--decoy",
+        )
+
+    def ask() -> str:
+        return asked_password(password_file, "Decoy password", True, DECOY_VARIABLE)
+
+    changed: Any = Decoy(decoy, ask() if asked_now else ask)
+    return replace(method, decoy=changed)
 
 
 def _show_one_of_many(done: Any, console: "Console") -> None:
@@ -309,9 +350,10 @@ def _show(done: Any, secret: list[Path], console: "Console") -> None:
     if done.advice and console.is_terminal:
         show_notes([done.advice], console)
     console.print(f"{done.path}: {done.size[0]}x{done.size[1]}, holds {what}; {done.summary}", soft_wrap=True)
-    for part in done.parts:
+    for part in [*done.parts, *done.decoys]:
         size = f" ({part.secret_size[0]}x{part.secret_size[1]}, {part.secret.psnr:.2f} dB)" if part.secret else ""
-        console.print(f"  {part.name}{size}: {part.summary}; {part.length:,} bytes", soft_wrap=True)
+        decoy = "decoy " * (part in done.decoys)
+        console.print(f"  {decoy}{part.name}{size}: {part.summary}; {part.length:,} bytes", soft_wrap=True)
     columns = {"cover and stego": done.cover} | ({"secret and revealed": done.secret} if done.secret else {})
     shown = ("psnr", "ssim", "worst_block")
     console.print(render.score_table({k: {n: getattr(v, n) for n in shown} for k, v in columns.items()}))

@@ -12,9 +12,9 @@ from ..errors import StegoError, option
 from ..payload import codings, header
 from ..payload.bundle import Bundle
 from ..payload.codings import Secret, Several
-from ..payload.container import APPROXIMATE, Payload
+from ..payload.container import Payload
 from ..payload.header import Header
-from ..picture import files, metrics
+from ..picture import files
 from ..picture.files import Picture
 from ..picture.inputs import Source
 
@@ -120,6 +120,7 @@ class Hiding:
             default they must be `rgb` itself.
         file: the stego's whole file, for a method that makes it itself; `rgb` is how it looks.
         parts: of several secrets, each.
+        decoys: of what another password opens, each.
     """
 
     rgb: np.ndarray
@@ -129,6 +130,7 @@ class Hiding:
     comes_back: Callable[[np.ndarray], bool] | None = None
     file: bytes | None = None
     parts: tuple[HidingPart, ...] = ()
+    decoys: tuple[HidingPart, ...] = ()
 
     @property
     def pictures(self) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -139,49 +141,6 @@ class Hiding:
     def telling(self, *notes: str, **changed: Any) -> "Hiding":
         """The same with more notes, or other words."""
         return replace(self, told=replace(self.told, notes=[*self.told.notes, *notes], **changed))
-
-
-# Under these a secret that is coded small is hard to make out: its mean in dB, and blocks of 16x16 pixels where there
-# are several. Photographs at 27 dB are fine to look at; text is lost where its blocks are.
-LEGIBLE_PSNR = 26.0
-LEGIBLE_BLOCK, SHARE_OF_BLOCKS, SEVERAL_BLOCKS = 18.0, 0.02, 3
-
-
-def judged(hiding: Hiding, secret: AnySecret, packed: Payload, other_remedies: str) -> Hiding:
-    """The same with what comes back of each picture, and a note for each that is worse than a viewer would bear."""
-    if isinstance(secret, Bundle):
-        hiding = replace(hiding, parts=tuple(map(_part, secret.files, packed.parts)))
-        for part, (_, one) in zip(hiding.parts, secret.files, strict=True):
-            hiding = hiding.telling(*(one.notes() if part.payload.fidelity == APPROXIMATE else ()))
-            if part.reference is not None and part.decoded is not None:
-                hiding = above_floor(hiding, part.name, (part.reference, part.decoded), other_remedies)
-        return hiding
-    if packed.picture is None:
-        return hiding
-    if packed.fidelity == APPROXIMATE:
-        hiding = hiding.telling(*secret.notes())
-    hiding = replace(hiding, reference=secret.seen.rgb, decoded=files.seen(packed.picture).rgb)
-    return above_floor(hiding, "The secret", hiding.pictures[0], other_remedies)
-
-
-def _part(named: tuple[str, Secret], payload: Payload) -> HidingPart:
-    name, secret = named
-    if payload.picture is None:
-        return HidingPart(name, payload)
-    return HidingPart(name, payload, secret.seen.rgb, files.seen(payload.picture).rgb)
-
-
-def above_floor(hiding: Hiding, what: str, picture: tuple[np.ndarray, np.ndarray], other_remedies: str) -> Hiding:
-    """The same, with a note if a picture (what it should be, what it is) comes back worse than a viewer would bear."""
-    low = metrics.block_psnrs(*picture) < LEGIBLE_BLOCK
-    mean = metrics.psnr(*picture)
-    if mean >= LEGIBLE_PSNR and low.sum() < max(SEVERAL_BLOCKS, SHARE_OF_BLOCKS * low.size):
-        return hiding
-    note = (
-        f"{what} comes back at {mean:.1f} dB, with {low.mean():.0%} of it hard to make out: use a larger cover, "
-        f"{other_remedies}."
-    )
-    return hiding.telling(note, below_floor=True)
 
 
 @dataclass(frozen=True)

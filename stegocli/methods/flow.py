@@ -29,9 +29,9 @@ from .base import (
     Outcome,
     Progress,
     Stego,
-    above_floor,
     unseen,
 )  # fmt: skip
+from .judging import above_floor
 
 if TYPE_CHECKING:
     from ..flow.model import Model

@@ -28,10 +28,10 @@ from .base import (
     Stego,
     asked,
     described,
-    judged,
     unpacked,
     unseen,
 )  # fmt: skip
+from .judging import judged
 
 # What a stego survives by default that is itself a JPEG.
 QUALITY = 75
