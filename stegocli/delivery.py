@@ -232,6 +232,43 @@ class _Tree:
         return target
 
 
+def moved(found: Revealed, place: Folder, force: bool) -> Revealed:
+    """What was revealed into a folder of its own, in its place: under the names that `Delivery` would give it there.
+
+    Raises:
+        StegoError: when it can't be written there; nothing is moved then.
+    """
+    if not found.parts:
+        for target, replaced in place.candidates(found.name, found.path.suffix, force):
+            try:
+                with Outputs() as run:
+                    run.take(target, found.path, force=replaced)
+                return replace(found, path=target)
+            except Exists as error:
+                taken = error
+        raise taken
+    paths = [part.path for part in found.parts if part.path is not None]
+    tops = {path.relative_to(found.path).parts[0] for path in paths}
+    for root, replaced in _roots(place, tops, force):
+        tree = _Tree(root, replaced, found.authenticated, {root} if root == place.path else set())
+        try:
+            with ExitStack() as undo:
+                with Outputs() as run:
+                    for path in paths:
+                        name = path.relative_to(found.path).as_posix()
+                        run.take(tree.place(name, undo), path, force=replaced)
+                undo.pop_all()
+        except Exists as error:
+            taken = error
+            continue
+        parts = [
+            part if part.path is None else replace(part, path=root / part.path.relative_to(found.path))
+            for part in found.parts
+        ]
+        return replace(found, path=root, parts=parts)
+    raise taken
+
+
 def _remove(folder: Path) -> None:
     with suppress(OSError):
         folder.rmdir()

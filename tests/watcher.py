@@ -13,7 +13,6 @@ from unittest import mock
 import numpy as np
 from forge import quick_keys
 from pictures import photograph
-from PIL import Image
 
 from stegocli.discreet import coefficients, frame
 from stegocli.discreet import embedding as discreet
@@ -101,7 +100,9 @@ def figures(name: str, flat: np.ndarray) -> list[float]:
     found = []
     for half in (flat[~mask].astype(float), flat[mask].astype(float)):
         rough = np.abs(np.diff(half, 2)).mean()
-        found.append([(half % 2).mean(), (half % 4).std(), rough, half.std(), float(np.mean(half % 2 == half // 2 % 2))])
+        found.append(
+            [(half % 2).mean(), (half % 4).std(), rough, half.std(), float(np.mean(half % 2 == half // 2 % 2))]
+        )
     other, own = found
     return [*other, *(a - b for a, b in zip(other, own, strict=True))]
 

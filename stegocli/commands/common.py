@@ -58,6 +58,12 @@ ForceOption = Annotated[
 JobsOption = Annotated[
     int, typer.Option(min=1, metavar="N", rich_help_panel=OUTPUT, help="For folders: processes that share the work.")
 ]
+ShardOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="K/N", rich_help_panel=OUTPUT, help="For folders: do only the K-th of N parts, one on each machine.",
+    ),
+]  # fmt: skip
 
 
 def console(quiet: bool = False, stderr: bool = False) -> "Console":
@@ -157,6 +163,22 @@ def asked_password(
     if word is None:
         raise StegoError(f"No terminal to ask at: set {variable} or use {FILE_OPTIONS[variable]}.")
     return word
+
+
+def shard_of(shard: str | None, is_folder: bool) -> tuple[int, int]:
+    """(which, of how many) that --shard says.
+
+    Raises:
+        typer.BadParameter: for what is no such pair, or for one file.
+    """
+    if shard is None:
+        return 1, 1
+    if not is_folder:
+        raise typer.BadParameter("it shares the work on folders, and this is one file", param_hint="--shard")
+    which, _, count = shard.partition("/")
+    if not (which.isdecimal() and count.isdecimal() and 1 <= int(which) <= int(count)):
+        raise typer.BadParameter(f"{shard} is no part: give the third of sixteen as 3/16", param_hint="--shard")
+    return int(which), int(count)
 
 
 def read_inputs(paths: list[Path], others: list[Path]) -> list[Source | Path]:

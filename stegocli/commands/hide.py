@@ -25,6 +25,7 @@ from .common import (
     JsonOption,
     Meter,
     QuietOption,
+    ShardOption,
     WeightsOption,
     asked_password,
     check_one_password,
@@ -34,6 +35,7 @@ from .common import (
     output_file,
     print_json,
     read_inputs,
+    shard_of,
     show_folder,
     show_notes,
 )  # fmt: skip
@@ -190,6 +192,7 @@ def hide(
     shrink: ShrinkOption = False,
     report: ReportOption = None,
     jobs: JobsOption = 1,
+    shard: ShardOption = None,
     force: ForceOption = False,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
@@ -213,6 +216,7 @@ def hide(
     private = password or password_file is not None or discreet is not None
     is_folder = os.path.isdir(cover)
     _check_place(is_folder, output, report, given(context, "jobs"))
+    part = shard_of(shard, is_folder)
     show = console(quiet or as_json, stderr=output == STREAM)
     ask: str | Callable[[], str] | None = (lambda: asked_password(password_file, twice=True)) if private else None
     if is_folder and private:
@@ -227,16 +231,10 @@ def hide(
     if is_folder:
         from .. import folders
 
+        secrets = secret[0] if len(secret) == 1 else secret
         results = folders.hide(
-            cover,
-            secret[0] if len(secret) == 1 else secret,
-            output,
-            method,
-            jobs,
-            force=force,
-            keep=keep,
-            note=noter(quiet),
-        )
+            cover, secrets, output, method, jobs, force=force, keep=keep, note=noter(quiet), shard=part
+        )  # fmt: skip
         for note in unused:
             noter(quiet)(note)
         show_folder(results, as_json, show, lambda done: _show_one_of_many(done, show))

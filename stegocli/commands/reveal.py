@@ -20,6 +20,7 @@ from .common import (
     JsonOption,
     Meter,
     QuietOption,
+    ShardOption,
     WeightsOption,
     asked_password,
     check_one_password,
@@ -29,6 +30,7 @@ from .common import (
     output_file,
     print_json,
     read_inputs,
+    shard_of,
     show_folder,
     show_notes,
 )  # fmt: skip
@@ -75,6 +77,7 @@ def reveal(
     password: PasswordOption = False,
     password_file: PasswordFileOption = None,
     jobs: JobsOption = 1,
+    shard: ShardOption = None,
     force: ForceOption = False,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
@@ -98,6 +101,7 @@ def reveal(
         raise typer.BadParameter("name an output when the stego comes from stdin", param_hint="--output")
     if not is_folder and given(context, "jobs"):
         raise typer.BadParameter("it shares the work on folders, and this is one file", param_hint="--jobs")
+    part = shard_of(shard, is_folder)
     show = console(quiet or as_json, stderr=output == STREAM)
     # One that is there is given; a prompt waits until it is needed, and in folders nobody is asked unless told to.
     ready = password or password_file is not None or PASSWORD_VARIABLE in os.environ
@@ -108,7 +112,7 @@ def reveal(
 
         assert output is not None
         results = folders.reveal(
-            stego, output, weights, jobs, password=word, amp=amp, force=force, keep=keep, note=noter(quiet)
+            stego, output, weights, jobs, password=word, amp=amp, force=force, keep=keep, note=noter(quiet), shard=part
         )
         show_folder(results, as_json, show, lambda done: _show(done, show))
         return
