@@ -117,6 +117,12 @@ def test_a_report_has_a_line_for_each_picture(desk):
         api.hide("cover.png", ["b.txt", "notes/one.txt"], "s.png", report="r.png")
 
 
+def test_several_of_an_earlier_version_still_open(tmp_path):
+    api.reveal(Path(__file__).parent / "fixtures" / "several" / "exact.png", f"{tmp_path}/out/")
+    assert (tmp_path / "out" / "b.txt").read_text() == "two\n"
+    assert tree(tmp_path / "out") == ["b.txt", "notes/a.txt"]
+
+
 # -- where they go ----------------------------------------------------------------------------------------------------
 
 
