@@ -86,6 +86,23 @@ class Hidden(Choice):
         return metrics.joined(self.cover, self.secret, 24 * pixels[1] / pixels[0])
 
 
+@dataclass(frozen=True)
+class Pictures:
+    """The pictures of a hide, for whoever shows them.
+
+    Attributes:
+        cover: as the method took it.
+        stego: as its file has it.
+        secret, revealed: the secret and what the receiver sees of it, uint8 of one shape; None for a secret that is no
+            picture.
+    """
+
+    cover: Picture
+    stego: Picture
+    secret: np.ndarray | None
+    revealed: np.ndarray | None
+
+
 def hide(
     cover: Source | str | Path,
     secret: Given,
@@ -96,6 +113,7 @@ def hide(
     report: str | Path | None = None,
     keep: Sequence[Path] = (),
     progress: Progress = unseen,
+    show: Callable[[Pictures], None] | None = None,
 ) -> Hidden:
     """Hide the file `secret`, or several, in the picture file `cover` and write `output`.
 
@@ -114,11 +132,12 @@ def hide(
             for secret pictures, a line for each.
         keep: other files that no output may replace, as the one with the password.
         progress: called with what is being done and the share of it that is done.
+        show: called with the pictures, before the output has its name.
 
     Raises:
         StegoError: with a sentence for the user; nothing is written then.
     """
-    options: dict[str, Any] = {"force": force, "report": report, "keep": keep, "progress": progress}
+    options: dict[str, Any] = {"force": force, "report": report, "keep": keep, "progress": progress, "show": show}
     if not outputs.names_folder(output):
         return _hide(cover, secret, Path(output), method or Auto(), **options)
     with outputs.made(output) as folder:
@@ -141,6 +160,7 @@ def _hide(
     report: str | Path | None,
     keep: Sequence[Path],
     progress: Progress,
+    show: Callable[[Pictures], None] | None,
 ) -> Hidden:
     method = method.to_file(output.suffix.lower())
     gathered = Gathered.of(secret)
@@ -171,6 +191,9 @@ def _hide(
             # It shows what a password hides.
             private = getattr(method, "password", None) is not None
             files.add(run, report, Picture(grid), force=force, private=private)
+        if show is not None:
+            stego = replace(seen.picture, rgb=hiding.rgb)
+            show(Pictures(seen.picture, stego, hiding.reference, hiding.decoded))
         done = _told(output, seen, hiding)
     return done
 

@@ -24,6 +24,7 @@ from .methods.base import ModelLike
 from .payload.gathering import Gathered, listed
 from .picture import files, outputs
 from .picture.inputs import LITTER, Identity, Source, identity, reason, short
+from .processes import stopping, undisturbed
 
 # A file of such a name is meant as a picture, whether it can be read or not.
 PICTURES = files.READABLE | {
@@ -260,7 +261,7 @@ def _each(calls: Sequence[Call | Failed], jobs: int) -> Iterator[Any]:
         futures: dict[int, Future[Any]] = {}
         try:
             with _processes(max(1, min(jobs, len(left)))) as pool:
-                with _undisturbed():
+                with undisturbed():
                     for i in left:
                         futures[i] = pool.submit(todo[i])
                 for i in left:
@@ -289,7 +290,7 @@ def _processes(jobs: int) -> Iterator[ProcessPoolExecutor]:
     context = get_context("spawn")
     watched, held = context.Pipe(duplex=False)
     threads = max(1, (os.cpu_count() or 1) // jobs)
-    with _undisturbed():
+    with undisturbed():
         pool = ProcessPoolExecutor(jobs, context, _begin, (threads, watched, errors.speaks_of_options()))
     try:
         yield pool
@@ -302,37 +303,17 @@ def _processes(jobs: int) -> Iterator[ProcessPoolExecutor]:
         watched.close()
 
 
-@contextmanager
-def _undisturbed() -> Iterator[None]:
-    """Signals that end the run wait; processes started here take none of them before `_begin`, which awaits them.
-
-    So no import is interrupted with a traceback, nor is the process that keeps account of the pool's semaphores.
-    """
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, _stopping())
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def _stopping() -> set[signal.Signals]:
-    return {getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)}
-
-
 def _begin(threads: int, watched: Connection, of_options: bool) -> None:
     """What each process does first."""
     errors.speak_of_options(of_options)
     cores.limit(threads)
     # Ctrl-C reaches the whole group of processes; the first of them tells the others.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    for number in _stopping() - {signal.SIGINT}:
+    for number in stopping() - {signal.SIGINT}:
         if signal.getsignal(number) == signal.SIG_DFL:  # nohup has one ignored
             signal.signal(number, lambda *_: _end())
     if hasattr(signal, "pthread_sigmask"):
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, _stopping())
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, stopping())
     threading.Thread(target=_watch, args=(watched,), daemon=True).start()
 
 

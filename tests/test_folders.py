@@ -64,7 +64,7 @@ from functools import partial
 from pathlib import Path
 from stegocli import __main__, cli, folders
 if __name__ == "__mp_main__":
-    print("importing", flush=True)
+    os.write(1, b"importing\n")  # whole, whatever the other process writes
     time.sleep(1)
 def sleep(place):
     time.sleep(60)

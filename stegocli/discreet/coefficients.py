@@ -94,7 +94,7 @@ class _Layout:
         if slot is not None:
             colour = np.indices(luma.shape[:2]).sum(0).ravel() % frame.SLOTS
             free &= np.repeat(colour == slot, 64)
-        self._order, self._free = order, np.flatnonzero(free)
+        self._order, self._free = order, np.flatnonzero(free).astype(np.int32)
         share = luma.size if slot is None else luma.size // frame.SLOTS
         self._front = min(_FRONT_SAMPLES * math.isqrt(luma.size), share // 4)
         self.front = keys.first_of_shuffle(order, self._free, self._front)
@@ -156,10 +156,19 @@ def hide(
     size_class = frame.fitting_class(luma.size, len(content), size, _most(luma, size), slots)
     if luma.size < _SMALLEST or size_class is None:
         raise Unsuitable(f"{len(content):,} bytes, and only {busy(luma):,} of its coefficients are not zero")
-    length = frame.class_bytes(luma.size, size_class, slots)
+    return jpeg.with_luma(
+        _changed(jpeg, [(content, password), *([decoy] if decoy else [])], size_class, slots, original)
+    )
+
+
+def _changed(
+    jpeg: JpegFile, contents: list[tuple[bytes, str]], size_class: int, slots: int, original: np.ndarray | None
+) -> np.ndarray:
+    """The luma with one content or two, each with its password."""
+    luma, length = jpeg.luma, frame.class_bytes(jpeg.luma.size, size_class, slots)
     up, down = _costs(jpeg, original)
-    contents = [(_keys(luma, word), own) for own, word in [(content, password), *([decoy] if decoy else [])]]
-    loads = frame.loads(contents, lambda: Front(os.urandom(keys.NONCE), size_class), length, slots)
+    secrets = [(_keys(luma, word), own) for own, word in contents]
+    loads = frame.loads(secrets, lambda: Front(os.urandom(keys.NONCE), size_class), length, slots)
     flat = luma.ravel().copy()
     try:
         for slot, load in enumerate(loads):
@@ -168,7 +177,7 @@ def hide(
                 flat[where] += stc.embed(flat[where], up[where], down[where], as_bits(part))
     except stc.Unreachable as error:
         raise Unsuitable(str(error)) from None
-    return jpeg.with_luma(flat.reshape(luma.shape))
+    return cast(np.ndarray, flat.reshape(luma.shape))
 
 
 def _costs(jpeg: JpegFile, original: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:

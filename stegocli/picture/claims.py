@@ -18,6 +18,8 @@ from ..errors import StegoError
 
 # Where Pillow refuses to decode a file.
 MOST_PIXELS = 2 * 89_478_485
+# Bytes of a file that a browser sends: as many as the largest picture has samples.
+MOST_SENT = 3 * MOST_PIXELS
 # Of a file in a codec that stores a flat picture of any size in next to nothing, and of one in any other.
 FREE, LEAST = 36_000_000, 1_000_000
 FREE_REVEALED, PER_CARRIER = 16_000_000, 100
