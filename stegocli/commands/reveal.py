@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ..errors import StegoError
 from .common import (
     FLAG,
     OUTPUT,
@@ -19,6 +20,7 @@ from .common import (
     JsonOption,
     Meter,
     QuietOption,
+    ShardOption,
     WeightsOption,
     asked_password,
     check_one_password,
@@ -28,6 +30,7 @@ from .common import (
     output_file,
     print_json,
     read_inputs,
+    shard_of,
     show_folder,
     show_notes,
 )  # fmt: skip
@@ -74,6 +77,7 @@ def reveal(
     password: PasswordOption = False,
     password_file: PasswordFileOption = None,
     jobs: JobsOption = 1,
+    shard: ShardOption = None,
     force: ForceOption = False,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
@@ -97,6 +101,7 @@ def reveal(
         raise typer.BadParameter("name an output when the stego comes from stdin", param_hint="--output")
     if not is_folder and given(context, "jobs"):
         raise typer.BadParameter("it shares the work on folders, and this is one file", param_hint="--jobs")
+    part = shard_of(shard, is_folder)
     show = console(quiet or as_json, stderr=output == STREAM)
     # One that is there is given; a prompt waits until it is needed, and in folders nobody is asked unless told to.
     ready = password or password_file is not None or PASSWORD_VARIABLE in os.environ
@@ -107,7 +112,7 @@ def reveal(
 
         assert output is not None
         results = folders.reveal(
-            stego, output, weights, jobs, password=word, amp=amp, force=force, keep=keep, note=noter(quiet)
+            stego, output, weights, jobs, password=word, amp=amp, force=force, keep=keep, note=noter(quiet), shard=part
         )
         show_folder(results, as_json, show, lambda done: _show(done, show))
         return
@@ -119,11 +124,15 @@ def reveal(
             stego_file, target, weights, amp=amp, force=force, keep=keep, progress=meter,
             password=word if ready else lambda: ask_password(password_file, prompt),
         )  # fmt: skip
+        if output == STREAM and done.parts:
+            raise StegoError(f"{stego} holds {len(done.parts)} files, and stdout takes one: name a folder for them.")
     if output == STREAM:
         done = replace(done, path=Path(STREAM))
     if as_json:
         print_json(done, output)
     _show(done, show)
+    if any(part.problem for part in done.parts):
+        raise typer.Exit(1)
 
 
 def _show(done: Any, console: "Console") -> None:
@@ -131,3 +140,7 @@ def _show(done: Any, console: "Console") -> None:
     size = f"{done.size[0]}x{done.size[1]}, " if done.size else ""
     named = f"; called {done.name} when it was hidden" if done.name else ""
     console.print(f"{done.path}: {size}{done.summary}{named}", soft_wrap=True)
+    for part in done.parts:
+        size = f"{part.size[0]}x{part.size[1]}, " if part.size else ""
+        if part.path is not None:
+            console.print(f"  {part.path}: {size}{part.summary}", soft_wrap=True)

@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 
 from ..errors import StegoError, option
-from ..payload.container import APPROXIMATE, SAME_FILE, Payload
+from ..payload.container import SAME_FILE, Payload
 from ..picture import files
 from ..robust import reading
 from ..robust.channels import CHANNELS, QUALITIES
@@ -16,6 +16,7 @@ from ..robust.embedding import COVER_PSNR, Embedded, Embedder, Unsuitable
 from ..robust.reading import NothingFound, PasswordNeeded, TooDamaged
 from ..robust.simulate import lowest
 from .base import (
+    AnySecret,
     Choice,
     Contents,
     Cover,
@@ -24,14 +25,13 @@ from .base import (
     Locked,
     Password,
     Progress,
-    Secret,
     Stego,
-    above_floor,
     asked,
     described,
     unpacked,
     unseen,
 )  # fmt: skip
+from .judging import judged
 
 # What a stego survives by default that is itself a JPEG.
 QUALITY = 75
@@ -99,7 +99,7 @@ class Robust:
             notes.append(f"{cover.path} was shrunk to {width}x{height}, the most that {self.survive} leaves alone.")
         return Cover(cover.path, picture, tuple(notes))
 
-    def hide(self, cover: Cover, secret: Secret, progress: Progress = unseen) -> Hiding:
+    def hide(self, cover: Cover, secret: AnySecret, progress: Progress = unseen) -> Hiding:
         password = asked(self.password)
         try:
             packed, done = self._embedded(cover, secret, password, progress)
@@ -113,17 +113,15 @@ class Robust:
         summary += f"{len(packed.content):,} bytes" + (", encrypted" if password is not None else "")
         told = Choice(method=self.name, summary=summary)
         check = _comes_back(packed.content, password)
-        if packed.picture is None:
-            return Hiding(done.stego, told, comes_back=check)
-        if packed.fidelity == APPROXIMATE:
-            told.notes.extend(secret.notes())
-        return above_floor(
-            Hiding(done.stego, told, secret.seen.rgb, files.seen(packed.picture).rgb, check),
+        return judged(
+            Hiding(done.stego, told, comes_back=check),
+            secret,
+            packed,
             f"a higher {option('survive')}, or a .png with {option('exact')}, which survives no JPEG",
         )
 
     def _embedded(
-        self, cover: Cover, secret: Secret, password: str | None, progress: Progress
+        self, cover: Cover, secret: AnySecret, password: str | None, progress: Progress
     ) -> tuple[Payload, Embedded]:
         embedder = Embedder(cover.rgb, self.quality, self.cover_psnr, progress)
         capacity = embedder.capacity(password is not None)
