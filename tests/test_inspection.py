@@ -55,7 +55,7 @@ def test_the_command_prints_it_for_people_and_machines(tmp_path, cover):
     done = stego("info", cover)
     assert done.returncode == 0 and "176x160" in done.stdout and "exact" in done.stdout and "bytes" in done.stdout
     rows = json.loads(stego("info", cover, "--json").stdout)["capacities"]
-    assert [row["method"] for row in rows] == ["flow", "exact", "robust", "discreet"]
+    assert [row["method"] for row in rows] == ["flow", "exact", "robust", "anything", "discreet"]
     with pytest.raises(StegoError, match="does not exist"):
         info(tmp_path / "none.png")
 
