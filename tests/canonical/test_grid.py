@@ -59,12 +59,19 @@ def test_a_copy_points_to_the_covers_grid(long, short, scale, turned):
 
 
 def test_samples_are_the_small_picture():
-    rgb = smooth(256, 256)
-    size = grid.size_for(rgb.shape)
+    rgb, size = smooth(256, 256), (256, 256)
     assert np.abs(grid.samples(grid.coefficients(rgb, size)) - grid.luma(rgb)).max() < 0.05
+
+
+def test_a_large_picture_has_a_small_copy_with_the_same_coefficients():
+    rgb = smooth(600, 900)
+    small = grid.lowest(rgb)
+    assert max(small.shape) == 640
+    for size in grid.sizes(rgb.shape):
+        assert np.abs(grid.coefficients(small, size) - grid.coefficients(rgb, size)).max() < 0.1
 
 
 def test_small_covers_have_no_grid():
     assert grid.size_for((200, 255, 3)) is None
-    assert grid.size_for((256, 100, 3)) == (256, 96)
+    assert grid.size_for((256, 100, 3)) == (128, 48)
     assert max(grid.size_for((3000, 4000, 3))) == 512
