@@ -74,6 +74,6 @@ def test_a_strangers_claim_is_bounded_here_as_at_reveal(tmp_path, cover, monkeyp
 
 def test_each_capacity_is_told_as_soon_as_it_is_known(cover):
     told = []
-    assert info(cover, held=told.append).capacities == told and len(told) == 4
+    assert info(cover, held=told.append).capacities == told and len(told) == 5
     with pytest.raises(ZeroDivisionError):
         info(cover, held=lambda capacity: 1 / 0)
