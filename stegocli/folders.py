@@ -153,11 +153,7 @@ def hide(
         covers = Path(covers).absolute()
         given = given.absolute() if isinstance(given, Path) else [path.absolute() for path in given]
     work = pairs(Path(covers), given, note)
-    model = getattr(method, "model", None)
-    if isinstance(model, (str, Path)):
-        from .flow import weights
-
-        weights.find(model)  # told once, not for each pair
+    _check_weights(getattr(method, "model", None))
     pairwise = isinstance(given, Path) and os.path.isdir(given)
     shared = None if pairwise else _shared(given)
     folder = outputs.make_folder(output)
@@ -177,6 +173,14 @@ def hide(
             or Call(cover, partial(_hide, cover, shared or secret, method, options), target, force)
         )
     return _done(calls, jobs, executor, shard, folder)
+
+
+def _check_weights(model: ModelLike) -> None:
+    """Refuse a name of no weights once, and not for each pair."""
+    if isinstance(model, (str, Path)):
+        from .flow import weights
+
+        weights.find(model)
 
 
 def _hide(cover: Path, secret: Any, method: Method | None, options: dict[str, Any], target: Path) -> Hidden:

@@ -143,6 +143,7 @@ def _unseen(cover: Cover) -> Capacity:
         held = method.capacity(method.prepare(cover))
     except StegoError as error:
         return Capacity(method.name, 0, f"nothing: {error}")
+    kind = ".jpg" if is_jpeg else ".png"
     return Capacity(
-        method.name, held, f"so that it hardly shows, as a {'.jpg' if is_jpeg else '.png'}, under a password"
+        method.name, held, f"so that it hardly shows, as a {kind}, under a password; half of that for a picture"
     )

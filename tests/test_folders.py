@@ -58,7 +58,7 @@ def test_folders_inside_are_left_out_and_named(here):
 
 
 # A process of a pool imports this script first of all, before any code of ours can tell it what to do with a signal.
-STARTING = """
+STARTING = r"""
 import os, time
 from functools import partial
 from pathlib import Path

@@ -43,6 +43,7 @@ from .common import (
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from ..api import Hidden
     from ..methods import Method
 
 UNUSED_PASSWORD = f"{PASSWORD_VARIABLE} is set, but without --password nothing is encrypted."
@@ -202,8 +203,7 @@ def hide(
 ) -> None:
     """Write a picture that looks like COVER and holds SECRET.
 
-    A picture goes by the network, or as bytes where they are better; any other file as bytes, and so do several files
-    and folders. For a folder of covers, one folder of secrets is hidden pair by pair.
+    A picture goes by the network, or as bytes where they are better; any other file, and several, as bytes.
 
     Examples:
 
@@ -219,10 +219,7 @@ def hide(
     _check_place(is_folder, output, report, given(context, "jobs"))
     part = shard_of(shard, is_folder)
     show = console(quiet or as_json, stderr=output == STREAM)
-    ask: str | Callable[[], str] | None = (lambda: asked_password(password_file, twice=True)) if private else None
-    if is_folder and private:
-        # Asked once, and not in each process.
-        ask = asked_password(password_file, twice=True)
+    ask = _asked(is_folder, password_file) if private else None
     keep = [file for file in (password_file, decoy_password_file) if file is not None]
     method = _method(exact, fit, flow, cover_psnr, ask, survive, discreet, shrink, weights, amp, show.is_terminal)
     if decoy or decoy_password_file is not None:
@@ -239,19 +236,25 @@ def hide(
         for note in unused:
             noter(quiet)(note)
         show_folder(results, as_json, show, lambda done: _show_one_of_many(done, show))
-        return
+    else:
+        done = _hide_one(cover, secret, output, method, show, force=force, report=report, keep=keep)
+        done = replace(done, notes=[*done.notes, *unused])
+        if as_json:
+            print_json(done, output)
+        _show(done, secret, show)
+
+
+def _hide_one(
+    cover: Path, secret: list[Path], output: str, method: "Method", show: "Console", **options: Any
+) -> "Hidden":
+    """One stego, from and to streams, too; `options` are those of `api.hide`."""
     from .. import api
 
-    cover_file, *secret_files = read_inputs([cover, *secret], keep)
+    cover_file, *secret_files = read_inputs([cover, *secret], options["keep"])
     with output_file(output, "stego.png") as target, Meter(show) as meter:
         assert target is not None
-        done = api.hide(
-            cover_file, secret_files, target, method, force=force, report=report, keep=keep, progress=meter
-        )  # fmt: skip
-    done = replace(done, path=Path(STREAM) if output == STREAM else done.path, notes=[*done.notes, *unused])
-    if as_json:
-        print_json(done, output)
-    _show(done, secret, show)
+        done = api.hide(cover_file, secret_files, target, method, progress=meter, **options)
+    return replace(done, path=Path(STREAM)) if output == STREAM else done
 
 
 def _check_place(is_folder: bool, output: str, report: Path | None, shares: bool) -> None:
@@ -313,6 +316,17 @@ def _method(
     return methods.Auto(weights, password, cover_psnr, advise, amp)
 
 
+def _asked(
+    now: bool, file: Path | None, prompt: str = "Password", variable: str = PASSWORD_VARIABLE
+) -> str | Callable[[], str]:
+    """A password, or what asks for it; for folders it is asked once, and not in each process."""
+
+    def ask() -> str:
+        return asked_password(file, prompt, True, variable)
+
+    return ask() if now else ask
+
+
 def _with_decoy(
     method: "Method", decoy: list[Path] | None, password_file: Path | None, private: bool, asked_now: bool
 ) -> "Method":
@@ -327,10 +341,7 @@ def _with_decoy(
             param_hint="--decoy",
         )
 
-    def ask() -> str:
-        return asked_password(password_file, "Decoy password", True, DECOY_VARIABLE)
-
-    changed: Any = Decoy(decoy, ask() if asked_now else ask)
+    changed: Any = Decoy(decoy, _asked(asked_now, password_file, "Decoy password", DECOY_VARIABLE))
     return replace(method, decoy=changed)
 
 

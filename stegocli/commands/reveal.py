@@ -41,6 +41,8 @@ from .common import (
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from ..api import Revealed
+
 
 StegoArgument = Annotated[
     Path,
@@ -116,23 +118,27 @@ def reveal(
         )
         show_folder(results, as_json, show, lambda done: _show(done, show))
         return
-    from .. import api
-
-    (stego_file,) = read_inputs([stego], keep)
-    with output_file(output, "") as target, Meter(show) as meter:
-        done = api.reveal(
-            stego_file, target, weights, amp=amp, force=force, keep=keep, progress=meter,
-            password=word if ready else lambda: ask_password(password_file, prompt),
-        )  # fmt: skip
-        if output == STREAM and done.parts:
-            raise StegoError(f"{stego} holds {len(done.parts)} files, and stdout takes one: name a folder for them.")
-    if output == STREAM:
-        done = replace(done, path=Path(STREAM))
+    done = _reveal_one(
+        stego, output, show, model=weights, amp=amp, force=force, keep=keep,
+        password=word if ready else lambda: ask_password(password_file, prompt),
+    )  # fmt: skip
     if as_json:
         print_json(done, output)
     _show(done, show)
     if any(part.problem for part in done.parts):
         raise typer.Exit(1)
+
+
+def _reveal_one(stego: Path, output: str | None, show: "Console", **options: Any) -> "Revealed":
+    """What one stego holds, from and to streams, too; `options` are those of `api.reveal`."""
+    from .. import api
+
+    (stego_file,) = read_inputs([stego], options["keep"])
+    with output_file(output, "") as target, Meter(show) as meter:
+        done = api.reveal(stego_file, target, progress=meter, **options)
+        if output == STREAM and done.parts:
+            raise StegoError(f"{stego} holds {len(done.parts)} files, and stdout takes one: name a folder for them.")
+    return replace(done, path=Path(STREAM)) if output == STREAM else done
 
 
 def _show(done: Any, console: "Console") -> None:

@@ -318,11 +318,7 @@ class Outputs:
         self._staged.append(_Staged(path, place, temporary, force))
 
     def take(self, path: Path, written: Path, *, force: bool = True) -> None:
-        """As `add`, for a file that was written whole already, on the same file system: it is moved.
-
-        Raises:
-            StegoError: as `check_place`.
-        """
+        """As `add`, for a file that was written whole already on the same file system: it is moved."""
         check_place(path, force=force)
         with _told(path):
             self._staged.append(_Staged(path, path.resolve(), self._stack.enter_context(_known(written)), force))

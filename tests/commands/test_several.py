@@ -66,3 +66,22 @@ def test_a_part_that_does_not_come_back_is_exit_code_1(here):
     done = stego("reveal", here / "s.png", "-o", f"{here}/out/")
     assert done.returncode == 1 and "b.txt does not come back" in done.stdout
     assert [path.name for path in (here / "out").iterdir()] == ["a.txt"]
+
+
+def test_shards_of_a_folder(here):
+    for name in ("covers", "parts"):
+        (here / name).mkdir()
+    for i in range(3):
+        shutil.copy(here / "cover.png", here / "covers" / f"{i}.png")
+    note = here / "note.txt"
+    note.write_text("a note")
+    for part, count in (("1/2", 2), ("2/2", 1)):
+        done = stego("hide", here / "covers", note, "-o", here / "parts", "--shard", part, "--json")
+        assert done.returncode == 0 and len(json.loads(done.stdout)) == count
+    assert sorted(path.name for path in (here / "parts").iterdir()) == ["0.png", "1.png", "2.png"]
+    found = stego("reveal", here / "parts", "-o", here / "out", "--shard", "1/3", "--json")
+    assert len(json.loads(found.stdout)) == 1
+    for shard in ("0/2", "3/2", "1", "a/b", "1/0", "-1/2"):
+        wrong = stego("hide", here / "covers", note, "-o", here / "parts", f"--shard={shard}")
+        assert wrong.returncode == 2 and "3/16" in wrong.stderr
+    assert stego("hide", here / "cover.png", note, "-o", here / "s.png", "--shard", "1/2").returncode == 2
