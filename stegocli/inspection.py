@@ -1,6 +1,6 @@
 """`stego info`: what each method could hide in a picture, and what a stego says of what it holds."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -32,6 +32,10 @@ class Capacity:
     for_what: str
 
 
+def _unheard(capacity: Capacity) -> None:
+    """A capacity that nobody waits for."""
+
+
 @dataclass(frozen=True)
 class Info:
     """What there is to know of a picture file.
@@ -55,6 +59,7 @@ def info(
     picture: Source | str | Path,
     password: str | Callable[[], str | None] | None = None,
     progress: Progress = unseen,
+    held: Callable[[Capacity], None] = _unheard,
 ) -> Info:
     """What a picture holds, and what it could hold.
 
@@ -62,6 +67,7 @@ def info(
         picture: any format that `files.read` takes; a path is opened once.
         password: to look under; or a function that asks for it, called when nothing shows without.
         progress: called with what is being done and the share of it that is done.
+        held: called with each of the capacities as soon as it is known: those of a large cover take seconds.
 
     Raises:
         StegoError: for what is no picture, and for a stego that was altered or is damaged.
@@ -75,7 +81,11 @@ def info(
         raise StegoError(
             f"{source.path} was made by a later stego, or forged ({error}): upgrade, or ask its maker for the file."
         ) from None
-    capacities = [] if contents else _capacities(Cover(source.path, read, source=source), progress)
+    capacities = []
+    if contents is None:
+        for capacity in _capacities(Cover(source.path, read, source=source), progress):
+            held(capacity)
+            capacities.append(capacity)
     return Info(source.path, files.size_of(source.content) or read.size, contents, locked, capacities)
 
 
@@ -91,26 +101,25 @@ def _contents(
     return looked.found, looked.locked
 
 
-def _capacities(cover: Cover, progress: Progress) -> list[Capacity]:
+def _capacities(cover: Cover, progress: Progress) -> Iterator[Capacity]:
     width, height = cover.picture.size
     if min(width, height) < SMALLEST_SIDE:
-        return []
+        return
+    yield Capacity(Flow.name, None, f"a picture of {width}x{height}, a grey level or two off")
     exact = Exact()
     held = exact.capacity(cover)
     bits = 8 * held / (width * height)
-    found = [
-        Capacity(Flow.name, None, f"a picture of {width}x{height}, a grey level or two off"),
-        Capacity(
-            exact.name, held,
-            f"any file, whole, at {exact.cover_psnr:g} dB; {bits:.1f} bits for each pixel, where a photograph of this "
-            "size takes 8 to 14 without loss",
-        ),
-    ]  # fmt: skip
+    yield Capacity(
+        exact.name, held,
+        f"any file, whole, at {exact.cover_psnr:g} dB; {bits:.1f} bits for each pixel, where a photograph of this "
+        "size takes 8 to 14 without loss",
+    )  # fmt: skip
     robust = Robust()
     survives = robust.capacity(robust.prepare(cover), progress)
     what = f"through JPEG of quality {robust.quality} and above; a picture of this size at about 30 dB"
-    found.append(Capacity(robust.name, survives, what if survives else "nothing: too small, too flat or too noisy"))
-    return [*found, _through_anything(cover, progress), _unseen(cover)]
+    yield Capacity(robust.name, survives, what if survives else "nothing: too small, too flat or too noisy")
+    yield _through_anything(cover, progress)
+    yield _unseen(cover)
 
 
 def _through_anything(cover: Cover, progress: Progress) -> Capacity:
@@ -134,6 +143,7 @@ def _unseen(cover: Cover) -> Capacity:
         held = method.capacity(method.prepare(cover))
     except StegoError as error:
         return Capacity(method.name, 0, f"nothing: {error}")
+    kind = ".jpg" if is_jpeg else ".png"
     return Capacity(
-        method.name, held, f"so that it hardly shows, as a {'.jpg' if is_jpeg else '.png'}, under a password"
+        method.name, held, f"so that it hardly shows, as a {kind}, under a password; half of that for a picture"
     )

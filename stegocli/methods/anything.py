@@ -11,11 +11,12 @@ from ..canonical.embedding import Embedded
 from ..canonical.lock import Lock
 from ..canonical.reading import NothingFound, TooDamaged
 from ..errors import StegoError
+from ..payload.bundle import Bundle
 from ..payload.container import APPROXIMATE, Payload
 from ..payload.errors import LaterVersion
 from ..picture import files
 from ..picture.files import Picture
-from .base import Contents, Found, Locked, Progress, Secret, Stego, described, unpacked, unseen
+from .base import AnySecret, Contents, Found, Locked, Progress, Secret, Stego, described, unpacked, unseen
 
 SURVIVES = "survives half the size, WebP, AVIF, screenshots, and crops of 2 %"
 NAME = "robust"
@@ -41,10 +42,10 @@ def shown(secret: Secret, packed: Payload) -> tuple[np.ndarray, np.ndarray]:
     return reference, decoded
 
 
-def notes(secret: Secret, packed: Payload, done: Embedded) -> list[str]:
+def notes(secret: AnySecret, packed: Payload, done: Embedded) -> list[str]:
     """What the user should know."""
     played = f"Played before it was written: {'; '.join(map(str, PLAYED))}. The hardest was {done.worst}."
-    if packed.picture is None or packed.picture.size == secret.picture.size:
+    if isinstance(secret, Bundle) or packed.picture is None or packed.picture.size == secret.picture.size:
         return [played]
     width, height = secret.picture.size
     return [

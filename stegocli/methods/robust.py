@@ -11,6 +11,7 @@ import numpy as np
 from ..canonical import embedding as canonical
 from ..canonical.reading import TooDamaged as BaseTooDamaged
 from ..errors import StegoError, option
+from ..payload.bundle import Bundle
 from ..payload.container import APPROXIMATE, SAME_FILE, Payload
 from ..payload.errors import LaterVersion
 from ..picture import files
@@ -21,6 +22,7 @@ from ..robust.services import ANYTHING, QUALITIES, SERVICES, Service
 from ..robust.simulate import lowest
 from . import anything
 from .base import (
+    AnySecret,
     Choice,
     Contents,
     Cover,
@@ -29,14 +31,13 @@ from .base import (
     Locked,
     Password,
     Progress,
-    Secret,
     Stego,
-    above_floor,
     asked,
     described,
     unpacked,
     unseen,
 )  # fmt: skip
+from .judging import above_floor, judged
 
 # What a stego survives by default that is itself a JPEG.
 QUALITY = 75
@@ -114,7 +115,7 @@ class Robust:
             notes.append(f"{cover.path} was shrunk to {width}x{height}, the most that {self.survive} leaves alone.")
         return Cover(cover.path, picture, tuple(notes))
 
-    def hide(self, cover: Cover, secret: Secret, progress: Progress = unseen) -> Hiding:
+    def hide(self, cover: Cover, secret: AnySecret, progress: Progress = unseen) -> Hiding:
         password = asked(self.password)
         try:
             if self.quality is None:
@@ -129,7 +130,7 @@ class Robust:
                 f"{higher}a lower {option('cover_psnr')}."
             ) from None
 
-    def _hide(self, cover: Cover, secret: Secret, password: str | None, quality: int, progress: Progress) -> Hiding:
+    def _hide(self, cover: Cover, secret: AnySecret, password: str | None, quality: int, progress: Progress) -> Hiding:
         embedder = Embedder(cover.rgb, quality, self.cover_psnr or COVER_PSNR, progress)
         packed, done = _fitted(
             embedder.capacity(password is not None),
@@ -142,12 +143,10 @@ class Robust:
         summary += f"{len(packed.content):,} bytes" + (", encrypted" if password is not None else "")
         told = Choice(method=self.name, summary=summary, notes=self._simulated())
         check = _comes_back(packed.content, password)
-        if packed.picture is None:
-            return Hiding(done.stego, told, comes_back=check)
-        if packed.fidelity == APPROXIMATE:
-            told.notes.extend(secret.notes())
-        return above_floor(
-            Hiding(done.stego, told, secret.seen.rgb, files.seen(packed.picture).rgb, check),
+        return judged(
+            Hiding(done.stego, told, comes_back=check),
+            secret,
+            packed,
             f"a higher {option('survive')}, or a .png with {option('exact')}, which survives no JPEG",
         )
 
@@ -159,7 +158,7 @@ class Robust:
         chain = simulate.through(service)
         return [f"Played for {service.name}: {chain} (by {service.source}, {service.date}); not tried on itself."]
 
-    def _hide_base(self, cover: Cover, secret: Secret, password: str | None, progress: Progress) -> Hiding:
+    def _hide_base(self, cover: Cover, secret: AnySecret, password: str | None, progress: Progress) -> Hiding:
         embedder = canonical.Embedder(cover.rgb, self.cover_psnr or canonical.COVER_PSNR, progress)
         packed, done = _fitted(
             embedder.capacity(password is not None),
@@ -174,12 +173,16 @@ class Robust:
         summary += ", encrypted" if password is not None else ""
         notes = [*anything.notes(secret, packed, done), *self._simulated()]
         told = Choice(method=self.name, summary=summary, notes=notes)
-        if packed.picture is None:
-            return Hiding(done.stego, told, comes_back=check)
+        hiding = Hiding(done.stego, told, comes_back=check)
+        remedies = f"a lower {option('cover_psnr')}, or a quality for {option('survive')}"
+        if isinstance(secret, Bundle) or packed.picture is None:
+            return judged(hiding, secret, packed, remedies)
         if packed.fidelity == APPROXIMATE:
-            told.notes.extend(secret.notes())
-        hiding = Hiding(done.stego, told, *anything.shown(secret, packed), comes_back=check)
-        return above_floor(hiding, f"a lower {option('cover_psnr')}, or a quality for {option('survive')}")
+            hiding = hiding.telling(*secret.notes())
+        # A thumbnail is judged at its own size.
+        reference, decoded = anything.shown(secret, packed)
+        hiding = replace(hiding, reference=reference, decoded=decoded)
+        return above_floor(hiding, "The secret", (reference, decoded), remedies)
 
     def capacity(self, cover: Cover, progress: Progress = unseen) -> int:
         """Bytes that survive in a cover that `prepare` gave; 0 where it can carry nothing."""
