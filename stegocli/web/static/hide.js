@@ -53,6 +53,7 @@ export class Hide {
   fields(about) {
     const survive = $("#survive");
     survive.append(new Option("JPEG of quality 75 and above", "75"), new Option("JPEG of quality 50 and above", "50"));
+    survive.append(new Option("nearly anything: a note or a thumbnail", "anything"));
     for (const service of about.services) {
       const side = service.side ? `, at most ${service.side} pixels a side` : "";
       survive.append(new Option(`${service.name}${side}`, service.name));
@@ -226,7 +227,9 @@ export class Hide {
     compare.show("cover");
     this.figures(told);
     download($(".download", this.result), job, "stego", told.bytes);
-    const copies = way.key === "survive" ? "It may be compressed again; resizing destroys the secret." : "Send this very file: what an app saves anew loses the secret.";
+    const anything = $("#survive").value === "anything";
+    const again = anything ? "It may be resized, cropped a little and compressed again." : "It may be compressed again; resizing destroys the secret.";
+    const copies = way.key === "survive" ? again : "Send this very file: what an app saves anew loses the secret.";
     $(".send", this.result).textContent = copies;
     notes($(".notes", this.result), told.notes);
     $(".again", this.result).addEventListener("click", () => this.again());
