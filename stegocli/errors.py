@@ -6,7 +6,11 @@
 import unicodedata
 
 # What an argument is called on the command line, where that is not its own name with dashes.
-_OPTIONS = {"a_password": "--password, --password-file or STEGO_PASSWORD", "model": "--weights"}
+_OPTIONS = {
+    "a_password": "--password, --password-file or STEGO_PASSWORD",
+    "model": "--weights",
+    "decoy_password": "--decoy-password-file or STEGO_DECOY_PASSWORD",
+}
 # And in Python, where a remedy is more than an argument's name.
 _ARGUMENTS = {
     "a_password": "password",

@@ -223,6 +223,11 @@ def test_stegos_of_earlier_versions_reveal_as_they_did(tmp_path, stego):
     assert np.abs(then.astype(int) - now).max() <= (1 if stego.stem.startswith(("flow", "survive")) else 0)
 
 
+def test_a_decoy_of_an_earlier_version_still_opens(tmp_path):
+    stego = FIXTURES / "v4" / "exact-password-decoy.png"
+    assert api.reveal(stego, tmp_path / "r.png", password="harmless").size == (20, 16)
+
+
 def test_a_model_hides_arrays_and_pillow_pictures(model):
     cover, secret = natural(67, 101, 1), natural(90, 53, 2)
     stego = model.hide(cover, secret)

@@ -1,5 +1,6 @@
 """What the page asks for, done in a worker process: look at a cover, hide, reveal; with pictures to show of it."""
 
+import zipfile
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from .. import api, inspection
+from ..api import Revealed
 from ..errors import StegoError
 from ..inspection import Capacity
 from ..methods import Method
@@ -147,6 +149,8 @@ class Reveal:
             done = api.reveal(self.stego.source(), f"{folder / 'revealed'}/", password=word, progress=progress)
         except StegoError as error:
             raise Asked(str(error)) if was_asked else error from None
+        if done.parts:
+            return _packed(done, folder, f"{Path(self.stego.name).stem}-revealed.zip")
         parts = {"secret": Part(done.path, done.path.name)}
         told = asdict(done) | {"path": done.path.name, "bytes": done.path.stat().st_size}
         if done.size is not None:
@@ -158,6 +162,18 @@ class Reveal:
 
 
 Task = Look | Hide | Reveal
+
+
+def _packed(done: Revealed, folder: Path, name: str) -> Result:
+    """Several files as one to download."""
+    packed = folder / "revealed.zip"
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as file:
+        for part in done.parts:
+            if part.path is not None:
+                file.write(part.path, part.path.relative_to(done.path))
+    names = "\n".join(part.name for part in done.parts)
+    told = asdict(done) | {"path": name, "bytes": packed.stat().st_size, "parts": [], "text": names}
+    return Result(told, {"secret": Part(packed, name)})
 
 
 def _thinned(rgb: np.ndarray) -> np.ndarray:
