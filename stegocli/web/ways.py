@@ -7,7 +7,7 @@ from typing import Any
 from ..errors import StegoError
 from ..methods import Auto, Discreet, Exact, Flow, Method, Robust
 from ..methods.discreet import SIZES
-from ..robust.channels import CHANNELS
+from ..robust.services import SERVICES
 
 # Decibels of the cover that can be asked for, as on the command line.
 LEAST_PSNR, MOST_PSNR = 20.0, 70.0
@@ -131,6 +131,6 @@ def suffix(chosen: Method, cover: bytes) -> str:
 def services() -> list[dict[str, Any]]:
     """What a stego can be made to survive, for a list to choose from."""
     return [
-        {"name": name, "quality": channel.design_quality, "side": channel.longest_side}
-        for name, channel in CHANNELS.items()
+        {"name": name, "quality": service.design_quality, "side": service.longest_side}
+        for name, service in SERVICES.items()
     ]
