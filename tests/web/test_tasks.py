@@ -91,7 +91,7 @@ def test_a_reveal_says_whether_a_password_could_help(place, upload):
 def test_a_look_tells_on_the_way_what_it_tells_at_the_end(place, upload):
     known = []
     told = Look(upload(png(160, 200), "c.png")).run(place, unseen, lambda found: known.append(len(found["capacities"])))
-    assert known == [1, 2, 3, 4] == list(range(1, len(told.told["capacities"]) + 1))
+    assert len(known) > 3 and known == list(range(1, len(told.told["capacities"]) + 1))
     assert told.told["size"] == (200, 160) and told.told["holds"] is False and not told.parts
 
 
