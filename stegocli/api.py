@@ -21,10 +21,10 @@ from .methods.base import (
     Found,
     Hiding,
     HidingPart,
-    Locked,
     ModelLike,
     Progress,
     Stego,
+    look,
     unseen,
 )
 from .methods.decoys import Decoy
@@ -334,33 +334,36 @@ def _found(
     stego: Stego, readers: Iterable[Reader], password: str | Callable[[], str | None] | None, progress: Progress
 ) -> tuple[Found, bool]:
     """What the first method finds, without the password or with it, and whether it took the password."""
-    try:
-        locked = []
-        for reader in readers:
-            found = reader.reveal(stego, None, progress)
-            if isinstance(found, Found):
-                if isinstance(password, str) and password:
-                    note = f"{stego.path} needs no password: anyone can read it, and nothing tells who made it."
-                    found = found.telling(note)
-                return found, False
-            locked += [reader] if isinstance(found, Locked) else []
+
+    def ask() -> str | None:
         if stego.header is not None:
             raise LaterVersion(f"method {stego.header.method}")
-        word = password() if callable(password) else password
-        if not word:
-            raise StegoError(
-                f"{stego.path} holds no hidden picture, or was recompressed, resized or cropped since: use the very "
-                "file that `stego hide` wrote, and give the password if it was hidden with one "
-                f"({option('a_password')})."
-            )
-        for reader in locked:
-            found = reader.reveal(stego, word, progress)
-            if isinstance(found, Found):
-                return found, True
+        return password() if callable(password) else password
+
+    try:
+        looked = look(
+            readers,
+            methods.searchers(),
+            lambda reader, word: reader.reveal(stego, word, progress),
+            password if isinstance(password, str) else ask,
+        )
+        if looked.found is None and stego.header is not None:
+            raise LaterVersion(f"method {stego.header.method}")
     except LaterVersion as error:
         raise StegoError(f"{stego.path} was made by a later stego ({error}): upgrade.") from None
     except InvalidContent as error:
         raise StegoError(f"{stego.path} was forged, or damaged ({error}): ask its maker for the very file.") from None
+    if looked.found is not None:
+        found: Found = looked.found
+        if isinstance(password, str) and password and not looked.private:
+            found = found.telling(f"{stego.path} needs no password: anyone can read it, and nothing tells who made it.")
+        return found, looked.private
+    if not looked.asked:
+        raise StegoError(
+            f"{stego.path} holds no hidden picture, or was recompressed, resized or cropped since: use the very "
+            "file that `stego hide` wrote, and give the password if it was hidden with one "
+            f"({option('a_password')})."
+        )
     raise StegoError(
         f"{stego.path} can't be opened: the password is wrong, or the picture was altered, or nothing is hidden in it."
     )

@@ -1,16 +1,20 @@
 """`stego info`: what each method could hide in a picture, and what a stego says of what it holds."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from . import methods
 from .errors import StegoError
 from .methods import Discreet, Exact, Flow, Robust
-from .methods.base import SMALLEST_SIDE, Contents, Cover, Locked, Progress, Stego, unseen
+from .methods.base import SMALLEST_SIDE, Contents, Cover, Progress, Stego, look, unseen
 from .payload.errors import InvalidContent, LaterVersion
 from .picture import files
 from .picture.inputs import Source
+from .robust.services import ANYTHING
+
+# Pixels of the longest side, of which the base layer uses no more.
+_ENOUGH = 1200
 
 
 @dataclass(frozen=True)
@@ -18,7 +22,7 @@ class Capacity:
     """What one method holds in a cover.
 
     Attributes:
-        method: flow, exact, robust or discreet.
+        method: flow, exact, robust, anything (which is robust's base layer) or discreet.
         holds: bytes, or None where it is a picture that is held.
         for_what: in words.
     """
@@ -88,18 +92,13 @@ def info(
 def _contents(
     stego: Stego, password: str | Callable[[], str | None] | None, progress: Progress
 ) -> tuple[Contents | None, bool]:
-    locked = []
-    for reader in methods.readers():
-        found = reader.inspect(stego, None, progress)
-        if isinstance(found, Contents):
-            return found, False
-        locked += [reader] if isinstance(found, Locked) else []
-    word = (password() if callable(password) else password) if locked else None
-    for reader in locked if word else ():
-        found = reader.inspect(stego, word, progress)
-        if isinstance(found, Contents):
-            return found, False
-    return None, bool(locked)
+    looked = look(
+        methods.readers(),
+        methods.searchers(),
+        lambda reader, word: reader.inspect(stego, word, progress),
+        password,
+    )
+    return looked.found, looked.locked
 
 
 def _capacities(cover: Cover, progress: Progress) -> Iterator[Capacity]:
@@ -119,7 +118,21 @@ def _capacities(cover: Cover, progress: Progress) -> Iterator[Capacity]:
     survives = robust.capacity(robust.prepare(cover), progress)
     what = f"through JPEG of quality {robust.quality} and above; a picture of this size at about 30 dB"
     yield Capacity(robust.name, survives, what if survives else "nothing: too small, too flat or too noisy")
+    yield _through_anything(cover, progress)
     yield _unseen(cover)
+
+
+def _through_anything(cover: Cover, progress: Progress) -> Capacity:
+    """What nearly anything leaves, measured on a smaller copy of a large cover: more pixels hold no more."""
+    method = Robust(ANYTHING)
+    cover = method.prepare(cover)
+    share = _ENOUGH / max(cover.picture.size)
+    if share < 1:
+        width, height = (max(1, round(share * side)) for side in cover.picture.size)
+        cover = replace(cover, picture=replace(cover.picture, rgb=files.resize(cover.rgb, (width, height))))
+    survives = method.capacity(cover, progress)
+    what = "through resizing, WebP, AVIF and screenshots (--survive anything); a note or a thumbnail"
+    return Capacity(ANYTHING, survives, what if survives else "nothing through resizing: too small, flat or noisy")
 
 
 def _unseen(cover: Cover) -> Capacity:

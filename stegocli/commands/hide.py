@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperCommand
 
-from ..robust.channels import CHANNELS
+from ..robust.services import ANYTHING, SERVICES
 from .common import (
     DECOY_VARIABLE,
     FLAG,
@@ -64,7 +64,7 @@ class HideCommand(TyperCommand):
 
 
 def _services(incomplete: str) -> list[str]:
-    return [name for name in CHANNELS if name.startswith(incomplete)]
+    return [name for name in (ANYTHING, *SERVICES) if name.startswith(incomplete)]
 
 
 # Here and in the other commands: what can't be read is told as any error where it is read, not as wrong usage.
@@ -110,7 +110,7 @@ FlowOption = Annotated[
 CoverPsnrOption = Annotated[
     float | None,
     typer.Option(
-        min=20, max=70, metavar="DB", rich_help_panel=WHAT, show_default="40, with --survive 37",
+        min=20, max=70, metavar="DB", rich_help_panel=WHAT, show_default="40, with --survive 37, and 39.5 for anything",
         help="For bytes: the least PSNR that the cover keeps, dB.",
     ),
 ]  # fmt: skip
@@ -143,9 +143,10 @@ DecoyPasswordFileOption = Annotated[
 SurviveOption = Annotated[
     str | None,
     typer.Option(
-        metavar="QUALITY|SERVICE", rich_help_panel=SURVIVING, autocompletion=_services,
+        metavar=f"QUALITY|SERVICE|{ANYTHING}", rich_help_panel=SURVIVING, autocompletion=_services,
         show_default="75 for .jpg",
-        help="Survive JPEG down to this quality, 30 to 95, or what a service does: " + ", ".join(CHANNELS) + ".",
+        help=f"Survive JPEG down to this quality, 30 to 95; or what a service does: {', '.join(SERVICES)}; or "
+        f"{ANYTHING}: a note or a thumbnail through resizing, WebP, AVIF, screenshots and small crops.",
     ),
 ]  # fmt: skip
 DiscreetOption = Annotated[

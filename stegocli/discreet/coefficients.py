@@ -28,8 +28,13 @@ RATES = {"small": 0.05, "normal": 0.1, "large": 0.2}
 _LARGEST = 1022
 _FRONT_SAMPLES = 15
 _SMALLEST = 4096
-# A change towards the original costs at least this share: a coefficient exactly in the middle is no free place.
-_LEAST_SHARE = 0.03
+# A change towards the original costs at least this share. With 0.03 calm blocks are changed too, and a detector errs in
+# 46 % of cases at quality 95 instead of 49 %.
+_LEAST_SHARE = 0.2
+# Coefficients of whole pixels are whole eighths in these, so that many lie exactly in the middle: free places that give
+# themselves away. Holub, Fridrich and Denemark, "Universal distortion function for steganography in an arbitrary
+# domain" (2014).
+_RATIONAL = (..., [0, 0, 4, 4], [0, 4, 0, 4])
 _DCT = np.array(
     [[np.sqrt((1 if k == 0 else 2) / 8) * np.cos(np.pi * k * (2 * n + 1) / 16) for n in range(8)] for k in range(8)]
 )
@@ -186,6 +191,7 @@ def _costs(jpeg: JpegFile, original: np.ndarray | None) -> tuple[np.ndarray, np.
     if original is not None:
         error = _rounding(original, jpeg)
         share = np.maximum(1 - 2 * np.abs(error), _LEAST_SHARE)
+        share[_RATIONAL] = 1
         up, down = np.where(error > 0, cost * share, cost), np.where(error < 0, cost * share, cost)
     up[jpeg.luma >= _LARGEST] = np.inf
     down[jpeg.luma <= -_LARGEST] = np.inf

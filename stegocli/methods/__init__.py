@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from .flow import Flow
     from .robust import Robust
 
-__all__ = ["Auto", "Decoy", "Discreet", "Exact", "Flow", "Method", "Reader", "Robust", "readers"]
+__all__ = ["Auto", "Decoy", "Discreet", "Exact", "Flow", "Method", "Reader", "Robust", "readers", "searchers"]
 
 
 def __getattr__(name: str) -> Any:
@@ -36,3 +36,10 @@ def readers(model: ModelLike = None, amp: bool | None = None) -> Iterator[Reader
 
     yield Robust()
     yield Discreet()
+
+
+def searchers() -> Iterator[Reader]:
+    """Ways back that take seconds, for when no other finds anything."""
+    from .anything import Search
+
+    yield Search()

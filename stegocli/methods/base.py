@@ -1,10 +1,10 @@
 """What every way of hiding offers: a value that owns its options, hides a secret in a cover, and finds it again."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeAlias, TypeVar
 
 import numpy as np
 
@@ -284,6 +284,69 @@ class Reader(Protocol):
     ) -> Contents | Locked | None:
         """What this method hid, without decoding it; otherwise as `reveal`."""
         ...
+
+
+_What = TypeVar("_What")
+
+
+@dataclass(frozen=True)
+class Looked(Generic[_What]):
+    """What came of looking for something with several readers.
+
+    Attributes:
+        found: what the first found that found anything.
+        private: whether that took the password.
+        locked: whether a password, or another one, could show something.
+        asked: whether a password was there to try.
+    """
+
+    found: _What | None = None
+    private: bool = False
+    locked: bool = False
+    asked: bool = False
+
+
+def look(
+    quick: Iterable[Reader],
+    slow: Iterable[Reader],
+    through: Callable[[Reader, str | None], _What | Locked | None],
+    password: str | Callable[[], str | None] | None,
+) -> Looked[_What]:
+    """Ask all readers without the password, then those that are locked with it; the slow ones after the quick.
+
+    Args:
+        through: asks one reader, with a password or None.
+        password: or a function that asks for it: called when nothing shows without, not even to the slow ones.
+    """
+    word = password if isinstance(password, str) and password else None
+    waiting: list[Reader] = []
+
+    def open_ones(readers: Iterable[Reader]) -> Iterator[_What]:
+        for reader in readers:
+            found = through(reader, None)
+            if isinstance(found, Locked):
+                waiting.append(reader)
+            elif found is not None:
+                yield found
+
+    def locked_ones(word: str) -> Iterator[_What]:
+        while waiting:
+            found = through(waiting.pop(0), word)
+            if found is not None and not isinstance(found, Locked):
+                yield found
+
+    locked = False
+    for readers in (quick, slow):
+        for found in open_ones(readers):
+            return Looked(found)
+        locked = locked or bool(waiting)
+        for found in locked_ones(word) if word else ():
+            return Looked(found, private=True)
+    if word is None and callable(password):
+        word = password() if locked else None
+        for found in locked_ones(word) if word else ():
+            return Looked(found, private=True)
+    return Looked(locked=locked, asked=bool(word))
 
 
 class Lossless:

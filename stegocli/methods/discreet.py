@@ -218,7 +218,7 @@ class _Coefficients:
         file = coefficients.hide(
             self._jpeg, *first, self._size, self._original, slots, decoy[0] if decoy else None
         )  # fmt: skip
-        return files.read("stego.jpg", file, as_stored=True).rgb, file
+        return files.read("stego.jpg", file).rgb, file  # as seen, since the cover is
 
 
 def _kind(content: bytes) -> str | None:

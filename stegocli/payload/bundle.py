@@ -103,6 +103,10 @@ class Encoder:
                 "or so: use a larger cover, or hide fewer files."
             ) from None
 
+    def thumbnail(self, budget: int, carrier: int | None = None) -> Payload:
+        """`fit_lossy`: in a tiny budget, too, pictures share what there is at their own sizes."""
+        return self.fit_lossy(budget, carrier)
+
     def _shared(
         self, coders: Sequence[Callable[[int], Payload]], whole: Sequence[Payload], budget: int, carrier: int | None
     ) -> Payload:

@@ -2,7 +2,7 @@
 
 import io
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -174,22 +174,38 @@ class Encoder:
         Raises:
             StegoError: when it does not fit, or for a picture of more pixels than the carrier may bring back.
         """
-        path, own = self.secret.path, self.secret.content
-        whole = self.own
-        if len(whole.content) > budget:
-            content = lossless.file_content(container.extension_to_keep(self.secret.source.own_name), own)
-            whole = replace(whole, content=content)
-        if len(whole.content) <= budget:
-            return whole
+        return self._own_within(budget) or self._coded(budget, carrier, lossy.fit_picture)
+
+    def thumbnail(self, budget: int, carrier: int | None = None) -> Payload:
+        """The file's own bytes where they fit a tiny budget; of a picture a small copy that is good to look at.
+
+        Raises:
+            StegoError: as `fit_lossy`.
+        """
+        return self._own_within(budget) or self._coded(budget, carrier, lossy.fit_thumbnail)
+
+    @cached_property
+    def _nameless(self) -> Payload:
+        """The file's own bytes, of its name the extension alone."""
+        extension = container.extension_to_keep(self.secret.source.own_name)
+        return replace(self.own, content=lossless.file_content(extension, self.secret.content))
+
+    def _own_within(self, budget: int) -> Payload | None:
+        return next((own for own in (self.own, self._nameless) if len(own.content) <= budget), None)
+
+    def _coded(
+        self, budget: int, carrier: int | None, fit: Callable[[np.ndarray, int], tuple[bytes, np.ndarray]]
+    ) -> Payload:
+        path = self.secret.path
         if self._picture is None:
-            needs = f"{len(whole.content):,} bytes and {budget:,} fit into this cover"
+            needs = f"{len(self._nameless.content):,} bytes and {budget:,} fit into this cover"
             raise StegoError(f"{path} needs {needs}: use a larger cover.")
         self._check_pixels(carrier)
         # No name: every byte is dear here.
         head = container.pack(container.SMALL, container.extension_to_keep(self.secret.source.own_name))
         picture = files.as_srgb(self.secret.picture)
         try:
-            coded, samples = lossy.fit_picture(samples_of(picture), budget - len(head))
+            coded, samples = fit(samples_of(picture), budget - len(head))
         except lossy.TooSmall:
             raise StegoError(
                 f"{path} fits at no quality into the {budget:,} bytes that this cover holds: use a larger cover."

@@ -44,6 +44,9 @@ _SCALES = (1.0, 0.71, 0.5, 0.35, 0.25, 0.18, 0.125, 0.06)
 _SMALLEST_SIDE = 8
 # Below so many bits a pixel a smaller size may be nearer; above, never.
 _SCARCE = 0.35
+# Longest sides of thumbnails, in pixels; bits a pixel below which none is tried; the PSNR, dB, that is good to look at.
+_THUMBNAILS = (192, 160, 128, 112, 96, 80, 64, 48, 32)
+_LEAST_THUMBNAIL, _GOOD_THUMBNAIL = 0.1, 26.5
 # Only above so many bits a pixel do the others come near AVIF.
 _PLENTY = 2.0
 # Part of the format: the boxes of an AVIF of ISO/IEC 23000-22 as libavif writes them for three planes of 8 bits.
@@ -308,6 +311,42 @@ def fit_picture(samples: np.ndarray, budget: int) -> tuple[bytes, np.ndarray]:
             if psnr > best[0]:
                 best = psnr, _HEAD.pack(width, height, codec | grey) + final, picture
     return best[1], best[2]
+
+
+def fit_thumbnail(samples: np.ndarray, budget: int) -> tuple[bytes, np.ndarray]:
+    """A small copy of a picture in at most `budget` bytes: the largest that is still good to look at.
+
+    Args:
+        samples: as for `fit_picture`.
+        budget: bytes.
+
+    Returns:
+        The content, and what `open_picture` makes of it: an array of the thumbnail's shape.
+
+    Raises:
+        TooSmall: when it fits at no size.
+    """
+    height, width = samples.shape[:2]
+    longest = max(height, width)
+    best: tuple[float, bytes, np.ndarray] | None = None
+    for side in sorted({longest, *_THUMBNAILS}, reverse=True):
+        size = tuple(max(1, round(n * side / longest)) for n in (width, height))
+        scarce = 8 * budget < _LEAST_THUMBNAIL * size[0] * size[1]
+        if side > min(longest, _THUMBNAILS[0]) or (scarce and side > _THUMBNAILS[-1]):
+            continue
+        small = np.asarray(Image.fromarray(samples).resize(size, Image.Resampling.LANCZOS))
+        try:
+            content, seen = fit_picture(small, budget)
+        except TooSmall:
+            continue
+        psnr = metrics.psnr(seen, small)
+        if best is None or psnr > best[0]:
+            best = psnr, content, seen
+        if psnr >= _GOOD_THUMBNAIL:
+            break
+    if best is None:
+        raise TooSmall(f"{width}x{height} pixels in {budget} bytes")
+    return best[1:]
 
 
 def words(content: bytes) -> str:

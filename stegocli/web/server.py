@@ -1,5 +1,6 @@
 """The server itself: where it listens, what it prints, and that nothing of it is left at the end."""
 
+import ipaddress
 import os
 import socket
 import sys
@@ -46,7 +47,7 @@ def serve(host: str, port: int, browse: bool, say: Callable[[str], None]) -> Non
             )  # fmt: skip
             say(f"The page is at {address}#{sessions.code}")
             say("What is sent to it is deleted when it ends: Ctrl-C.")
-            if not hosts.knows(f"127.0.0.1:{hosts.port}") or host in ("0.0.0.0", "::"):
+            if not ipaddress.ip_address(listener.getsockname()[0].partition("%")[0]).is_loopback:
                 say("note: Others in your network can reach it and read what is sent, passwords too.")
             if browse and _has_windows():
                 # Of a browser on the terminal the server would have to wait for the end.

@@ -172,3 +172,20 @@ def test_the_file_of_a_jpeg_differs_in_its_scan_alone(folder, tmp_path):
     scan = cover.rindex(b"\xff\xda") + 14
     assert stego[:scan] == cover[:scan] and stego[scan:] != cover[scan:]
     assert Image.open(io.BytesIO(stego)).size == (240, 200)
+
+
+@pytest.mark.parametrize("orientation", [3, 6, 8])
+def test_a_photograph_that_its_phone_held_otherwise_stays_as_it_is_seen(tmp_path, folder, orientation):
+    """Its coefficients stay where they are, and so does the turn in its EXIF: cover and stego are compared as seen."""
+    pytest.importorskip("jpeglib")
+    with Image.open(folder / "cover.jpg") as picture:
+        exif = picture.getexif()
+        exif[0x0112] = orientation
+        picture.save(tmp_path / "held.jpg", exif=exif, quality=85)
+    done = api.hide(tmp_path / "held.jpg", folder / "note.txt", tmp_path / "s.jpg", Discreet(password="nine"))
+    cover, stego = (files.read(tmp_path / name) for name in ("held.jpg", "s.jpg"))
+    assert cover.size == stego.size == done.size
+    assert done.cover.psnr == metrics.compare(cover.rgb, stego.rgb).psnr > 45
+    assert (
+        api.reveal(tmp_path / "s.jpg", tmp_path / "r.txt", password="nine").path.read_bytes() == b"Meet me at nine.\n"
+    )

@@ -61,7 +61,6 @@ def test_a_file_goes_in_and_comes_out(client):
     "way, choice",
     [
         pytest.param("auto", {}, marks=[pytest.mark.network, pytest.mark.slow]),
-        pytest.param("flow", {}, marks=[pytest.mark.network, pytest.mark.slow]),
         ("fit", {"cover_psnr": 44}),
         ("exact", {"password": "five words or more here"}),
         ("survive", {"survive": "75"}),

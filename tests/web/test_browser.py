@@ -104,7 +104,6 @@ def seen(page, selector):
 @pytest.mark.parametrize(
     "way, fields",
     [
-        pytest.param("auto", {}, marks=pytest.mark.network),
         pytest.param("flow", {}, marks=pytest.mark.network),
         ("exact", {"hide_password": WORDS}),
         ("fit", {}),
