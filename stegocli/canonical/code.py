@@ -67,7 +67,7 @@ class Code:
         checks, width = self._members.shape
         total, parity = own.copy(), chain.copy()
         sent = np.zeros((width + 2, checks), np.float32)
-        heard = np.empty((width + 2, checks), np.float32)
+        heard = np.zeros((width + 2, checks), np.float32)
         members = np.ascontiguousarray(self._members.T)
         for _ in range(rounds):
             heard[:width] = total[members]

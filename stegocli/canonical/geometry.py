@@ -8,6 +8,7 @@ product of three matrices, and a search through tens of thousands of guesses tak
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache, cached_property
+from itertools import product
 
 import numpy as np
 from PIL import Image
@@ -25,9 +26,9 @@ _STEPS = {256: 1.0, 512: 1.5}
 _PILOTS, _GUESSES, _HINT = 300, 3, 4.2
 # The least agreement, 0 to 1, of a guess that is worth reading; where something is it is 0.4 and more.
 _PRESENT = 0.25
-# Steps of the second search, pixels of the grid.
-_FINE = (1.0, 0.5, 0.25, 0.125)
-_MOVES = np.array([(0, 0), (1, 0), (-1, 0), (0, 1), (0, -1), (1, -1), (-1, 1), (1, 1), (-1, -1)])
+# Steps of the second search, pixels of the grid, and how many of them it looks around; where pilots are few at an edge,
+# there are ridges that single steps don't leave. Agreement that no other guess has to beat.
+_FINE, _CLEAR = ((0.5, 3), (0.25, 1), (0.125, 1)), 0.5
 # Samples on either side that are interpolated between, by Lanczos' kernel.
 _TAPS = 4
 # Grids of this longest side are looked for in pictures whose longest side, in pixels, is within these.
@@ -199,7 +200,7 @@ class _Pilots:
             yield left, top, right, bottom
 
     def fine(self, missing: _Edges) -> tuple[float, _Edges]:
-        """The best guess near one, by steps of one edge and of both edges of a side."""
+        """The best guess near one, the edges of one side after those of the other."""
         found = [np.array(missing[1::2]), np.array(missing[0::2])]
         lines = [grid.SIDE * self.blocks[axis] + self.frequencies[axis] for axis in (0, 1)]
         samples = [self.samples, self.samples.T]
@@ -210,15 +211,17 @@ class _Pilots:
             return (_BASIS @ own.reshape(-1, grid.SIDE, size)).reshape(size, size)
 
         best = -1.0
-        for step in _FINE:
+        for step, around in _FINE:
+            moves = [step * np.array(move) for move in product(range(-around, around + 1), repeat=2)]
             improved = True
             while improved:
                 improved = False
                 for axis in (0, 1):
                     # What the other side's edges make of the samples does not change meanwhile.
                     other = (side(1 - axis, found[1 - axis]) @ samples[1 - axis])[lines[1 - axis]]
-                    for move in _MOVES:
-                        tried = found[axis] + step * move
+                    start = found[axis]
+                    for move in moves:
+                        tried = start + move
                         agrees = self._share((side(axis, tried)[lines[axis]] * other).sum(1))
                         if agrees > best + 1e-3:
                             found[axis], best, improved = tried, agrees, True
@@ -288,8 +291,12 @@ class Search:
         longest = max(pilots.size)
         step = _STEPS[longest]
         guesses = pilots.coarse(-_LEFT * step if self.loose else 0.0, _REACH * longest, step)
-        found = [pilots.fine(missing) for missing in guesses]
-        return [max(found)] if found else []
+        found = [(-1.0, (0.0, 0.0, 0.0, 0.0))]
+        for missing in guesses:
+            found.append(pilots.fine(missing))
+            if found[-1][0] >= _CLEAR:
+                break
+        return [max(found)]
 
 
 # -- borders ------------------------------------------------------------------------------------------------------

@@ -155,7 +155,7 @@ def hide(
 
     Raises:
         Unsuitable: when the content is too long, or the JPEG too smooth.
-        jpegfile.Unsuitable: when it can't be written back as it was.
+        segments.Unsuitable: when it can't be written back as it was.
     """
     luma = jpeg.luma
     size_class = frame.fitting_class(luma.size, len(content), size, _most(luma, size), slots)

@@ -6,10 +6,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from PIL import Image
 
-from ..discreet import coefficients, embedding, frame, history, jpegfile
+from ..discreet import coefficients, embedding, frame, history, jpegfile, segments
 from ..discreet.embedding import Unsuitable
 from ..discreet.jpegfile import JpegFile
-from ..discreet.segments import Unsuitable as Unwritable
 from ..errors import StegoError, option
 from ..payload.container import Payload
 from ..picture import files
@@ -105,7 +104,7 @@ class Discreet:
         coded, slots = self._coded(cover, secret, password, carrier)
         try:
             rgb, file = carrier.hide([(made.content, word) for _, made, word in coded], slots, progress)
-        except (Unsuitable, Unwritable) as error:
+        except (Unsuitable, segments.Unsuitable) as error:
             raise StegoError(f"{cover.path} can't carry this ({error}): use a larger or livelier cover.") from None
         progress("checking", 0.0)
         for _, made, word in coded:
@@ -198,7 +197,7 @@ class _Coefficients:
                 self._jpeg = JpegFile(coefficients.compressed(cover.rgb, cover.picture.grey))
             else:
                 self._jpeg = JpegFile(cover.source.content)
-        except Unwritable as error:
+        except segments.Unsuitable as error:
             raise StegoError(
                 f"{cover.path} can't be written back as it was ({error}): use a .png with {option('shrink')}."
             ) from None
@@ -264,6 +263,6 @@ def _content(stego: Stego, password: str) -> bytes | None:
                 f"{stego.path} can't be opened: the password is wrong, or what it holds is read by jpeglib, which is "
                 "not installed: pip install 'stegocli[discreet]'."
             ) from None
-        except Unwritable:  # nothing that this method wrote
+        except segments.Unsuitable:  # nothing that this method wrote
             return None
     return embedding.reveal(stego.rgb, password)
