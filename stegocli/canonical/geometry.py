@@ -17,10 +17,10 @@ from . import estimate, fixed, grid, reading, texture
 from .lock import Lock
 from .reading import NothingFound, TooDamaged
 
-# What may be missing at each edge, as a share of the side, and the steps of the first search, in pixels of the grid, by
-# its longest side. Agreement halves within a pixel or so.
+# What may be missing at each edge, as a share of the side, and the steps of the first search, in pixels of the grid, up
+# to a longest side of it and above. Agreement halves within a pixel or so.
 _REACH = 0.03
-_STEPS = {256: 1.0, 512: 1.5}
+_STEP, _LARGE, _LARGE_STEP = 1.0, 256, 1.5
 # Pilots that the first search listens to, its best guesses that are looked into, and how many deviations of chance
 # their agreement must be above none: of pictures that hold nothing the best of all guesses reaches some 3.7.
 _PILOTS, _GUESSES, _HINT = 300, 3, 4.2
@@ -31,8 +31,8 @@ _PRESENT = 0.25
 _FINE, _CLEAR = ((0.5, 3), (0.25, 1), (0.125, 1)), 0.5
 # Samples on either side that are interpolated between, by Lanczos' kernel.
 _TAPS = 4
-# Grids of this longest side are looked for in pictures whose longest side, in pixels, is within these.
-_SIDES = {256: (100, 1700), 512: (380, 1 << 30)}
+# By how much a stego may have been made smaller or larger.
+_SCALED = 2.2
 # Of borders: levels within which their samples are alike, the share of a line that must be, since compression spoils
 # the last lines, and the least side that is left.
 _PLAIN, _SHARE, _LEAST_SIDE = 24, 0.8, 64
@@ -232,6 +232,16 @@ class _Pilots:
 # -- the search ---------------------------------------------------------------------------------------------------
 
 
+def _sides(longest: int) -> list[int]:
+    """Longest sides of the grids that a picture of this longest side, in pixels, may have, the likeliest first."""
+    most = [*list(grid.LONGEST.values())[1:], 1 << 30]
+    scaled = {
+        side: max(least / longest, longest / end, 1.0)
+        for (side, least), end in zip(grid.LONGEST.items(), most, strict=True)
+    }
+    return sorted((side for side, by in scaled.items() if by <= _SCALED), key=lambda side: scaled[side])
+
+
 def _sizes(shape: tuple[int, ...], longest: int) -> list[tuple[int, int]]:
     """Grids that what a picture of this shape was cropped from may have had, the likeliest first."""
     found: dict[tuple[int, int], None] = {}
@@ -249,12 +259,14 @@ class Search:
     """A picture that may hold a stego, cropped or turned.
 
     Attributes:
-        luma: float32 (height, width).
+        luma: float32 (height, width), perhaps of a smaller copy.
+        longest: the picture's longest side, pixels.
         where: the pilots of no password, or of one.
         loose: whether some of what is there may lie outside of the stego, as after a border is cut off.
     """
 
     luma: np.ndarray
+    longest: int
     where: fixed.Places
     loose: bool = False
 
@@ -276,12 +288,12 @@ class Search:
         Args:
             progress: called with the share of the search that is done, 0 to 1.
         """
-        longest = max(self.luma.shape)
-        sides = [side for side, (least, most) in _SIDES.items() if least <= longest <= most]
-        shapes = [(turn, side, turned(self.luma, turn).shape) for turn in range(8) for side in sides]
+        shapes = [(turn, side, turned(self.luma, turn).shape) for turn in range(8) for side in _sides(self.longest)]
         tasks = [(turn, size) for turn, side, shape in shapes for size in _sizes(shape, side)]
         # Turns and mirrors of whole pictures take no time; what is turned is rarely cropped as well.
-        for number, (turn, size) in enumerate(sorted(tasks, key=lambda task: (not task[0], task[1]))):
+        for number, (turn, size) in enumerate(
+            sorted(tasks, key=lambda task: (not task[0], task[1] if task[0] else (0, 0)))
+        ):
             progress(number / len(tasks))
             pilots = self._pilots(turn, size)
             found = [(pilots.straight(), (0.0, 0.0, 0.0, 0.0))] if turn else self._cropped(pilots)
@@ -289,7 +301,7 @@ class Search:
 
     def _cropped(self, pilots: _Pilots) -> list[tuple[float, _Edges]]:
         longest = max(pilots.size)
-        step = _STEPS[longest]
+        step = _STEP if longest <= _LARGE else _LARGE_STEP
         guesses = pilots.coarse(-_LEFT * step if self.loose else 0.0, _REACH * longest, step)
         found = [(-1.0, (0.0, 0.0, 0.0, 0.0))]
         for missing in guesses:
@@ -330,20 +342,20 @@ def unframed(rgb: np.ndarray) -> np.ndarray:
 
 
 def _views(rgb: np.ndarray) -> Iterator[tuple[np.ndarray, bool]]:
-    """Lumas in which to look, and whether they may hold some of a border."""
+    """Pictures in which to look, and whether they may hold some of a border."""
     box = unframed(rgb)
     if box.shape != rgb.shape:
-        yield _reduced(box), True
-    yield _reduced(rgb), False
+        yield box, True
+    yield rgb, False
 
 
 def _reduced(rgb: np.ndarray) -> np.ndarray:
-    """The luma of a picture, made smaller where that loses nothing that a grid holds."""
+    """A picture, made smaller where that loses nothing that a grid holds."""
     share = _ENOUGH / max(rgb.shape[:2])
     if share >= 1:
-        return grid.luma(rgb)
+        return rgb
     size = max(1, round(rgb.shape[1] * share)), max(1, round(rgb.shape[0] * share))
-    return grid.luma(np.asarray(Image.fromarray(rgb).resize(size, Image.Resampling.LANCZOS)))
+    return np.asarray(Image.fromarray(rgb).resize(size, Image.Resampling.LANCZOS))
 
 
 def straight(rgb: np.ndarray, lock: Lock | None) -> bytes:
@@ -365,8 +377,9 @@ def search(rgb: np.ndarray, lock: Lock | None, progress: Callable[[float], None]
         LaterFormat: for what a later version made.
     """
     failed: ValueError = NothingFound("nothing that survived is hidden here")
-    for luma, loose in _views(rgb):
-        for pose in Search(luma, reading.places(lock), loose).poses(progress):
+    for view, loose in _views(rgb):
+        luma = grid.lowest(_reduced(view))
+        for pose in Search(luma, max(view.shape), reading.places(lock), loose).poses(progress):
             try:
                 return reading.read(straightened(luma, pose), lock)
             except TooDamaged as error:
