@@ -11,8 +11,9 @@ from .estimate import Channel, Received
 from .lock import Lock
 from .preamble import Preamble, weakened
 
-# Agreement of the pilots from which something is here, and from which it is worth looking.
-PRESENT, _WORTH = 0.3, 0.1
+# Agreement of the pilots from which something is here, and how many deviations of chance that must be, which is large
+# where hardly a block is written to; and from which it is worth looking.
+PRESENT, SURE, _WORTH = 0.3, 6.0, 0.1
 # Grids that are looked into.
 _GRIDS = 4
 _CRC = 4
@@ -203,6 +204,8 @@ def read(picture: np.ndarray, lock: Lock | None) -> bytes:
         found = find_preamble(received, size, lock)
         if found is not None:
             return content(received, Frame.of(size, found, lock))
-    if looked and looked[0][0] > PRESENT:
-        raise TooDamaged(1.0)
+    for agrees, size, received in looked[:1]:
+        pilots = places(lock).pilots(size)
+        if agrees > max(PRESENT, SURE * estimate.chance(received.written[pilots.blocks])):
+            raise TooDamaged(1.0)
     raise NothingFound("nothing that survived is hidden here")
