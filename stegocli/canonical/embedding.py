@@ -32,6 +32,10 @@ _AIMS, _HARDEST = 0.5, 1.5
 _HONEST = 0.97
 # Attempts, how far an index may go over the strongest, and indices for each octave of information that is missing.
 _TRIES, _OVERDRAFT, _STEPS = 4, 3, 16
+# Share of what is needed that is there, where a channel could not be decoded though it left enough by the figures.
+_MISSED = 0.96
+# Where all could, this share of what is needed is enough.
+_ENOUGH = 0.93
 # Stands for any password where only sizes matter.
 _ANY_LOCK = Lock(bytes(32), bytes(32), bytes(32), preamble.LOCK)
 Progress = Callable[[str, float], None]
@@ -281,12 +285,12 @@ class Embedder:
             received = channel(stego)
             try:
                 if reading.read(received, lock) != content:
-                    return None, 0.9
+                    return None, _MISSED
             except (reading.NothingFound, reading.TooDamaged):
-                return None, 0.9
+                return None, _MISSED
             seen = reading.receive(received, self.size)
             left[channel] = _information(frame.log_odds(seen, reading.measured(seen, frame)), bits)
         worst = min(left, key=lambda channel: left[channel])
-        if left[worst] < needed:
+        if left[worst] < _ENOUGH * needed:
             return None, left[worst] / needed
         return Embedded(stego, worst, (left[worst] - needed) / needed), 1.0
