@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 
 from ..picture import metrics
-from . import coset, design, dither, estimate, grid, preamble, reading, texture
+from . import design, dither, estimate, grid, preamble, reading, texture
 from .channels import AIMED, PLAYED, Channel, Resize
 from .lock import Lock
 from .preamble import Preamble
@@ -256,19 +256,13 @@ class Embedder:
 
     def _least(self, needed: float, private: bool) -> int:
         """The least strength that is likely to leave so many bits, from what the strongest leaves."""
-        full = self._ideal(self._frame(self._strongest, 1, None))
-        left = self._measured(private)
-        strength = self._strongest
-        while strength > 0 and left * self._ideal(self._frame(strength - 1, 1, None)) / full >= needed:
-            strength -= 1
-        return strength
+        factor = self._measured(private) / self._ideal(self._strongest)
+        strengths = range(self._strongest)
+        return next((index for index in strengths if factor * self._ideal(index) >= needed), self._strongest)
 
-    def _ideal(self, frame: Frame) -> float:
-        """Bits that the noise of the design alone would leave."""
-        layout = frame.content
-        spent = np.square(layout.alpha * layout.step) / 12
-        noise = design.noise(self.size).reshape(-1)[layout.frequencies]
-        return float(coset.information(spent / noise)[self._written[layout.blocks]].sum())
+    def _ideal(self, strength: int) -> float:
+        """Bits a block that the noise of the design alone would leave, but for a factor."""
+        return float(np.log2(1 + design.power(self.size, strength) / design.noise(self.size)).sum())
 
     def _embedded(self, content: bytes, strength: int, length: int, lock: Lock | None) -> tuple[Embedded | None, float]:
         """A stego that all played channels leave readable; or None; and the share of what is needed that is there."""
