@@ -11,16 +11,23 @@ import serving
 def running(tmp_path_factory):
     """The application with its processes: `app`, `store`, `sessions`, and `codes`, what was told of new codes."""
     pytest.importorskip("starlette", reason="the extra `web` is not installed")
-    from stegocli import errors
     from stegocli.web import app, security, store
 
     codes = []
     sessions = security.Sessions(codes.append)
     with store.Store(tmp_path_factory.mktemp("serve")).running() as kept:
         made = app.create(kept, sessions, security.Hosts("127.0.0.1", 8000))
-        errors.speak_of_fields()
         yield SimpleNamespace(app=made, store=kept, sessions=sessions, codes=codes)
-        errors.speak_of_fields(False)
+
+
+@pytest.fixture(autouse=True)
+def spoken(request):
+    """Sentences name the page's fields while the application is asked, and no longer."""
+    from stegocli import errors
+
+    errors.speak_of_fields("running" in request.fixturenames)
+    yield
+    errors.speak_of_fields(False)
 
 
 @pytest.fixture
