@@ -1,7 +1,7 @@
 """Bytes into a picture so that they come back from resizing, other codecs, screenshots."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -133,6 +133,9 @@ class Embedder:
         known, known_bits = frame.known()
         host = self._coefficients.reshape(-1).astype(np.float64)
         targets, moved = host.copy(), np.zeros(len(host), bool)
+        # Where few blocks are written to, what is fixed stands all the firmer in these.
+        firm = np.minimum(known.alpha / max(float(self._written.mean()), 0.1), 1)
+        known = replace(known, alpha=firm)
         for layout, values in ((known, known_bits), (frame.content, bits)):
             written = self._written[layout.blocks]
             goal = dither.embed(host[layout.positions], layout, values)
