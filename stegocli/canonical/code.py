@@ -132,7 +132,12 @@ def _degrees(information: int, ends: int, profile: dict[int, float]) -> np.ndarr
     counts = np.array(list(profile.values())) / wanted
     edges = np.cumsum(counts) / counts.sum() * information
     degrees = wanted[np.searchsorted(edges, np.arange(information) + 0.5)].astype(float)
-    # The profile is for one rate: at others all degrees grow or shrink alike.
+    # The profile is for one rate: at others all that is above the least degree grows or shrinks alike. Bits in fewer
+    # checks than that make words that differ in few places, and where these are not written nothing tells them apart.
+    above = degrees - wanted[0]
+    spare = ends - wanted[0] * information
+    if spare > 0 and above.any():
+        degrees = wanted[0] + above * spare / above.sum()
     reached = np.rint(np.cumsum(degrees) / degrees.sum() * ends).astype(np.int64)
     return np.diff(reached, prepend=0)
 

@@ -35,7 +35,7 @@ _TRIES, _OVERDRAFT, _STEPS = 4, 3, 16
 # Share of what is needed that is there, where a channel could not be decoded though it left enough by the figures.
 _MISSED = 0.96
 # Where all could, this share of what is needed is enough.
-_ENOUGH = 0.93
+_ENOUGH = 0.97
 # Stands for any password where only sizes matter.
 _ANY_LOCK = Lock(bytes(32), bytes(32), bytes(32), preamble.LOCK)
 Progress = Callable[[str, float], None]
