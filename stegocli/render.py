@@ -119,6 +119,35 @@ def show_surviving(result: dict[str, Any], console: Console) -> None:
     console.print(f"cover: {mean['cover_psnr']:.2f} dB, SSIM {mean['cover_ssim']:.4f}")
 
 
+def show_anything_pair(row: dict[str, Any], console: Console) -> None:
+    """Print one pair's line."""
+    lost = [*row["lost"], *(f"{name} (WRONG)" for name in row["wrong"])]
+    console.print(
+        f"{row['cover']} <- {row['secret']}  {row['bytes']:,} bytes  cover {row['cover_psnr']:.2f} dB "
+        f"{row['cover_ssim']:.4f}{'  lost: ' + '; '.join(lost) if lost else ''}",
+        soft_wrap=True,
+    )
+
+
+def show_anything(result: dict[str, Any], console: Console) -> None:
+    """Print the table over the channels."""
+    pairs = len(result["pairs"])
+    table = Table(title=f"{pairs} pairs, made to survive anything", title_justify="left")
+    table.add_column("channel")
+    for name in ("recovered", "wrong", "played"):
+        table.add_column(name, justify="right")
+    for row in result["channels"]:
+        wrong = Text(str(row["wrong"]), style="bold red") if row["wrong"] else ""
+        table.add_row(row["channel"], f"{row['recovered']} of {pairs}", wrong, "yes" if row["played"] else "")
+    console.print(table)
+    mean, least = result["mean"], result["least"]
+    console.print(
+        f"recovered: {result['recovered']:.1%}; content: {mean['bytes']:,.0f} bytes, least {least['bytes']:,}\n"
+        f"cover: {mean['cover_psnr']:.2f} dB, least {least['cover_psnr']:.2f}; SSIM {mean['cover_ssim']:.4f}, least "
+        f"{least['cover_ssim']:.4f}; worst block {least['cover_worst_block']:.2f} dB"
+    )
+
+
 def show_detected(result: dict[str, Any], console: Console) -> None:
     """Print the table, and what it means."""
     kind = "" if result["quality"] is None else f", JPEG of quality {result['quality']}"

@@ -267,8 +267,8 @@ def test_readme_fits_a_short_read():
 
 
 def test_services_are_those_that_can_be_named():
-    from stegocli.robust.channels import CHANNELS
+    from stegocli.robust.services import SERVICES
 
     table = (ROOT / "docs" / "surviving.md").read_text("utf-8").partition("## Services")[2].partition("## ")[0]
     rows = [line for line in table.splitlines() if line.startswith("| `") and "| source |" not in line]
-    assert {name for row in rows for name in re.findall(r"`([^`]+)`", row.split("|")[1])} == set(CHANNELS)
+    assert {name for row in rows for name in re.findall(r"`([^`]+)`", row.split("|")[1])} == set(SERVICES)

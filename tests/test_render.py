@@ -28,3 +28,25 @@ def test_table_marks_targets(capsys):
     lines = {line.split("│")[1].strip(): line for line in capsys.readouterr().out.splitlines() if "│" in line}
     assert "yes" in lines["hide PSNR"] and "no" in lines["bit accuracy"] and "> 95.00 %" in lines["bit accuracy"]
     assert "yes" not in lines["hide MSE"]
+
+
+def test_channels_are_listed_with_what_came_back_wrong(capsys):
+    row = {"cover": "a.png", "secret": "b.png", "bytes": 1234, "cover_psnr": 39.5, "cover_ssim": 0.97}
+    row |= {"lost": ["blur"], "wrong": ["JPEG 75"]}
+    channels = [
+        {"channel": "JPEG 75", "played": True, "recovered": 1, "wrong": 1},
+        {"channel": "blur", "played": False, "recovered": 1, "wrong": 0},
+    ]
+    figures = {"bytes": 1234, "cover_psnr": 39.5, "cover_ssim": 0.97}
+    result = {
+        "pairs": [row, row],
+        "channels": channels,
+        "mean": figures,
+        "least": figures | {"cover_worst_block": 31.0},
+    }
+    console = Console(width=100)
+    render.show_anything_pair(row, console)
+    render.show_anything(result | {"least": figures | {"cover_worst_block": 31.0}}, console)
+    told = capsys.readouterr().out
+    assert "1,234 bytes" in told and "lost: blur; JPEG 75 (WRONG)" in told
+    assert "1 of 2" in told and "50.0%" in told and "worst block 31.00 dB" in told

@@ -1,5 +1,20 @@
-"""Bits in a canonical grid of a picture: what survives resizing, other codecs, screenshots.
+"""The parts of what survives nearly anything: few bytes in a picture's coarse structure, on a grid of its own.
 
-coset    bits in numbers, by distortion-compensated quantisation
-code     error correction of any low rate, with soft decisions
+    grid         luma of any size on a canonical grid, and back
+    texture      where a picture is flat
+    design       how strongly each coefficient may be changed
+    lock         what a password opens
+    dither       known or single bits in coefficients
+    lattice      the content's coded bits in coefficients
+    code         their error correction, in turns with it
+    convolution  the same for few bits
+    fixed        where pilots and preamble lie
+    preamble     what a reader must know first
+    estimate     gain and noise of what a stego went through
+    reading      `extract`, and `score` for who looks for a crop
+    embedding    `Embedder`: the whole of it
+    channels     what happens to a picture that is shared, and what of it the writer tries
+    scalers      Pillow's and OpenCV's ways to resize
+
+This room imports from `payload` and `picture` below it, and from nothing above.
 """

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperCommand
 
-from ..robust.channels import CHANNELS
+from ..robust.services import SERVICES
 from .common import (
     FLAG,
     OUTPUT,
@@ -59,7 +59,7 @@ class HideCommand(TyperCommand):
 
 
 def _services(incomplete: str) -> list[str]:
-    return [name for name in CHANNELS if name.startswith(incomplete)]
+    return [name for name in SERVICES if name.startswith(incomplete)]
 
 
 # Here and in the other commands: what can't be read is told as any error where it is read, not as wrong usage.
@@ -126,7 +126,7 @@ SurviveOption = Annotated[
     typer.Option(
         metavar="QUALITY|SERVICE", rich_help_panel=SURVIVING, autocompletion=_services,
         show_default="75 for .jpg",
-        help="Survive JPEG down to this quality, 30 to 95, or what a service does: " + ", ".join(CHANNELS) + ".",
+        help="Survive JPEG down to this quality, 30 to 95, or what a service does: " + ", ".join(SERVICES) + ".",
     ),
 ]  # fmt: skip
 DiscreetOption = Annotated[

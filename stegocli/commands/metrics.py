@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from ..robust.services import ANYTHING
 from .common import FLAG, AmpOption, JsonOption, Meter, WeightsOption, console
 
 PicturesArgument = Annotated[
@@ -27,7 +28,8 @@ PlotOption = Annotated[
 SurviveOption = Annotated[
     str | None,
     typer.Option(
-        metavar="QUALITY|SERVICE", help="With --data: what survives JPEG of every quality, hidden so (see hide)."
+        metavar=f"QUALITY|SERVICE|{ANYTHING}",
+        help="With --data: what survives JPEG of every quality, hidden so (see hide), or forty channels.",
     ),
 ]  # fmt: skip
 DetectOption = Annotated[
@@ -97,7 +99,12 @@ def metrics(
     result: Any
     out = console()
     on_pair = (lambda row: None) if as_json else (lambda row: render.show_pair(row, out))
-    if data is not None and survive is not None:
+    if data is not None and survive is not None and survive.lower() == ANYTHING:
+        from ..measure import anything
+
+        show_row = (lambda row: None) if as_json else (lambda row: render.show_anything_pair(row, out))
+        show, result = render.show_anything, anything.folder(data, plot, show_row)
+    elif data is not None and survive is not None:
         from ..measure import surviving
 
         show_row = (lambda row: None) if as_json else (lambda row: render.show_surviving_pair(row, out))

@@ -1,4 +1,4 @@
-"""Charts of what was measured: methods side by side, and what survives JPEG."""
+"""Charts of what was measured: methods side by side, and what survives."""
 
 from typing import Any
 
@@ -68,6 +68,33 @@ def survival(result: dict[str, Any]) -> np.ndarray:
     share.set_ylabel("recovered, % of the secrets")
     axes.set_title(f"made to survive {result['survive']}")
     figure.legend(loc="outside lower center", ncols=3)
+    return pixels_of(figure)
+
+
+def channels(result: dict[str, Any]) -> np.ndarray:
+    """How many secrets come back from each channel.
+
+    Args:
+        result: its ``channels`` (rows of channel, played and recovered), its ``pairs`` and ``mean``.
+
+    Returns:
+        uint8 RGB, (height, width, 3).
+    """
+    rows, pairs = result["channels"][::-1], len(result["pairs"])
+    figure = new_figure(9, 1.2 + 0.24 * len(rows))
+    axes = figure.subplots()
+    for played, colour, label in ((False, "tab:blue", "not played"), (True, "tab:green", "played by the writer")):
+        chosen = [row for row in rows if row["played"] is played]
+        axes.barh(
+            [rows.index(row) for row in chosen], [100 * row["recovered"] / pairs for row in chosen],
+            color=colour, alpha=0.7, label=label,
+        )  # fmt: skip
+    axes.set_yticks(range(len(rows)), [row["channel"] for row in rows], fontsize=7)
+    axes.set_xlim(0, 100)
+    axes.set_xlabel(f"recovered, % of {pairs} secrets")
+    mean = result["mean"]
+    axes.set_title(f"{mean['bytes']:,.0f} bytes on average, cover {mean['cover_psnr']:.1f} dB")
+    axes.legend(loc="lower left")
     return pixels_of(figure)
 
 

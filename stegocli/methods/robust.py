@@ -11,9 +11,9 @@ from ..errors import StegoError, option
 from ..payload.container import APPROXIMATE, SAME_FILE, Payload
 from ..picture import files
 from ..robust import reading
-from ..robust.channels import CHANNELS, QUALITIES
 from ..robust.embedding import COVER_PSNR, Embedded, Embedder, Unsuitable
 from ..robust.reading import NothingFound, PasswordNeeded, TooDamaged
+from ..robust.services import QUALITIES, SERVICES
 from ..robust.simulate import lowest
 from .base import (
     Choice,
@@ -47,7 +47,7 @@ class Robust:
     """Bytes in the DCT blocks of the luma, as a method.
 
     Attributes:
-        survive: the lowest JPEG quality that the stego survives, or a service's name (see `robust.channels`), to
+        survive: the lowest JPEG quality that the stego survives, or a service's name (see `robust.services`), to
             whose longest side the cover is shrunk.
         password: encrypt with it; or a function that asks for it.
         cover_psnr: how far the cover may change, in dB.
@@ -67,28 +67,28 @@ class Robust:
             raise StegoError(f"{told} can't be done: use {QUALITIES[0]} to {QUALITIES[-1]}.")
 
     @cached_property
-    def _channel(self) -> tuple[int, int | None]:
+    def _service(self) -> tuple[int, int | None]:
         """(design quality, longest side)."""
         if isinstance(self.survive, int):
             return self.survive, None
         if self.survive.isdecimal() and len(self.survive) <= 3:
             return int(self.survive), None
-        channel = CHANNELS.get(self.survive.lower())
-        if channel is None:
-            known = ", ".join(CHANNELS)
+        service = SERVICES.get(self.survive.lower())
+        if service is None:
+            known = ", ".join(SERVICES)
             raise StegoError(f"{option('survive')} {self.survive} is no quality and no service: use one of {known}.")
-        return channel.design_quality, channel.longest_side
+        return service.design_quality, service.longest_side
 
     @property
     def quality(self) -> int:
         """The design quality."""
-        return self._channel[0]
+        return self._service[0]
 
     def to_file(self, suffix: str) -> "Robust":
         return self
 
     def prepare(self, cover: Cover) -> Cover:
-        picture, side, notes = cover.picture, self._channel[1], [*cover.notes]
+        picture, side, notes = cover.picture, self._service[1], [*cover.notes]
         if picture.alpha is not None:
             if picture.alpha.min() < 255:
                 notes.append(f"{cover.path} has transparent parts, which JPEG lacks: they are white in the stego.")

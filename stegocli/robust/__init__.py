@@ -4,9 +4,8 @@
     fastdct           the same after an encoder with the fast integer DCT
     ldpc              error correction with soft decisions
     lattice           bits in coefficients, by a trellis, on the quantiser's own grid
-    strength          how much each part of a picture may change, and the coarse map of it
     rangecoder        that map as bytes
-    lock              what a password opens
+    strength          how much each part of a picture may change, and the coarse map of it
     sync              what a reader must know first, and where it lies
     legacy            the same of format 1
     carriers          the coefficients of the content, and its stream of bits
@@ -14,7 +13,7 @@
     precompensation   coefficients moved to where those chains leave them right
     reading           `extract`
     embedding         `Embedder`: the whole of it
-    channels          what known services do to pictures
+    services          what known services do to pictures
 
 This room imports from `payload` and `picture` below it, and from nothing above.
 """

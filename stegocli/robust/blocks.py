@@ -61,6 +61,12 @@ def forward(rgb: np.ndarray) -> np.ndarray:
     return out
 
 
+def inverse(coefficients: np.ndarray) -> np.ndarray:
+    """The luma that coefficients (down, across, 8, 8) stand for: float32 (8 * down, 8 * across), not rounded."""
+    down, across = coefficients.shape[:2]
+    return (_BASIS.T @ coefficients @ _BASIS).transpose(0, 2, 1, 3).reshape(SIDE * down, SIDE * across)
+
+
 def add(rgb: np.ndarray, change: np.ndarray, dithered: bool = False) -> np.ndarray:
     """A copy of a uint8 picture whose luma coefficients change by (down, across, 8, 8), rounded and clipped.
 
@@ -72,8 +78,7 @@ def add(rgb: np.ndarray, change: np.ndarray, dithered: bool = False) -> np.ndarr
     down, across = grid(rgb.shape)
     for top in range(0, down, AT_ONCE):
         rows = min(AT_ONCE, down - top)
-        delta = _BASIS.T @ change[top : top + rows] @ _BASIS
-        delta = delta.transpose(0, 2, 1, 3).reshape(rows * SIDE, across * SIDE, 1)
+        delta = inverse(change[top : top + rows])[..., None]
         part = out[top * SIDE : (top + rows) * SIDE, : across * SIDE]
         if dithered:
             most = np.abs(delta).reshape(rows, SIDE, across, SIDE).max((1, 3))

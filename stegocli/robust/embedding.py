@@ -12,13 +12,13 @@ from functools import cached_property, partial
 
 import numpy as np
 
+from ..canonical.lock import Lock
 from ..payload.keys import TAG
 from . import blocks, carriers, lattice, rangecoder, reading, simulate, strength, sync
 from .carriers import Carriers
-from .channels import QUALITIES
-from .lock import Lock
 from .precompensation import Target
 from .precompensation import applied as precompensated
+from .services import QUALITIES
 from .simulate import LARGE, Chain
 from .strength import Design, Designer
 
@@ -251,7 +251,7 @@ class Embedder:
         Raises:
             Unsuitable: when the cover can't carry so much.
         """
-        lock = None if password is None else Lock.of(password, self.shape)
+        lock = None if password is None else Lock.of(password, sync.LOCK, self.shape)
         size = len(content) + (TAG if lock else sync.CRC)
         # A large picture's rate is that of `capacity`, so that what was promised is kept.
         rate = 0.99 * self._rate if self.large else self.__dict__.get("_rate", self._first_rate)

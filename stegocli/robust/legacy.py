@@ -12,7 +12,7 @@ import numpy as np
 
 from ..payload.keys import Keys, decrypt, derive, shuffle
 from . import ldpc, sync
-from .channels import QUALITIES
+from .services import QUALITIES
 
 _FORMAT, _PRIVATE = 1, 0x80
 _FRONT = struct.Struct(">BBH16s12s")

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..canonical.lock import Lock, Seal
 from . import blocks, carriers, legacy, rangecoder, strength, sync
-from .channels import QUALITIES
-from .lock import Lock, Seal
+from .services import QUALITIES
 
 # Several recompressions in a row leave errors that look sure: then values are believed less.
 _LEAST_LLR_SCALE = 8
@@ -86,7 +86,7 @@ def read(coefficients: np.ndarray, secret: str | Lock | None, qualities: tuple[i
     reader = sync.Reader(coefficients)
     found = _find(reader, None, qualities) or _find_legacy(reader, secret if isinstance(secret, str) else None)
     if found is None and secret:
-        found = _find(reader, Lock.of(secret, shape) if isinstance(secret, str) else secret, qualities)
+        found = _find(reader, Lock.of(secret, sync.LOCK, shape) if isinstance(secret, str) else secret, qualities)
     if found is None:
         raise NothingFound("nothing that survived is hidden here")
     return _content(coefficients, found)

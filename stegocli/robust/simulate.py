@@ -1,15 +1,15 @@
 """What a stego goes through before it is written: chains of JPEG files, by libjpeg and by a second kind of encoder."""
 
-import io
 import math
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple, TypeVar
 
 import numpy as np
-from PIL import Image
 
+from ..canonical import channels
 from . import blocks, fastdct
+from .services import Service
 
 # Larger pictures, in pixels, go through fewer chains, and a trial uses strips of this many pixels in all.
 LARGE = 1_000_000
@@ -85,9 +85,7 @@ def _twice_near(quality: int) -> Chain:
 def recompress(rgb: np.ndarray, chain: Chain) -> np.ndarray:
     """The picture through a chain's files by libjpeg, uint8; a fast DCT can't be asked of it."""
     for jpeg in chain:
-        file = io.BytesIO()
-        Image.fromarray(rgb).save(file, "JPEG", quality=jpeg.quality, subsampling=jpeg.subsampling)
-        rgb = np.asarray(Image.open(file))
+        rgb = channels.Jpeg(jpeg.quality, jpeg.subsampling)(rgb)
     return rgb
 
 
@@ -96,6 +94,12 @@ def received(rgb: np.ndarray, chain: Chain) -> np.ndarray:
     if chain and chain[-1].fast:
         return fastdct.received(recompress(rgb, chain[:-1]), chain[-1].quality)
     return blocks.forward(recompress(rgb, chain))
+
+
+def through(service: Service) -> channels.Channel:
+    """What is simulated of a service."""
+    codec = channels.WebP if service.codec == "WebP" else channels.Jpeg
+    return channels.channel(channels.Longest(service.longest_side), codec(service.design_quality))
 
 
 def side_by_side(simulate: Callable[[Chain], _Result], tried: list[Chain]) -> Iterator[_Result]:

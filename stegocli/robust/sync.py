@@ -19,12 +19,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..canonical.lock import Lock, Seal
 from ..payload.keys import SALT, TAG, shuffle
 from . import blocks, ldpc, strength
-from .channels import QUALITIES
-from .lock import Lock, Seal
+from .services import QUALITIES
 
 FORMAT = 2
+# Names the keys under a password.
+LOCK = "stego survive 2"
 _HEADER = struct.Struct(">BBHB")
 _PARAMETERS = struct.Struct(">HIB")
 _CRC = struct.Struct(">I")

@@ -31,3 +31,18 @@ def test_map_shows_every_pair_behind_its_mean(drawn):
     assert [len(line.get_xdata()) for line in pairs] == [2, 2, 2] and all(line.get_alpha() < 0.5 for line in pairs)
     assert [list(line.get_xdata()) for line in means] == [[43.0], [36.0], [40.0, 46.0]]
     assert list(means[1].get_ydata()) == [charts.TOP_PSNR], "exact lies at the upper edge"
+
+
+def test_channels_say_what_came_back_and_what_was_played(drawn):
+    rows = [
+        {"channel": "JPEG 75", "played": True, "recovered": 4},
+        {"channel": "WebP 80", "played": False, "recovered": 3},
+        {"channel": "blur", "played": False, "recovered": 0},
+    ]
+    charts.channels({"channels": rows, "pairs": [{}] * 4, "mean": {"bytes": 400.0, "cover_psnr": 39.6}})
+    axes = drawn()[0]
+    bars = {round(bar.get_y() + bar.get_height() / 2): bar.get_width() for bar in axes.patches}
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["blur", "WebP 80", "JPEG 75"]
+    assert [bars[place] for place in range(3)] == [0, 75, 100]
+    assert "4 secrets" in axes.get_xlabel() and "400 bytes" in axes.get_title()
+    assert {text.get_text() for text in axes.get_legend().get_texts()} == {"not played", "played by the writer"}

@@ -10,7 +10,7 @@ from PIL import Image
 from stegocli import StegoError, api
 from stegocli.methods import Auto, Robust
 from stegocli.picture import files, metrics
-from stegocli.robust.channels import CHANNELS
+from stegocli.robust.services import SERVICES
 
 pytestmark = pytest.mark.slow
 
@@ -90,8 +90,8 @@ def test_too_much_damage_is_told_and_nothing_written(folder, tmp_path):
     assert not (tmp_path / "r.png").exists()
 
 
-def test_channels_shrink_the_cover_first(tmp_path, folder, monkeypatch):
-    monkeypatch.setitem(CHANNELS, "pigeon", type(CHANNELS["x"])("pigeon", 300, 70, None, "this test", "now"))
+def test_services_shrink_the_cover_first(tmp_path, folder, monkeypatch):
+    monkeypatch.setitem(SERVICES, "pigeon", type(SERVICES["x"])("pigeon", 300, 70, "this test", "now"))
     hidden = api.hide(folder / "cover.png", folder / "note.txt", tmp_path / "s.png", Robust("pigeon"))
     assert max(hidden.size) == 300 and any("shrunk to 300x255" in note for note in hidden.notes)
     received = recompressed(tmp_path / "s.png", tmp_path / "t.jpg", 70)
@@ -99,7 +99,7 @@ def test_channels_shrink_the_cover_first(tmp_path, folder, monkeypatch):
 
 
 @pytest.mark.parametrize("survive", ["fax", 20, "99"])
-def test_unknown_channels_and_qualities_are_refused(folder, tmp_path, survive):
+def test_unknown_services_and_qualities_are_refused(folder, tmp_path, survive):
     with pytest.raises(StegoError, match="survive"):
         api.hide(folder / "cover.png", folder / "note.txt", tmp_path / "s.png", Robust(survive))
 

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from pictures import photograph
 
+from stegocli.canonical.lock import Lock
 from stegocli.payload import keys
 from stegocli.robust import blocks, legacy, sync
 from stegocli.robust.embedding import Embedder
-from stegocli.robust.lock import Lock
 from stegocli.robust.reading import NothingFound, extract
 
 SHAPE = (20, 21)
@@ -37,7 +37,7 @@ def embedded_header(rng: np.random.Generator, lock: Lock, quality: int = 75) -> 
 
 def test_bits_at_any_position_are_unbiased_over_many_stegos():
     rng = np.random.default_rng(0)
-    rows, taken = zip(*(embedded_header(rng, Lock.of(str(i), SHAPE)) for i in range(250)), strict=True)
+    rows, taken = zip(*(embedded_header(rng, Lock.of(str(i), sync.LOCK, SHAPE)) for i in range(250)), strict=True)
     parities, took = np.array(rows), np.array(taken)
     # One position over all stegos: what the public order puts first, and all others, with five deviations' leave.
     first = np.isin(sync.all_positions(SHAPE), sync.header_positions(SHAPE)[0])
@@ -54,7 +54,7 @@ def test_bits_at_any_position_are_unbiased_over_many_stegos():
 
 def test_neighbours_in_the_code_word_tell_nothing_of_one_another():
     """A code word's parity checks would hold for whoever knew the order; whitened, half of them do."""
-    lock, other = Lock.of("right", SHAPE), Lock.of("wrong", SHAPE)
+    lock, other = Lock.of("right", sync.LOCK, SHAPE), Lock.of("wrong", sync.LOCK, SHAPE)
     parities, _ = embedded_header(np.random.default_rng(1), lock)
     everywhere = sync.all_positions(SHAPE)
     for order in (lock, other):
@@ -77,7 +77,7 @@ def test_no_open_code_reads_anything(private):
 
 
 def test_two_stegos_of_one_password_share_no_bits_of_salt(private):
-    lock = Lock.of("right", blocks.grid(private[0].shape))
+    lock = Lock.of("right", sync.LOCK, blocks.grid(private[0].shape))
     headers = [sync.Reader(blocks.forward(stego)).header(lock) for stego in private[1]]
     assert [header.quality for header in headers] == [50, 75]
     assert headers[0].salt != headers[1].salt

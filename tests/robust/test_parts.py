@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from stegocli.robust import blocks, channels, fastdct, lattice, rangecoder, simulate, strength, sync
-from stegocli.robust.lock import Lock
+from stegocli.canonical.lock import Lock
+from stegocli.robust import blocks, fastdct, lattice, rangecoder, services, simulate, strength, sync
 
 
 def _picture(height=200, width=232, seed=0):
@@ -85,7 +85,7 @@ def test_less_content_costs_less():
     assert designer.least(10**8) is None
 
 
-@pytest.mark.parametrize("lock", [None, Lock(b"o" * 32, b"w" * 32, b"f" * 32)])
+@pytest.mark.parametrize("lock", [None, Lock(b"o" * 32, b"w" * 32, b"f" * 32, sync.LOCK)])
 def test_sync_header_round_trip(lock):
     header = sync.Header.new(75, 200, 25, lock is not None)
     packed = header.pack(lock)
@@ -153,9 +153,13 @@ def test_fast_dct_is_near_the_accurate_one(quality):
     assert np.mean(np.abs(values - exact) <= blocks.quantisers(quality) / 2 + 2) > 0.99
 
 
-def test_channels_say_where_they_come_from():
-    for channel in channels.CHANNELS.values():
-        assert channel.source
-        assert channel.date
-        assert channel.design_quality in channels.QUALITIES
-    assert channels.CHANNELS["whatsapp"].longest_side == 1600
+def test_services_say_where_they_come_from_and_can_be_played():
+    for service in services.SERVICES.values():
+        assert service.source and service.date and service.codec in ("JPEG", "WebP")
+        assert service.design_quality in services.QUALITIES
+        small = np.zeros((20, 30, 3), np.uint8)
+        assert simulate.through(service)(small).shape == small.shape
+    wide = simulate.through(services.SERVICES["instagram"])(np.zeros((10, 2000, 3), np.uint8))
+    assert wide.shape == (5, 1080, 3)
+    assert str(simulate.through(services.SERVICES["misskey"])) == "at most 2048 px (Pillow bicubic) + WebP 85"
+    assert services.SERVICES["whatsapp"].longest_side == 1600

@@ -1,0 +1,235 @@
+"""Bytes into a picture so that they come back from resizing, other codecs, screenshots."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from ..picture import metrics
+from . import design, dither, estimate, grid, preamble, reading, texture
+from .channels import AIMED, PLAYED, Channel
+from .lock import Lock
+from .preamble import Preamble
+from .reading import Frame
+
+COVER_PSNR = 39.5
+# Structural similarity, and PSNR of the lowest 16x16 block, that no cover is designed to fall below.
+_SSIM, _BLOCK_PSNR = 0.957, 30.2
+# Rounds of moving the coefficients to their targets, each after rounding to 8 bits.
+_ROUNDS = 5
+# Share of the information left by the worst channel that the code bears.
+_BEARS = 0.8
+# Share of what they miss by that the coefficients are aimed the other way.
+_AIMS = 0.5
+# Safety factor on the measured capacity: other bits come through a little differently.
+_HONEST = 0.97
+# Attempts, how far an index may go over the strongest, and indices for each octave of information that is missing.
+_TRIES, _OVERDRAFT, _STEPS = 4, 2, 8
+# Stands for any password where only sizes matter.
+_ANY_LOCK = Lock(bytes(32), bytes(32), bytes(32), preamble.LOCK)
+Progress = Callable[[str, float], None]
+
+
+class Unsuitable(ValueError):
+    """The cover can't carry this content."""
+
+
+@dataclass(frozen=True)
+class Embedded:
+    """A stego and what was measured on it.
+
+    Attributes:
+        stego: uint8, the cover's shape.
+        worst: of the channels that were played, the one that leaves least.
+        spare: bits that it leaves unused, as a share of those that the content takes.
+    """
+
+    stego: np.ndarray
+    worst: Channel
+    spare: float
+
+
+class Embedder:
+    """What a cover can carry.
+
+    Args:
+        cover: uint8 (height, width, 3).
+        cover_psnr: dB that the stego keeps of the cover, at least.
+        progress: called with what is done and how far it is, 0 to 1.
+
+    Raises:
+        Unsuitable: for a cover too small.
+    """
+
+    def __init__(
+        self, cover: np.ndarray, cover_psnr: float = COVER_PSNR, progress: Progress = lambda what, share: None
+    ):
+        size = grid.size_for(cover.shape)
+        if size is None:
+            raise Unsuitable(f"a cover of {cover.shape[1]}x{cover.shape[0]}: {min(grid.LONGEST.values())} are needed")
+        self.cover, self.size, self.cover_psnr, self.progress = cover, size, cover_psnr, progress
+        self._measurements: dict[bool, float] = {}
+
+    @cached_property
+    def _coefficients(self) -> np.ndarray:
+        return grid.coefficients(self.cover, self.size)
+
+    @cached_property
+    def _flatness(self) -> np.ndarray:
+        return texture.flatness(self._coefficients)
+
+    @cached_property
+    def _written(self) -> np.ndarray:
+        return texture.written(self._flatness).reshape(-1)
+
+    @cached_property
+    def _tolerance(self) -> np.ndarray:
+        return texture.tolerance(self._coefficients)
+
+    def _frame(self, strength: int, length: int, lock: Lock | None) -> Frame:
+        written = float(self._written.mean())
+        density = int(np.clip(round(preamble.DENSITIES * written), 1, preamble.DENSITIES))
+        return Frame.of(self.size, Preamble.new(strength, length, density, lock is not None), lock)
+
+    def _stego(self, frame: Frame, bits: np.ndarray) -> np.ndarray:
+        """The cover with everything embedded, aimed so that the hardest channels come near."""
+        known, known_bits = frame.known()
+        host = self._coefficients.reshape(-1).astype(np.float64)
+        targets, moved = host.copy(), np.zeros(len(host), bool)
+        content = frame.embed(host, bits, self._written)
+        for layout, goal in ((known, dither.embed(host[known.positions], known, known_bits)), (frame.content, content)):
+            written = self._written[layout.blocks]
+            targets[layout.positions[written]] = goal[written]
+            moved[layout.positions[written]] = True
+        stego = self._moved(targets, moved)
+        if not AIMED:
+            return stego
+        missed = np.zeros(len(host))
+        for channel in AIMED:
+            received = reading.receive(channel(stego), self.size)
+            gain = reading.measured(received, frame).gain
+            missed += np.where(moved, received.flat / estimate.all_gains(gain, len(host)) - targets, 0) / len(AIMED)
+        return self._moved(targets - _AIMS * missed, moved)
+
+    def _moved(self, targets: np.ndarray, moved: np.ndarray) -> np.ndarray:
+        """The cover with the coefficients that are to be moved near their targets."""
+        change = np.zeros(self._coefficients.shape, np.float32)
+        now, stego = self._coefficients, self.cover
+        for turn in range(_ROUNDS):
+            if turn:
+                now = grid.coefficients(stego, self.size)
+            change += np.where(moved, targets - now.reshape(-1), 0).reshape(change.shape).astype(np.float32)
+            stego = grid.add(self.cover, change, self._tolerance)
+        return stego
+
+    def _left(self, stego: np.ndarray, frame: Frame, bits: np.ndarray) -> dict[Channel, float]:
+        """Bits that each channel leaves of the content's coded bits."""
+        left = {}
+        for channel in PLAYED:
+            received = reading.receive(channel(stego), self.size)
+            left[channel] = frame.listen(received, reading.measured(received, frame)).information(bits)
+        return left
+
+    def _good(self, stego: np.ndarray) -> bool:
+        """Whether the cover has changed as little as it must."""
+        return (
+            metrics.psnr(self.cover, stego) >= self.cover_psnr
+            and metrics.ssim(self.cover, stego) >= _SSIM
+            and metrics.worst_block(self.cover, stego) >= _BLOCK_PSNR
+        )
+
+    def _noise_bits(self, frame: Frame) -> np.ndarray:
+        return np.random.default_rng(0).integers(0, 2, frame.lattice.coded).astype(np.uint8)
+
+    @cached_property
+    def _strongest(self) -> int:
+        """The strongest index at which the cover changes little enough; -1 for none."""
+        low, high = -1, design.STRENGTHS - 1
+        while low < high:
+            middle = (low + high + 1) // 2
+            frame = self._frame(middle, 1, None)
+            if self._good(self._stego(frame, self._noise_bits(frame))):
+                low = middle
+            else:
+                high = middle - 1
+        return low
+
+    def _measured(self, private: bool) -> float:
+        """Bits that the worst channel leaves at the strongest."""
+        if private not in self._measurements:
+            self.progress("measuring", 0.0)
+            frame = self._frame(self._strongest, 1, _ANY_LOCK if private else None)
+            bits = self._noise_bits(frame)
+            self._measurements[private] = min(self._left(self._stego(frame, bits), frame, bits).values())
+        return self._measurements[private]
+
+    def capacity(self, private: bool = False) -> int:
+        """Bytes of content that the cover surely carries, with or without a password; 0 where nothing fits."""
+        if self._strongest < 0:
+            return 0
+        found = int(_HONEST * _BEARS * self._measured(private)) // 8 - reading.seal_size(private)
+        return max(0, min(found, preamble.LONGEST - reading.seal_size(private)))
+
+    def embed(self, content: bytes, password: str | None = None) -> Embedded:
+        """Hide bytes with the least change that survives.
+
+        Args:
+            content: any bytes.
+            password: None to hide openly.
+
+        Raises:
+            Unsuitable: when the cover can't carry so much.
+        """
+        private = password is not None
+        length = len(content) + reading.seal_size(private)
+        if self._strongest >= 0 and length <= preamble.LONGEST:
+            lock = None if password is None else Lock.of(password, preamble.LOCK)
+            needed = 8 * length / _BEARS
+            strength = self._least(needed, private)
+            for _ in range(_TRIES):
+                if strength > self._strongest + _OVERDRAFT:
+                    break
+                done, share = self._embedded(content, strength, length, lock)
+                if done:
+                    return done
+                strength += max(1, round(_STEPS * np.log2(1 / min(share, 1))))
+        raise Unsuitable("the cover can't carry so much")
+
+    def _least(self, needed: float, private: bool) -> int:
+        """The least strength that is likely to leave so many bits, from what the strongest leaves."""
+        full = self._ideal(self._frame(self._strongest, 1, None))
+        left = self._measured(private)
+        strength = self._strongest
+        while strength > 0 and left * self._ideal(self._frame(strength - 1, 1, None)) / full >= needed:
+            strength -= 1
+        return strength
+
+    def _ideal(self, frame: Frame) -> float:
+        """Bits that the noise of the design alone would leave."""
+        layout = frame.content
+        return float(-0.5 * np.log2(1 - layout.alpha)[self._written[layout.blocks]].sum())
+
+    def _embedded(self, content: bytes, strength: int, length: int, lock: Lock | None) -> tuple[Embedded | None, float]:
+        """A stego that all played channels leave readable; or None; and the share of what is needed that is there."""
+        frame = self._frame(strength, length, lock)
+        needed = 8 * length / _BEARS
+        if not frame.fits:
+            return None, 0.5
+        bits = frame.coded(frame.close(content))
+        stego = self._stego(frame, bits)
+        left: dict[Channel, float] = {}
+        for number, channel in enumerate(PLAYED):
+            self.progress("playing", number / len(PLAYED))
+            received = channel(stego)
+            try:
+                if reading.read(received, lock) != content:
+                    return None, 0.9
+            except (reading.NothingFound, reading.TooDamaged):
+                return None, 0.9
+            seen = reading.receive(received, self.size)
+            left[channel] = frame.listen(seen, reading.measured(seen, frame)).information(bits)
+        worst = min(left, key=lambda channel: left[channel])
+        if left[worst] < needed:
+            return None, left[worst] / needed
+        return Embedded(stego, worst, left[worst] * _BEARS / (8 * length) - 1), 1.0

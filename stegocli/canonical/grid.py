@@ -1,0 +1,124 @@
+"""Luma of any size on a canonical grid: its lowest DCT-II coefficients, seen as 8x8 blocks of a small picture.
+
+A picture that is scaled with centred pixels keeps its lowest DCT-II coefficients, but for the gain of the scaler's
+filter: so the grid is found again at any size, whichever scaler and codec it went through. Everything is two products
+of matrices, the lowest rows of the transforms alone, which is exact and needs no more memory than the picture.
+"""
+
+from functools import lru_cache
+
+import numpy as np
+
+SIDE = 8
+# JFIF: luma of RGB (ITU-R BT.601).
+LUMA = np.array([0.299, 0.587, 0.114], np.float32)
+# Longest sides of grids, and from which longest side of a cover, in pixels, each is used.
+LONGEST = {256: 256, 512: 800}
+# A copy's sides are rounded: its aspect may point to the neighbour of the grid that the cover's did.
+_ASPECT_PIXELS = 1.1
+_ROWS = 256
+
+
+def _cosines(rows: int, size: int) -> np.ndarray:
+    """The lowest `rows` of the orthonormal DCT-II of this size: float64 (rows, size)."""
+    waves = np.cos(np.pi / size * np.arange(rows)[:, None] * (np.arange(size) + 0.5)) * np.sqrt(2 / size)
+    waves[0] /= np.sqrt(2)
+    return waves
+
+
+def _in_blocks(size: int) -> np.ndarray:
+    """The 8-point DCT of each block of a row of samples, after the DCT-II of the row is undone: float64, square."""
+    rows = _cosines(size, size).T.reshape(size // SIDE, SIDE, size)
+    return (_cosines(SIDE, SIDE) @ rows).reshape(size, size)
+
+
+@lru_cache(maxsize=16)
+def _matrix(size: int, pixels: int) -> np.ndarray:
+    """From a row of pixels to the block coefficients of the grid's row: float32 (size, pixels)."""
+    rows = min(size, pixels)
+    product = _in_blocks(size)[:, :rows] @ _cosines(rows, pixels)
+    return (product * np.sqrt(size / pixels)).astype(np.float32)
+
+
+def _short(longest: int, short: float, long: float) -> float:
+    return longest * short / long / SIDE
+
+
+def size_for(shape: tuple[int, ...]) -> tuple[int, int] | None:
+    """The grid, (rows, columns) in multiples of 8, of a cover of (height, width, ...); None when it is too small."""
+    height, width = shape[:2]
+    fitting = [side for side, least in LONGEST.items() if max(height, width) >= least]
+    if not fitting:
+        return None
+    short = SIDE * max(1, round(_short(fitting[-1], min(height, width), max(height, width))))
+    return (fitting[-1], short) if height >= width else (short, fitting[-1])
+
+
+def sizes(shape: tuple[int, ...]) -> list[tuple[int, int]]:
+    """The grids that a copy of this shape may have come from, the likeliest aspect of each longest side first."""
+    height, width = shape[:2]
+    short, long = min(height, width), max(height, width)
+    found = []
+    for longest in LONGEST:
+        exact = _short(longest, short, long)
+        doubt = _ASPECT_PIXELS * longest / SIDE / long
+        near = {max(1, round(value)) for value in (exact, exact - doubt, exact + doubt)}
+        for count in sorted(near, key=lambda n: abs(n - exact)):
+            found.append((longest, SIDE * count) if height >= width else (SIDE * count, longest))
+            if height == width:
+                break
+    return found
+
+
+def luma(rgb: np.ndarray) -> np.ndarray:
+    """Of a uint8 picture (height, width, 3): float32 (height, width)."""
+    return rgb.astype(np.float32) @ LUMA
+
+
+def coefficients(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """The grid's block coefficients: float32 (down, across, 8, 8), orthonormal, in grey levels of the grid's picture.
+
+    Args:
+        picture: uint8 (height, width, 3), or luma as float32 (height, width).
+        size: of the grid, see `size_for`.
+    """
+    height, width = picture.shape[:2]
+    down, across = _matrix(size[0], height), _matrix(size[1], width)
+    out = np.zeros(size, np.float32)
+    for top in range(0, height, _ROWS):
+        part = picture[top : top + _ROWS]
+        out += down[:, top : top + _ROWS] @ ((luma(part) if part.ndim == 3 else part) @ across.T)
+    return out.reshape(size[0] // SIDE, SIDE, size[1] // SIDE, SIDE).transpose(0, 2, 1, 3)
+
+
+def add(rgb: np.ndarray, change: np.ndarray, limit: np.ndarray) -> np.ndarray:
+    """A copy of a uint8 picture whose grid's coefficients change by (down, across, 8, 8), rounded and clipped.
+
+    Where no limit is met it is the least change that does so. Red, green and blue move alike, so that colour
+    differences stay.
+
+    Args:
+        change: of the coefficients.
+        limit: of a pixel's change around each of the grid's samples, grey levels, float32 (rows, columns).
+    """
+    height, width = rgb.shape[:2]
+    rows, columns = limit.shape
+    flat = change.transpose(0, 2, 1, 3).reshape(rows, columns)
+    # The rows of each matrix are orthogonal, of squared length size / pixels.
+    down, across = _matrix(rows, height), _matrix(columns, width)
+    right = (flat * np.float32(height * width / (rows * columns))) @ across
+    at_row, at_column = np.arange(height) * rows // height, np.arange(width) * columns // width
+    out = np.empty_like(rgb)
+    for top in range(0, height, _ROWS):
+        part = slice(top, min(top + _ROWS, height))
+        most = limit[at_row[part]][:, at_column]
+        delta = np.clip(down[:, part].T @ right, -most, most)
+        out[part] = np.clip(np.rint(rgb[part] + delta[..., None]), 0, 255)
+    return out
+
+
+def samples(blocks: np.ndarray) -> np.ndarray:
+    """The grid's own small picture from its block coefficients: float32 (rows, columns)."""
+    basis = _cosines(SIDE, SIDE).astype(np.float32)
+    down, across = blocks.shape[:2]
+    return (basis.T @ blocks @ basis).transpose(0, 2, 1, 3).reshape(down * SIDE, across * SIDE)

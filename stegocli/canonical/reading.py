@@ -1,0 +1,239 @@
+"""The content of a picture that came back from whatever it went through."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..payload.keys import TAG
+from . import code, design, estimate, fixed, grid, lattice, preamble, texture
+from .code import Code
+from .dither import Layout
+from .estimate import Channel, Received
+from .lattice import Lattice, Listener
+from .lock import Lock
+from .preamble import Preamble
+
+# Agreement of the pilots from which something is here, and from which it is worth looking.
+PRESENT, _WORTH = 0.3, 0.1
+# Grids that are looked into.
+_GRIDS = 4
+_CRC = 4
+
+
+class NothingFound(ValueError):
+    """Nothing is hidden here that survived, or nothing that this password opens."""
+
+
+class PasswordNeeded(ValueError):
+    """Never raised: under a password there is nothing to be seen without it."""
+
+
+class TooDamaged(ValueError):
+    """Something is here, but lost.
+
+    Attributes:
+        share: of it that is lost, 0 to 1, about.
+    """
+
+    def __init__(self, share: float):
+        super().__init__(f"{100 * share:.0f} % of the content can't be corrected")
+        self.share = share
+
+
+def places(lock: Lock | None) -> fixed.Places:
+    """Where pilots and preamble lie."""
+    return fixed.OPEN if lock is None else fixed.Places(lock.seal("places", b"").order)
+
+
+def receive(picture: np.ndarray, size: tuple[int, int]) -> Received:
+    """A picture on a grid.
+
+    Args:
+        picture: uint8 (height, width, 3), or luma as float32 (height, width).
+        size: see `grid.sizes`.
+    """
+    blocks = grid.coefficients(picture, size)
+    return Received.of(blocks, texture.likely_written(texture.flatness(blocks)))
+
+
+def score(picture: np.ndarray, size: tuple[int, int], where: fixed.Places = fixed.OPEN) -> float:
+    """How strongly the pilots are there, -1 to 1: about 0 (deviation .05) where nothing is, .3 and more where it is.
+
+    For finding crops, turns and mirrors: the pilots of low frequency alone, under no gain, which is cheap.
+
+    Args:
+        picture: uint8 (height, width, 3), or luma as float32 (height, width), padded or cropped to what may have been
+            the whole picture.
+        size: of the grid, see `grid.sizes`.
+        where: the pilots of no password, or of one (`places`).
+    """
+    return estimate.agreement(receive(picture, size), where.pilots(size), 0, np.zeros(3))
+
+
+@dataclass(frozen=True)
+class Frame:
+    """All about a stego but its content.
+
+    Attributes:
+        size: of the grid.
+        preamble: as told.
+        lock: None for an open one.
+        fixed: coefficients of the preamble.
+        content: coefficients of the content.
+        lattice: where the content's coded bits stand among them.
+    """
+
+    size: tuple[int, int]
+    preamble: Preamble
+    lock: Lock | None
+    fixed: Layout
+    content: Layout
+    lattice: Lattice
+
+    @classmethod
+    def of(cls, size: tuple[int, int], told: Preamble, lock: Lock | None) -> "Frame":
+        """The frame that a preamble tells."""
+        where = places(lock)
+        ahead = where.preamble(size, preamble.count_of(lock is not None))
+        taken = np.concatenate([where.pilots(size).positions, ahead.positions])
+        order = fixed.OPEN.key if lock is None else lock.seal("content", told.salt).order
+        layout = design.layout(size, told.strength, taken, order)
+        wanted = int(8 * told.length / code.RATE * preamble.DENSITIES / told.density)
+        return cls(size, told, lock, ahead, layout, Lattice(layout.alpha, layout.blocks, wanted))
+
+    def close(self, content: bytes) -> bytes:
+        """The content sealed."""
+        if self.lock is None:
+            return preamble.append_crc(content)
+        return self.lock.seal("content", self.preamble.salt).close(content)
+
+    def open(self, sealed: bytes) -> bytes | None:
+        """Undo `close`; None when damaged or under another lock."""
+        if self.lock is None:
+            return preamble.check_crc(sealed)
+        return self.lock.seal("content", self.preamble.salt).open(sealed)
+
+    @property
+    def fits(self) -> bool:
+        """Whether there are more coded bits than bits of content."""
+        return 8 * self.preamble.length < self.lattice.coded
+
+    @property
+    def _code(self) -> Code:
+        return code.code(8 * self.preamble.length, self.lattice.coded)
+
+    @property
+    def _shift(self) -> np.ndarray:
+        """Of the lattice at each coefficient, grey levels of the grid."""
+        return lattice.PERIOD * self.content.step * self.content.shift
+
+    def coded(self, sealed: bytes) -> np.ndarray:
+        """The coded bits of a sealed content."""
+        return self._code.encode(np.unpackbits(np.frombuffer(sealed, np.uint8)))
+
+    def embed(self, host: np.ndarray, coded: np.ndarray, written: np.ndarray) -> np.ndarray:
+        """Where the content's coefficients should go, float64 (n,).
+
+        Args:
+            host: all of the grid, flat.
+            coded: coded bits.
+            written: bool, which blocks may be changed.
+        """
+        layout, shift = self.content, self._shift
+        weight = written[layout.blocks].astype(np.float32)
+        return self.lattice.embed(host[layout.positions] - shift, layout.step, coded, weight) + shift
+
+    def listen(self, received: Received, channel: Channel) -> Listener:
+        """What the content's coefficients tell."""
+        layout = self.content
+        values = received.flat[layout.positions] / channel.gains(layout) - self._shift
+        sigma = channel.deviations(layout, received.activity)
+        return self.lattice.listen(values, layout.step, sigma, received.written[layout.blocks])
+
+    def decode(self, listener: Listener) -> bytes | None:
+        """The content; None when lost."""
+        bits, _ = self._code.decode(listener.tell)
+        return self.open(np.packbits(bits).tobytes())
+
+    def known(self) -> tuple[Layout, np.ndarray]:
+        """Coefficients whose bits a reader knows once it has the preamble, and those bits."""
+        pilots = places(self.lock).pilots(self.size)
+        bits = preamble.bits(self.preamble.pack(self.lock), len(self.fixed))
+        return Layout.together([pilots, self.fixed]), np.concatenate([np.zeros(len(pilots), np.uint8), bits])
+
+
+def seal_size(private: bool) -> int:
+    """Bytes that sealing adds to a content."""
+    return TAG if private else _CRC
+
+
+def find_preamble(received: Received, size: tuple[int, int], lock: Lock | None) -> Preamble | None:
+    """The preamble on a grid; None when there is none that can be read.
+
+    Raises:
+        LaterFormat: for what a later version made.
+    """
+    where = places(lock)
+    pilots = where.pilots(size)
+    gain = estimate.first_gain(received, pilots)[0]
+    gain = estimate.better_gain(received, pilots, 0, gain)
+    channel = estimate.channel(received, pilots, 0, gain)
+    private = lock is not None
+    layout = where.preamble(size, preamble.count_of(private))
+    values = received.flat[layout.positions] / channel.gains(layout)
+    sigma = channel.deviations(layout, received.activity)
+    content = preamble.read(values, layout, sigma, received.written[layout.blocks], preamble.size_of(private))
+    return Preamble.unpack(content, lock)
+
+
+def measured(received: Received, frame: Frame) -> Channel:
+    """The channel, from all that a reader knows once it has the preamble."""
+    layout, bits = frame.known()
+    pilots = places(frame.lock).pilots(frame.size)
+    gain = estimate.better_gain(received, pilots, 0, estimate.first_gain(received, pilots)[0])
+    gain = estimate.better_gain(received, layout, bits, gain)
+    return estimate.channel(received, layout, bits, gain)
+
+
+def content(received: Received, frame: Frame) -> bytes:
+    """The content.
+
+    Raises:
+        TooDamaged: when it is lost.
+    """
+    if not frame.fits:
+        raise TooDamaged(1.0)
+    found = frame.decode(frame.listen(received, measured(received, frame)))
+    if found is None:
+        raise TooDamaged(1.0)
+    return found
+
+
+def extract(rgb: np.ndarray, password: str | None = None) -> bytes:
+    """The content of a stego as received, uint8 (height, width, 3), or its luma, float32 (height, width).
+
+    Raises:
+        NothingFound: nothing is here, or nothing that the password opens.
+        TooDamaged: something is here, but lost.
+        LaterFormat: for what a later version made.
+    """
+    return read(rgb, None if password is None else Lock.of(password, preamble.LOCK))
+
+
+def read(picture: np.ndarray, lock: Lock | None) -> bytes:
+    """`extract` with a lock."""
+    looked = []
+    for size in grid.sizes(picture.shape):
+        received = receive(picture, size)
+        agrees = estimate.first_gain(received, places(lock).pilots(size))[1]
+        looked.append((agrees, size, received))
+    looked.sort(key=lambda one: -one[0])
+    for agrees, size, received in looked[:_GRIDS]:
+        if agrees < _WORTH:
+            break
+        found = find_preamble(received, size, lock)
+        if found is not None:
+            return content(received, Frame.of(size, found, lock))
+    if looked and looked[0][0] > PRESENT:
+        raise TooDamaged(1.0)
+    raise NothingFound("nothing that survived is hidden here")
