@@ -35,18 +35,20 @@ _NOISE = {
         [5.4, 5.4, 5.6, 5.9, 6.4, 7.2, 8.4, 10.0],
     ],
 }
+# The grid whose noise is like that of the others.
+_USUAL = 256
 # Of strength, an index: a sixteenth of an octave of power each, from the weakest, in multiples of the least noise.
 STRENGTHS = 64
 _WEAKEST, _OCTAVE = 1.6, 16
 # Coefficients whose power would be less than this multiple of the noise are left alone.
-_LEAST_RATIO = 0.4
+_LEAST_RATIO = 0.8
 # Of two frequencies that mirror each other one comes in earlier than the other, by this much noise.
 _LATER = 1.09
 
 
 def noise(size: tuple[int, int]) -> np.ndarray:
     """Variance of the worst channels' noise at each frequency, float64 (8, 8)."""
-    return np.square(np.array(_NOISE[max(size)]))
+    return np.square(np.array(_NOISE[max(size) if max(size) in _NOISE else _USUAL]))
 
 
 def power(size: tuple[int, int], strength: int) -> np.ndarray:

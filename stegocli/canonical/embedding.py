@@ -8,7 +8,7 @@ import numpy as np
 
 from ..picture import metrics
 from . import design, dither, estimate, grid, preamble, reading, texture
-from .channels import AIMED, PLAYED, Channel
+from .channels import AIMED, PLAYED, Channel, Resize
 from .lock import Lock
 from .preamble import Preamble
 from .reading import Frame
@@ -18,14 +18,22 @@ COVER_PSNR = 39.5
 _SSIM, _BLOCK_PSNR = 0.957, 30.2
 # Rounds of moving the coefficients to their targets, each after rounding to 8 bits.
 _ROUNDS = 5
-# Share of the information left by the worst channel that the code bears.
-_BEARS = 0.8
-# Share of what they miss by that the coefficients are aimed the other way.
-_AIMS = 0.5
+# Share of the information left by the worst channel that a long code bears; and what it falls short by beside, in
+# square roots of the content's bits.
+_BEARS, _SHORT = 0.84, 3.5
+# A content leaves some samples without coded bits, and of the information that all would bring this share.
+_SPARSE = 0.92
+# Longest side, in pixels, of what trials are made with; and how many channels a larger stego is tried with.
+_LARGE, _PLAYED_LARGE = 1400, 2
+# Trials of strength; and what is aimed costs more, so that the first is weaker by this factor.
+_TRIALS, _AIMING = 4, 0.8
+# Share of what they miss by that the coefficients are aimed the other way; and a channel that leaves half as much as
+# another counts for more by this many octaves.
+_AIMS, _HARDEST = 0.5, 1.5
 # Safety factor on the measured capacity: other bits come through a little differently.
 _HONEST = 0.97
 # Attempts, how far an index may go over the strongest, and indices for each octave of information that is missing.
-_TRIES, _OVERDRAFT, _STEPS = 4, 2, 8
+_TRIES, _OVERDRAFT, _STEPS = 4, 3, 16
 # Stands for any password where only sizes matter.
 _ANY_LOCK = Lock(bytes(32), bytes(32), bytes(32), preamble.LOCK)
 Progress = Callable[[str, float], None]
@@ -50,6 +58,17 @@ class Embedded:
     spare: float
 
 
+def _needed(length: int) -> float:
+    """Bits of information that a sealed content of so many bytes needs."""
+    return 8 * length / _BEARS + _SHORT * float(np.sqrt(8 * length))
+
+
+def _bearable(information: float) -> float:
+    """Bits of a sealed content that need so much information: `_needed`, turned round."""
+    half = _SHORT * _BEARS / 2
+    return float(np.square(np.sqrt(np.square(half) + _BEARS * max(information, 0)) - half))
+
+
 class Embedder:
     """What a cover can carry.
 
@@ -67,9 +86,20 @@ class Embedder:
     ):
         size = grid.size_for(cover.shape)
         if size is None:
-            raise Unsuitable(f"a cover of {cover.shape[1]}x{cover.shape[0]}: {min(grid.LONGEST.values())} are needed")
+            least = min(grid.LONGEST.values())
+            raise Unsuitable(f"a cover of {cover.shape[1]}x{cover.shape[0]}: its longer side needs {least} pixels")
         self.cover, self.size, self.cover_psnr, self.progress = cover, size, cover_psnr, progress
         self._measurements: dict[bool, float] = {}
+
+    @cached_property
+    def _part(self) -> "Embedder":
+        """What trials are made with: of a large cover a smaller copy, of which channels leave less."""
+        scale = _LARGE / max(self.cover.shape)
+        if scale >= 1:
+            return self
+        part = Embedder(Resize(scale, "Pillow Lanczos")(self.cover), self.cover_psnr, self.progress)
+        part.size = self.size
+        return part
 
     @cached_property
     def _coefficients(self) -> np.ndarray:
@@ -103,14 +133,15 @@ class Embedder:
             targets[layout.positions[written]] = goal[written]
             moved[layout.positions[written]] = True
         stego = self._moved(targets, moved)
-        if not AIMED:
-            return stego
-        missed = np.zeros(len(host))
-        for channel in AIMED:
+        missed, weights = np.zeros(len(host)), 0.0
+        for channel in PLAYED[:AIMED]:
             received = reading.receive(channel(stego), self.size)
-            gain = reading.measured(received, frame).gain
-            missed += np.where(moved, received.flat / estimate.all_gains(gain, len(host)) - targets, 0) / len(AIMED)
-        return self._moved(targets - _AIMS * missed, moved)
+            through = reading.measured(received, frame)
+            left = frame.listen(received, through).information(bits)
+            weight = max(left, 1) ** -_HARDEST
+            missed += weight * (received.flat / estimate.all_gains(through.gain, len(host)) - targets)
+            weights += weight
+        return self._moved(targets - _AIMS * missed / weights, moved)
 
     def _moved(self, targets: np.ndarray, moved: np.ndarray) -> np.ndarray:
         """The cover with the coefficients that are to be moved near their targets."""
@@ -142,24 +173,45 @@ class Embedder:
     def _noise_bits(self, frame: Frame) -> np.ndarray:
         return np.random.default_rng(0).integers(0, 2, frame.lattice.coded).astype(np.uint8)
 
+    def _cost(self, strength: int) -> float:
+        """Mean squared change that an index comes to in the written blocks, about."""
+        return float(design.power(self.size, strength).mean()) * float(self._written.mean())
+
     @cached_property
     def _strongest(self) -> int:
-        """The strongest index at which the cover changes little enough; -1 for none."""
-        low, high = -1, design.STRENGTHS - 1
-        while low < high:
-            middle = (low + high + 1) // 2
-            frame = self._frame(middle, 1, None)
-            if self._good(self._stego(frame, self._noise_bits(frame))):
-                low = middle
+        """The strongest index at which the cover changes little enough; -1 for none.
+
+        What an index costs is known but for a factor, which the first trials tell.
+        """
+        if self._part is not self:
+            return self._part._strongest
+        if not self._written.any():
+            return -1
+        allowed = 255**2 / 10 ** (self.cover_psnr / 10)
+        good, bad, budget = -1, design.STRENGTHS, _AIMING * allowed
+        for _ in range(_TRIALS):
+            within = [index for index in range(good + 1, bad) if self._cost(index) <= budget]
+            strength = within[-1] if within else good + 1
+            if not good < strength < bad:
+                break
+            frame = self._frame(strength, preamble.LONGEST, None)
+            stego = self._stego(frame, self._noise_bits(frame))
+            if self._good(stego):
+                good = strength
             else:
-                high = middle - 1
-        return low
+                bad = strength
+            budget = self._cost(strength) * allowed / max(metrics.mse(self.cover, stego), 1e-3)
+            if bad == strength:
+                budget = min(budget, self._cost(max(strength - 1, 0)))
+        return good
 
     def _measured(self, private: bool) -> float:
         """Bits that the worst channel leaves at the strongest."""
+        if self._part is not self:
+            return self._part._measured(private)
         if private not in self._measurements:
             self.progress("measuring", 0.0)
-            frame = self._frame(self._strongest, 1, _ANY_LOCK if private else None)
+            frame = self._frame(self._strongest, preamble.LONGEST, _ANY_LOCK if private else None)
             bits = self._noise_bits(frame)
             self._measurements[private] = min(self._left(self._stego(frame, bits), frame, bits).values())
         return self._measurements[private]
@@ -168,7 +220,7 @@ class Embedder:
         """Bytes of content that the cover surely carries, with or without a password; 0 where nothing fits."""
         if self._strongest < 0:
             return 0
-        found = int(_HONEST * _BEARS * self._measured(private)) // 8 - reading.seal_size(private)
+        found = int(_bearable(_HONEST * self._measured(private))) // 8 - reading.seal_size(private)
         return max(0, min(found, preamble.LONGEST - reading.seal_size(private)))
 
     def embed(self, content: bytes, password: str | None = None) -> Embedded:
@@ -185,7 +237,7 @@ class Embedder:
         length = len(content) + reading.seal_size(private)
         if self._strongest >= 0 and length <= preamble.LONGEST:
             lock = None if password is None else Lock.of(password, preamble.LOCK)
-            needed = 8 * length / _BEARS
+            needed = _needed(length)
             strength = self._least(needed, private)
             for _ in range(_TRIES):
                 if strength > self._strongest + _OVERDRAFT:
@@ -198,10 +250,10 @@ class Embedder:
 
     def _least(self, needed: float, private: bool) -> int:
         """The least strength that is likely to leave so many bits, from what the strongest leaves."""
-        full = self._ideal(self._frame(self._strongest, 1, None))
+        full = self._ideal(self._frame(self._strongest, preamble.LONGEST, None))
         left = self._measured(private)
         strength = self._strongest
-        while strength > 0 and left * self._ideal(self._frame(strength - 1, 1, None)) / full >= needed:
+        while strength > 0 and left * self._ideal(self._frame(strength - 1, preamble.LONGEST, None)) / full >= needed:
             strength -= 1
         return strength
 
@@ -213,14 +265,15 @@ class Embedder:
     def _embedded(self, content: bytes, strength: int, length: int, lock: Lock | None) -> tuple[Embedded | None, float]:
         """A stego that all played channels leave readable; or None; and the share of what is needed that is there."""
         frame = self._frame(strength, length, lock)
-        needed = 8 * length / _BEARS
+        needed = _SPARSE * _needed(length)
         if not frame.fits:
             return None, 0.5
         bits = frame.coded(frame.close(content))
         stego = self._stego(frame, bits)
         left: dict[Channel, float] = {}
-        for number, channel in enumerate(PLAYED):
-            self.progress("playing", number / len(PLAYED))
+        played = PLAYED if self._part is self else PLAYED[:_PLAYED_LARGE]
+        for number, channel in enumerate(played):
+            self.progress("playing", number / len(played))
             received = channel(stego)
             try:
                 if reading.read(received, lock) != content:
@@ -232,4 +285,4 @@ class Embedder:
         worst = min(left, key=lambda channel: left[channel])
         if left[worst] < needed:
             return None, left[worst] / needed
-        return Embedded(stego, worst, left[worst] * _BEARS / (8 * length) - 1), 1.0
+        return Embedded(stego, worst, (left[worst] - needed) / needed), 1.0

@@ -12,7 +12,7 @@ from . import dither, grid
 from .dither import Layout
 
 # Logarithms of the gain at frequency 0, and its change by the square of the frequency, that are tried first.
-_LEVELS, _SLOPES = np.linspace(-0.24, 0.24, 33), np.linspace(-0.03, 0.02, 11)
+_LEVELS, _SLOPES = np.linspace(-0.24, 0.24, 17), np.linspace(-0.03, 0.02, 6)
 # Of the noise: ln of the deviation at frequency 0 in a usual block, and its changes by the square of the frequency (of
 # 32), by activity, and by both; what is usual, how far that may be wrong, and the first steps of the search.
 _USUAL, _SPREAD = np.array([1.0, 0.5, 0.25, 0.15]), np.array([2.0, 0.5, 0.3, 0.3])

@@ -12,8 +12,8 @@ from ..payload.keys import shuffle
 from . import design, dither, grid
 from .dither import Layout, shifts
 
-# Pilots for each block, in tenths, and at most.
-_PILOTS, _MOST_PILOTS = 3, 700
+# Pilots for each block, in tenths; at least, where there are so many blocks, and at most.
+_PILOTS, _FEWEST_PILOTS, _MOST_PILOTS = 3, 250, 700
 # Sums of the two frequencies up to which pilots and preamble lie.
 _HIGHEST_PILOT, _HIGHEST_PREAMBLE = 6, 4
 # Power of both, in multiples of the worst channels' noise.
@@ -49,7 +49,7 @@ def _fixed(key: bytes, size: tuple[int, int]) -> tuple[Layout, Layout]:
     blocks = size[0] * size[1] // grid.SIDE**2
     low = np.flatnonzero((_SUMS > 0) & (_SUMS <= _HIGHEST_PILOT))
     order = shuffle(key, (np.arange(blocks)[:, None] * grid.SIDE**2 + low).reshape(-1))
-    count = min(_PILOTS * blocks // 10, _MOST_PILOTS)
+    count = int(np.clip(_PILOTS * blocks // 10, min(blocks, _FEWEST_PILOTS), _MOST_PILOTS))
     rest = order[count:]
     rest = rest[_SUMS[rest % grid.SIDE**2] <= _HIGHEST_PREAMBLE]
     positions = np.concatenate([order[:count], rest])

@@ -12,8 +12,11 @@ import numpy as np
 SIDE = 8
 # JFIF: luma of RGB (ITU-R BT.601).
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)
-# Longest sides of grids, and from which longest side of a cover, in pixels, each is used.
-LONGEST = {256: 256, 512: 800}
+# Longest sides of grids, and from which longest side of a cover, in pixels, each is used: at half its size a cover of
+# up to 1000 pixels has about as many samples as its grid.
+LONGEST = {128: 256, 192: 360, 256: 480, 384: 720, 512: 1000}
+# Longest side, in pixels, of what is left of a picture for all grids.
+_LOWEST = 640
 # A copy's sides are rounded: its aspect may point to the neighbour of the grid that the cover's did.
 _ASPECT_PIXELS = 1.1
 _ROWS = 256
@@ -89,6 +92,19 @@ def coefficients(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
         part = picture[top : top + _ROWS]
         out += down[:, top : top + _ROWS] @ ((luma(part) if part.ndim == 3 else part) @ across.T)
     return out.reshape(size[0] // SIDE, SIDE, size[1] // SIDE, SIDE).transpose(0, 2, 1, 3)
+
+
+def lowest(rgb: np.ndarray) -> np.ndarray:
+    """Luma of a uint8 picture (height, width, 3), float32; of a large one a small copy.
+
+    The copy has the same lowest coefficients, and so the same on every grid, in far less time.
+    """
+    height, width = rgb.shape[:2]
+    scale = _LOWEST / max(height, width)
+    if scale >= 1:
+        return luma(rgb)
+    rows, columns = (max(SIDE, SIDE * round(scale * side / SIDE)) for side in (height, width))
+    return samples(coefficients(rgb, (rows, columns)))
 
 
 def add(rgb: np.ndarray, change: np.ndarray, limit: np.ndarray) -> np.ndarray:

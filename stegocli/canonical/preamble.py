@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from . import convolution, dither
+from . import convolution, dither, grid
 from .dither import Layout
 from .lock import Lock
 
@@ -21,8 +21,8 @@ _FIELDS = 4
 _CRC, _TAG, SALT = 2, 8, 8
 LONGEST = (1 << 14) - 1
 DENSITIES = 16
-# Coefficients for each bit.
-_SPREAD = 8
+# Coefficients for each coded bit at least, and for each block of the grid: most blocks may be too flat to hold any.
+_SPREAD, _A_BLOCK = 8, 0.6
 
 
 class LaterFormat(ValueError):
@@ -34,9 +34,9 @@ def size_of(private: bool) -> int:
     return _FIELDS + (SALT + _TAG if private else _CRC)
 
 
-def count_of(private: bool) -> int:
-    """Coefficients that it takes."""
-    return _SPREAD * (8 * size_of(private) + 8)
+def count_of(size: tuple[int, int], private: bool) -> int:
+    """Coefficients that it takes on a grid."""
+    return max(_SPREAD * (8 * size_of(private) + 8), int(_A_BLOCK * size[0] * size[1] / grid.SIDE**2))
 
 
 @dataclass(frozen=True)

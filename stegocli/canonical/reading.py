@@ -94,7 +94,7 @@ class Frame:
     def of(cls, size: tuple[int, int], told: Preamble, lock: Lock | None) -> "Frame":
         """The frame that a preamble tells."""
         where = places(lock)
-        ahead = where.preamble(size, preamble.count_of(lock is not None))
+        ahead = where.preamble(size, preamble.count_of(size, lock is not None))
         taken = np.concatenate([where.pilots(size).positions, ahead.positions])
         order = fixed.OPEN.key if lock is None else lock.seal("content", told.salt).order
         layout = design.layout(size, told.strength, taken, order)
@@ -179,7 +179,7 @@ def find_preamble(received: Received, size: tuple[int, int], lock: Lock | None) 
     gain = estimate.better_gain(received, pilots, 0, gain)
     channel = estimate.channel(received, pilots, 0, gain)
     private = lock is not None
-    layout = where.preamble(size, preamble.count_of(private))
+    layout = where.preamble(size, preamble.count_of(size, private))
     values = received.flat[layout.positions] / channel.gains(layout)
     sigma = channel.deviations(layout, received.activity)
     content = preamble.read(values, layout, sigma, received.written[layout.blocks], preamble.size_of(private))
@@ -223,8 +223,9 @@ def extract(rgb: np.ndarray, password: str | None = None) -> bytes:
 def read(picture: np.ndarray, lock: Lock | None) -> bytes:
     """`extract` with a lock."""
     looked = []
+    small = grid.lowest(picture) if picture.ndim == 3 else picture
     for size in grid.sizes(picture.shape):
-        received = receive(picture, size)
+        received = receive(small, size)
         agrees = estimate.first_gain(received, places(lock).pilots(size))[1]
         looked.append((agrees, size, received))
     looked.sort(key=lambda one: -one[0])

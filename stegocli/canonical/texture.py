@@ -14,6 +14,8 @@ _WINDOW, _STRIDE = 4, 2
 _HALF = 8.0
 # Windows around a sample reach so far; of their standard deviation a change may be so much, beside what rounding does.
 _REACH, _TOLERATED, _LEAST = 1, 0.7, 0.5
+# No pixel changes by more, so that no block falls below 30 dB.
+_MOST = 12.0
 # Blocks flatter than this are left as they are.
 FLAT = 0.35
 # As received, at which flatness it is even whether a block was written to, and over what range that turns.
@@ -60,7 +62,7 @@ def tolerance(blocks: np.ndarray) -> np.ndarray:
     """
     picture = np.pad(grid.samples(blocks), _REACH, mode="edge")
     mean, square = _windows(picture), _windows(np.square(picture))
-    return _LEAST + _TOLERATED * np.sqrt(np.maximum(square - np.square(mean), 0))
+    return np.minimum(_LEAST + _TOLERATED * np.sqrt(np.maximum(square - np.square(mean), 0)), _MOST)
 
 
 def _windows(values: np.ndarray) -> np.ndarray:
