@@ -2,39 +2,57 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from . import methods
+from .delivery import Delivery, default_output
+from .delivery import Revealed as Revealed
 from .errors import StegoError, option
 from .methods import Auto, Flow, Method, Reader
 from .methods.base import (
     SMALLEST_SIDE,
+    AnySecret,
     Choice,
     Cover,
     Found,
     Hiding,
-    Locked,
+    HidingPart,
     ModelLike,
-    Outcome,
     Progress,
-    Secret,
     Stego,
+    look,
     unseen,
 )
-from .payload import codings
+from .methods.decoys import Decoy
 from .payload.errors import InvalidContent, LaterVersion
+from .payload.gathering import Gathered, Given
 from .picture import files, metrics, outputs
 from .picture.files import Picture
 from .picture.inputs import Source, check_read_once
 from .picture.metrics import Comparison, Score
-from .picture.outputs import Exists, Folder, Outputs
+from .picture.outputs import Folder, Outputs
 
-# What becomes of a hidden file that another format can't hold: 16 bits a sample, palettes, a turn in its EXIF.
-AS_SEEN = "as seen, 8 bits"
+
+@dataclass(frozen=True, kw_only=True)
+class HiddenPart:
+    """One of several secrets.
+
+    Attributes:
+        name: its path when it comes back, below the folder that all go to.
+        summary: how it was coded, and how true it comes back.
+        length: bytes that it takes.
+        secret, secret_size: as for `Hidden`.
+    """
+
+    name: str
+    summary: str
+    length: int
+    secret: Comparison | None = None
+    secret_size: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,8 +63,10 @@ class Hidden(Choice):
         path: the stego file.
         size: its (width, height).
         cover: the stego file against the cover.
-        secret: what the file reveals against the secret; None when the secret is no picture.
+        secret: what the file reveals against the secret; None when the secret is no picture, and for several.
         secret_size: the secret picture's (width, height), or None.
+        parts: of several secrets, each.
+        decoys: of what a second password opens, each.
     """
 
     path: Path
@@ -54,6 +74,8 @@ class Hidden(Choice):
     cover: Comparison
     secret: Comparison | None = None
     secret_size: tuple[int, int] | None = None
+    parts: list[HiddenPart] = field(default_factory=list)
+    decoys: list[HiddenPart] = field(default_factory=list)
 
     @property
     def score(self) -> Score | None:
@@ -64,26 +86,26 @@ class Hidden(Choice):
         return metrics.joined(self.cover, self.secret, 24 * pixels[1] / pixels[0])
 
 
-@dataclass(frozen=True, kw_only=True)
-class Revealed(Outcome):
-    """What `reveal` found, in addition to what `Outcome` tells.
+@dataclass(frozen=True)
+class Pictures:
+    """The pictures of a hide, for whoever shows them.
 
     Attributes:
-        path: the file it wrote.
-        size: the picture's (width, height), or None.
-        name: what the secret's file was called when it was hidden, or None.
-        authenticated: whether a password opened it, so that whoever hid it knew the password.
+        cover: as the method took it.
+        stego: as its file has it.
+        secret, revealed: the secret and what the receiver sees of it, uint8 of one shape; None for a secret that is no
+            picture.
     """
 
-    path: Path
-    size: tuple[int, int] | None = None
-    name: str | None = None
-    authenticated: bool = False
+    cover: Picture
+    stego: Picture
+    secret: np.ndarray | None
+    revealed: np.ndarray | None
 
 
 def hide(
     cover: Source | str | Path,
-    secret: Source | str | Path,
+    secret: Given,
     output: str | Path,
     method: Method | None = None,
     *,
@@ -91,29 +113,31 @@ def hide(
     report: str | Path | None = None,
     keep: Sequence[Path] = (),
     progress: Progress = unseen,
+    show: Callable[[Pictures], None] | None = None,
 ) -> Hidden:
-    """Hide the file `secret` in the picture file `cover` and write `output`.
+    """Hide the file `secret`, or several, in the picture file `cover` and write `output`.
 
     The cover keeps its size, alpha channel and ICC profile, and is turned as its EXIF orientation says. The figures
     are the receiver's: the file is read back, and what it holds is revealed again.
 
     Args:
         cover: any format that `files.read` takes, from 16x16; a path is opened once.
-        secret: such a picture, or any file.
+        secret: such a picture, or any file; a folder, or a sequence of files and folders, goes whole, as bytes.
         output: ends in .png, .tif, .webp or .bmp, or, for what survives it, in .jpg; a folder (also one to be made,
             with a slash at its end) gets `default_stego(cover)`.
         method: one of `methods.Auto`, `Flow`, `Exact` and `Robust`; by default `Auto()`: the network for a picture,
             bytes where they are better, and for a .jpg what survives it.
         force: replace `output` if it exists.
         report: also write a picture of cover, stego, residual, secret and revealed here, in any of these formats;
-            for secret pictures.
+            for secret pictures, a line for each.
         keep: other files that no output may replace, as the one with the password.
         progress: called with what is being done and the share of it that is done.
+        show: called with the pictures, before the output has its name.
 
     Raises:
         StegoError: with a sentence for the user; nothing is written then.
     """
-    options: dict[str, Any] = {"force": force, "report": report, "keep": keep, "progress": progress}
+    options: dict[str, Any] = {"force": force, "report": report, "keep": keep, "progress": progress, "show": show}
     if not outputs.names_folder(output):
         return _hide(cover, secret, Path(output), method or Auto(), **options)
     with outputs.made(output) as folder:
@@ -128,7 +152,7 @@ def default_stego(cover: Source | str | Path) -> str:
 
 def _hide(
     cover: Source | str | Path,
-    secret: Source | str | Path,
+    secret: Given,
     output: Path,
     method: Method,
     *,
@@ -136,15 +160,19 @@ def _hide(
     report: str | Path | None,
     keep: Sequence[Path],
     progress: Progress,
+    show: Callable[[Pictures], None] | None,
 ) -> Hidden:
     method = method.to_file(output.suffix.lower())
-    inputs = _unlosable(cover, secret, *keep, *_weights_file(getattr(method, "model", None)))
+    gathered = Gathered.of(secret)
+    decoy: Decoy | None = getattr(method, "decoy", None)
+    decoys = Gathered.of(decoy.secret).sources if decoy else []
+    inputs = _unlosable(cover, *gathered.sources, *decoys, *keep, *_weights_file(getattr(method, "model", None)))
     check_read_once([given for given in inputs if isinstance(given, Path)])
     output = files.check_output(output, inputs, force, may_lose=True)
     if report is not None:
         report = files.check_output(report, inputs, force, may_lose=True)
         outputs.check_apart([output, report])
-    source, file = Source.of(cover), Secret(Source.of(secret))
+    source, file = Source.of(cover), gathered.read()
     if report is not None and not file.is_picture:
         raise StegoError(f"{file.path} is no picture, so there is no {option('report')} of it: leave that out.")
     seen = method.prepare(_cover(source, file, output))
@@ -156,13 +184,16 @@ def _hide(
         progress("writing", 0.0)
         hiding = replace(hiding, rgb=_write(run, output, hiding, seen.picture, force))
         progress("measuring", 0.0)
-        if report is not None and hiding.reference is not None and hiding.decoded is not None:
+        if report is not None and hiding.pictures:
             from .picture import look
 
-            grid = look.picture_grid([(seen.rgb, hiding.rgb, hiding.reference, hiding.decoded)])
+            grid = look.picture_grid([(seen.rgb, hiding.rgb, *pair) for pair in hiding.pictures])
             # It shows what a password hides.
             private = getattr(method, "password", None) is not None
             files.add(run, report, Picture(grid), force=force, private=private)
+        if show is not None:
+            stego = replace(seen.picture, rgb=hiding.rgb)
+            show(Pictures(seen.picture, stego, hiding.reference, hiding.decoded))
         done = _told(output, seen, hiding)
     return done
 
@@ -175,7 +206,7 @@ def _weights_file(model: ModelLike) -> list[Path]:
     return [Path(model)] if isinstance(model, (str, Path)) and str(model).endswith(".safetensors") else []
 
 
-def _cover(source: Source, secret: Secret, output: Path) -> Cover:
+def _cover(source: Source, secret: AnySecret, output: Path) -> Cover:
     """The cover as the output can hold it, and what was done to it."""
     path = source.path
     try:
@@ -193,8 +224,8 @@ def _cover(source: Source, secret: Secret, output: Path) -> Cover:
         )
     picture, changes = files.kept_in(output, picture)
     changes = (*picture.changes, *changes)
-    notes = [f"{path}: {'; '.join(changes)}."] if changes else []
-    if source.content == secret.content:
+    notes = [*([f"{path}: {'; '.join(changes)}."] if changes else []), *secret.gathered]
+    if source.content in secret.contents:
         notes.append(f"{path} is cover and secret at once: was another file meant?")
     return Cover(path, picture, tuple(notes), source)
 
@@ -221,21 +252,28 @@ def _told(output: Path, cover: Cover, hiding: Hiding) -> Hidden:
     notes = [*cover.notes, *hiding.told.notes]
     if cover.picture.grey and not np.array_equal(hiding.rgb[..., 0], hiding.rgb[..., 1]):
         notes.append(f"{cover.path} is grey, but the stego needs colour: its file has three channels.")
-    secret = size = None
-    if hiding.reference is not None and hiding.decoded is not None:
-        secret = metrics.compare(hiding.reference, hiding.decoded)
-        size = hiding.reference.shape[1], hiding.reference.shape[0]
-    figures = {"cover": metrics.compare(cover.rgb, hiding.rgb), "secret": secret, "secret_size": size}
+    figures: dict[str, Any] = {"cover": metrics.compare(cover.rgb, hiding.rgb), **_figures(hiding)}
+    for name, parts in (("parts", hiding.parts), ("decoys", hiding.decoys)):
+        figures[name] = [
+            HiddenPart(
+                name=part.name,
+                summary=f"{part.payload.coding}; {part.payload.fidelity}",
+                length=len(part.payload.content),
+                **_figures(part),
+            )
+            for part in parts
+        ]
     return Hidden(**(vars(hiding.told) | figures | {"notes": notes, "path": output, "size": cover.picture.size}))
 
 
+def _figures(hiding: Hiding | HidingPart) -> dict[str, Any]:
+    if hiding.reference is None or hiding.decoded is None:
+        return {}
+    secret = metrics.compare(hiding.reference, hiding.decoded)
+    return {"secret": secret, "secret_size": (hiding.reference.shape[1], hiding.reference.shape[0])}
+
+
 # -- reveal -----------------------------------------------------------------------------------------------------
-
-
-def default_output(stego: str | Path, extension: str = ".png") -> Path:
-    """Where `reveal` writes when not told: beside the stego, NAME-revealed and the secret's extension."""
-    stego = Path(stego)
-    return stego.with_name(f"{stego.stem}-revealed{extension}")
 
 
 def reveal(
@@ -254,7 +292,8 @@ def reveal(
     Args:
         stego: a file written by `hide`, or a lossless copy of it; a path is opened once.
         output: by default `default_output(stego)`; in a folder, the secret's own name where that is known and free,
-            else that name there. A picture may go to .png, .tif, .webp or .bmp, any other file only to a name with
+            else that name there. Several files go to a folder: under their own names where all are free, else into a
+            new one in it. A picture may go to .png, .tif, .webp or .bmp, any other file only to a name with
             its own extension. A slash at its end makes the folder.
         model, amp: as for `Flow`; by default the shipped set named in the stego.
         password: or a function that asks for it, called only when the picture shows nothing without.
@@ -285,88 +324,46 @@ def reveal(
         if found.told.method != Flow.name:
             unused = [option(name) for name, value in (("model", model), ("amp", amp)) if value is not None]
             found = found.telling(*(f"{path} was not hidden by the network: {name} has no effect." for name in unused))
-        if not isinstance(output, Folder):
-            target = Path(output) if output is not None else default_output(path, found.extension)
-            return _deliver(seen, target, found, authenticated, force, inputs)
-        for target, replaced in output.candidates(found.name, found.extension, force):
-            try:
-                return _deliver(seen, target, found, authenticated, replaced, inputs)
-            except Exists as error:
-                taken = error
-        raise taken
+        delivery = Delivery(seen, found, authenticated, inputs)
+        if output is None:
+            return delivery.beside(force)
+        return delivery.to(output if isinstance(output, Folder) else Path(output), force)
 
 
 def _found(
     stego: Stego, readers: Iterable[Reader], password: str | Callable[[], str | None] | None, progress: Progress
 ) -> tuple[Found, bool]:
     """What the first method finds, without the password or with it, and whether it took the password."""
-    try:
-        locked = []
-        for reader in readers:
-            found = reader.reveal(stego, None, progress)
-            if isinstance(found, Found):
-                if isinstance(password, str) and password:
-                    note = f"{stego.path} needs no password: anyone can read it, and nothing tells who made it."
-                    found = found.telling(note)
-                return found, False
-            locked += [reader] if isinstance(found, Locked) else []
+
+    def ask() -> str | None:
         if stego.header is not None:
             raise LaterVersion(f"method {stego.header.method}")
-        word = password() if callable(password) else password
-        if not word:
-            raise StegoError(
-                f"{stego.path} holds no hidden picture, or was recompressed, resized or cropped since: use the very "
-                "file that `stego hide` wrote, and give the password if it was hidden with one "
-                f"({option('a_password')})."
-            )
-        for reader in locked:
-            found = reader.reveal(stego, word, progress)
-            if isinstance(found, Found):
-                return found, True
+        return password() if callable(password) else password
+
+    try:
+        looked = look(
+            readers,
+            methods.searchers(),
+            lambda reader, word: reader.reveal(stego, word, progress),
+            password if isinstance(password, str) else ask,
+        )
+        if looked.found is None and stego.header is not None:
+            raise LaterVersion(f"method {stego.header.method}")
     except LaterVersion as error:
         raise StegoError(f"{stego.path} was made by a later stego ({error}): upgrade.") from None
     except InvalidContent as error:
         raise StegoError(f"{stego.path} was forged, or damaged ({error}): ask its maker for the very file.") from None
+    if looked.found is not None:
+        found: Found = looked.found
+        if isinstance(password, str) and password and not looked.private:
+            found = found.telling(f"{stego.path} needs no password: anyone can read it, and nothing tells who made it.")
+        return found, looked.private
+    if not looked.asked:
+        raise StegoError(
+            f"{stego.path} holds no hidden picture, or was recompressed, resized or cropped since: use the very "
+            "file that `stego hide` wrote, and give the password if it was hidden with one "
+            f"({option('a_password')})."
+        )
     raise StegoError(
         f"{stego.path} can't be opened: the password is wrong, or the picture was altered, or nothing is hidden in it."
     )
-
-
-def _deliver(
-    stego: Stego, target: Path, found: Found, authenticated: bool, force: bool, inputs: Sequence[Path | Source] = ()
-) -> Revealed:
-    """Write what was found: a file's own bytes under its extension, a picture in any lossless format.
-
-    What a password opened is for its owner alone.
-    """
-    outputs.check_place(target, inputs, force)
-    told = Revealed(**vars(found.told), path=target, name=found.name, authenticated=authenticated)
-    secret = found.secret
-    if isinstance(secret, Picture):
-        picture = secret
-    else:
-        seen = _picture_in(target, secret, stego.rgb.size // 3)
-        if target.suffix.lower() == found.extension:
-            outputs.write_beside(target, secret, force=force, private=authenticated)
-            return replace(told, size=seen.size if seen else None)
-        if seen is None:
-            what = found.extension or "file without extension"
-            raise StegoError(f"{stego.path} holds a {what}: name the output so, not {target}.")
-        picture, summary = seen, codings.SAME_PIXELS if codings.is_whole(secret, seen) else AS_SEEN
-        told = replace(told, summary=summary)
-    picture, changes = files.kept_in(files.check_output(target), picture)
-    if picture.changes or changes:
-        told.notes.append(f"{target}: {'; '.join((*picture.changes, *changes))}.")
-    with Outputs() as run:
-        files.add(run, target, picture, force=force, private=authenticated)
-    if picture.remarks and target.suffix.lower() != ".png":
-        told.notes.append(f"{target} has the pixels, but not the text and camera data of the hidden PNG: use .png.")
-    return replace(told, size=picture.size)
-
-
-def _picture_in(path: Path, content: bytes, carrier: int) -> Picture | None:
-    """A file's bytes as a picture, if they are one that can be read."""
-    try:
-        return files.read(path, content, carrier=carrier) if files.is_picture(path, content) else None
-    except StegoError:
-        return None

@@ -10,7 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 from . import __version__, errors
-from .commands import bench, hide, info, metrics, reveal, train
+from .commands import bench, hide, info, metrics, reveal, serve, train
 from .errors import StegoError, printable
 
 # Set, it shows the traceback of what should not have happened.
@@ -50,7 +50,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command(cls=hide.HideCommand)(hide.hide)
-for command in (reveal.reveal, info.info, metrics.metrics, train.train, bench.bench):
+for command in (reveal.reveal, info.info, serve.serve, metrics.metrics, train.train, bench.bench):
     app.command()(command)
 
 

@@ -6,7 +6,11 @@
 import unicodedata
 
 # What an argument is called on the command line, where that is not its own name with dashes.
-_OPTIONS = {"a_password": "--password, --password-file or STEGO_PASSWORD", "model": "--weights"}
+_OPTIONS = {
+    "a_password": "--password, --password-file or STEGO_PASSWORD",
+    "model": "--weights",
+    "decoy_password": "--decoy-password-file or STEGO_DECOY_PASSWORD",
+}
 # And in Python, where a remedy is more than an argument's name.
 _ARGUMENTS = {
     "a_password": "password",
@@ -17,7 +21,19 @@ _ARGUMENTS = {
     "resume": "resume=True",
     "shrink": "shrink=True",
 }
-_at_command_line = False
+# And on the page, by what its cards and fields say.
+_FIELDS = {
+    "a_password": "the field for it",
+    "cover_psnr": "cover quality",
+    "discreet": "amount",
+    "exact": "“Every bit back”",
+    "fit": "“As fine as fits”",
+    "flow": "“By the network”",
+    "password": "a password",
+    "shrink": "“Halve the cover first”",
+    "survive": "quality to survive",
+}
+_at_command_line = _at_page = False
 
 # Control, format (bidi overrides among them), half of a pair, and ends of lines and paragraphs.
 _UNSEEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
@@ -40,8 +56,16 @@ def speaks_of_options() -> bool:
     return _at_command_line
 
 
+def speak_of_fields(wanted: bool = True) -> None:
+    """From now on sentences name what the page of `stego serve` has, its cards and fields, or no longer."""
+    global _at_page
+    _at_page = wanted
+
+
 def option(argument: str) -> str:
-    """What whoever reads a message calls an argument: ``--cover-psnr`` or ``cover_psnr``."""
+    """What whoever reads a message calls an argument: ``--cover-psnr``, ``cover_psnr``, or a field of the page."""
+    if _at_page:
+        return _FIELDS.get(argument, argument.replace("_", " "))
     if _at_command_line:
         return _OPTIONS.get(argument, "--" + argument.replace("_", "-"))
     return _ARGUMENTS.get(argument, argument)

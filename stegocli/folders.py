@@ -5,9 +5,8 @@ import signal
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor
+from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from functools import partial
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
@@ -17,49 +16,22 @@ from typing import Any
 from . import api, errors
 from . import threads as cores
 from .api import Hidden, Revealed
+from .calls import Call, on_executor
+from .calls import Failed as Failed
 from .errors import StegoError
 from .methods import Method
 from .methods.base import ModelLike
+from .payload.gathering import Gathered, listed
 from .picture import files, outputs
-from .picture.inputs import Identity, Source, identity, reason, short
+from .picture.inputs import LITTER, Identity, Source, identity, reason, short
+from .processes import stopping, undisturbed
 
 # A file of such a name is meant as a picture, whether it can be read or not.
 PICTURES = files.READABLE | {
     ".jfif", ".jpe", ".apng", ".heic", ".heif", ".jxl", ".j2k", ".tga", ".psd", ".svg", ".dng", ".cr2", ".nef", ".arw",
 }  # fmt: skip
-# What systems leave in folders of pictures.
-LITTER = {"thumbs.db", "desktop.ini"}
 # So many names of files that are left out are told.
 TOLD = 5
-
-
-@dataclass(frozen=True)
-class Failed:
-    """One file that could not be done, and why in one sentence."""
-
-    path: Path
-    reason: str
-
-
-@dataclass(frozen=True)
-class _Call:
-    """One pair or file to do; run in whichever process."""
-
-    path: Path
-    action: Callable[[], Any]
-
-    def __call__(self) -> Any:
-        try:
-            return self.action()
-        except StegoError as error:
-            return Failed(self.path, str(error))
-        except MemoryError:
-            return Failed(
-                self.path, f"{self.path} takes more memory than there is: close other programs, or shrink it."
-            )
-        except Exception as error:
-            why = f"{type(error).__name__}: {reason(error)}"
-            return Failed(self.path, f"{self.path} could not be done ({why}): please report this.")
 
 
 # -- what there is to do ------------------------------------------------------------------------------------------
@@ -118,8 +90,10 @@ def _names(sources: Sequence[Path]) -> list[str]:
     return names
 
 
-def pairs(covers: Path, secrets: Path, note: Callable[[str], None] = _unheard) -> list[tuple[Path, Path]]:
-    """(cover, secret) in name order; a single secret goes into every cover.
+def pairs(
+    covers: Path, secrets: Path | Sequence[Path], note: Callable[[str], None] = _unheard
+) -> list[tuple[Path, Path | Sequence[Path]]]:
+    """(cover, secret) in name order; one file goes into every cover, and so do all secrets of a sequence.
 
     A cover that can't be read has its pair too: the others must not shift.
 
@@ -130,7 +104,9 @@ def pairs(covers: Path, secrets: Path, note: Callable[[str], None] = _unheard) -
         StegoError: when there is nothing, or the numbers differ.
     """
     found = _listed(covers, _is_meant_as_picture, note)
-    hidden = _listed(secrets, lambda p: True, note) if os.path.isdir(secrets) else [secrets] * len(found)
+    if not isinstance(secrets, Path) or not os.path.isdir(secrets):
+        return [(cover, secrets) for cover in found]
+    hidden = _listed(secrets, lambda p: True, note)
     if len(found) != len(hidden):
         raise StegoError(
             f"{covers} holds {len(found)} pictures and {secrets} {len(hidden)} files: "
@@ -141,11 +117,13 @@ def pairs(covers: Path, secrets: Path, note: Callable[[str], None] = _unheard) -
 
 def hide(
     covers: str | Path,
-    secrets: str | Path,
+    secrets: str | Path | Sequence[str | Path],
     output: str | Path,
     method: Method | None = None,
     jobs: int = 1,
     *,
+    executor: Executor | None = None,
+    shard: tuple[int, int] = (1, 1),
     note: Callable[[str], None] = _unheard,
     **options: Any,
 ) -> Iterator[Hidden | Failed]:
@@ -153,10 +131,14 @@ def hide(
 
     Args:
         covers: a folder of pictures.
-        secrets: a folder with as many files, or one file for all covers.
+        secrets: a folder with as many files, or one file for all covers; or a sequence of files and folders, of which
+            all go into each cover.
         output: a folder, made if it is missing; a stego is called as its cover, with .png.
         method: as for `api.hide`; weights are loaded once in each process.
         jobs: processes to share the work, each with its share of the cores.
+        executor: whatever shares the work instead, as of `concurrent.futures` or Dask's `Client.get_executor()`; its
+            workers see all folders under the same absolute names.
+        shard: (which, of how many) to do only one of so many equal parts: each file is in exactly one of them.
         note: called with what the user should know about the folders, one sentence each.
         options: of `api.hide`; `force` replaces what was there before, never a result of the same run.
 
@@ -166,28 +148,51 @@ def hide(
     Raises:
         StegoError: when the folders don't go together, or there are no such weights.
     """
-    work = pairs(Path(covers), Path(secrets), note)
-    model = getattr(method, "model", None)
-    if isinstance(model, (str, Path)):
-        from .flow import weights
-
-        weights.find(model)  # told once, not for each pair
-    # A pipe gives its content once, and it goes into every cover.
-    one = None if os.path.isdir(secrets) or os.path.isfile(secrets) else Source.read(secrets)
+    given = Path(secrets) if isinstance(secrets, (str, Path)) else [Path(secret) for secret in secrets]
+    if executor is not None:  # whose workers may start anywhere
+        covers = Path(covers).absolute()
+        given = given.absolute() if isinstance(given, Path) else [path.absolute() for path in given]
+    work = pairs(Path(covers), given, note)
+    _check_weights(getattr(method, "model", None))
+    pairwise = isinstance(given, Path) and os.path.isdir(given)
+    shared = None if pairwise else _shared(given)
     folder = outputs.make_folder(output)
     names = _names([cover for cover, _ in work])
-    inputs = {identity(path) for pair in work for path in pair}
+    inputs = {identity(cover) for cover, _ in work}
+    for secret in (secret for _, secret in work) if pairwise else (given,):
+        inputs |= {identity(path) for path in Gathered.of(secret).sources if isinstance(path, Path)}
     targets: dict[str, Path] = {}
-    calls: list[_Call | Failed] = []
+    calls: list[Call | Failed] = []
+    force = bool(options.get("force"))
     for (cover, secret), name in zip(work, names, strict=True):
         target = folder / f"{name}.png"
         calls.append(
             _not_a_file(cover)
-            or (None if one else _not_a_file(secret))
+            or (_not_a_file(secret) if isinstance(secret, Path) and pairwise else None)
             or _lost(cover, target, inputs, targets)
-            or _Call(cover, partial(api.hide, cover, one or secret, target, method, **options))
+            or Call(cover, partial(_hide, cover, shared or secret, method, options), target, force)
         )
-    return _each(calls, jobs)
+    return _done(calls, jobs, executor, shard, folder)
+
+
+def _check_weights(model: ModelLike) -> None:
+    """Refuse a name of no weights once, and not for each pair."""
+    if isinstance(model, (str, Path)):
+        from .flow import weights
+
+        weights.find(model)
+
+
+def _hide(cover: Path, secret: Any, method: Method | None, options: dict[str, Any], target: Path) -> Hidden:
+    return api.hide(cover, secret, target, method, **options)
+
+
+def _shared(given: Path | Sequence[Path]) -> list[Source | Path]:
+    """What goes into every cover; a pipe gives its content only once, so it is read here."""
+    return [
+        one if isinstance(one, Source) or os.path.isdir(one) or os.path.isfile(one) else Source.read(one)
+        for one in listed(given)
+    ]
 
 
 def _lost(cover: Path, target: Path, inputs: set[Identity | None], targets: dict[str, Path]) -> Failed | None:
@@ -206,6 +211,8 @@ def reveal(
     model: ModelLike = None,
     jobs: int = 1,
     *,
+    executor: Executor | None = None,
+    shard: tuple[int, int] = (1, 1),
     note: Callable[[str], None] = _unheard,
     **options: Any,
 ) -> Iterator[Revealed | Failed]:
@@ -217,27 +224,39 @@ def reveal(
         model: as for `api.reveal`.
         options: of `api.reveal`; the others, results and errors are as for `hide`.
     """
-    found = _listed(Path(stegos), _is_meant_as_picture, note)
+    found = _listed(Path(stegos).absolute() if executor else Path(stegos), _is_meant_as_picture, note)
     stems = [f"{name}-revealed" for name in _names(found)]
-    places = outputs.Folder.at_start(outputs.make_folder(output), stems, found)
-    return _each(
-        [
-            _not_a_file(stego) or _Call(stego, partial(api.reveal, stego, place, model, **options))
-            for stego, place in zip(found, places, strict=True)
-        ],
-        jobs,
-    )
+    folder = outputs.make_folder(output)
+    places = outputs.Folder.at_start(folder, stems, found)
+    force = bool(options.get("force"))
+    calls = [
+        _not_a_file(stego) or Call(stego, partial(_reveal, stego, model, options), place, force)
+        for stego, place in zip(found, places, strict=True)
+    ]
+    return _done(calls, jobs, executor, shard, folder)
+
+
+def _reveal(stego: Path, model: ModelLike, options: dict[str, Any], place: outputs.Folder) -> Revealed:
+    return api.reveal(stego, place, model, **options)
 
 
 # -- doing it -----------------------------------------------------------------------------------------------------
 
 
-def _each(calls: Sequence[_Call | Failed], jobs: int) -> Iterator[Any]:
+def _done(
+    calls: Sequence[Call | Failed], jobs: int, executor: Executor | None, shard: tuple[int, int], folder: Path
+) -> Iterator[Any]:
+    which, count = shard
+    calls = calls[which - 1 :: count]
+    return _each(calls, jobs) if executor is None else on_executor(calls, executor, folder)
+
+
+def _each(calls: Sequence[Call | Failed], jobs: int) -> Iterator[Any]:
     """The calls' results in order, each as soon as it is there."""
     if jobs == 1:
         yield from (call if isinstance(call, Failed) else call() for call in calls)
         return
-    todo = {i: call for i, call in enumerate(calls) if isinstance(call, _Call)}
+    todo = {i: call for i, call in enumerate(calls) if isinstance(call, Call)}
     done: dict[int, Any] = {i: call for i, call in enumerate(calls) if isinstance(call, Failed)}
     suspects: deque[int] = deque()
     shown = 0
@@ -246,7 +265,7 @@ def _each(calls: Sequence[_Call | Failed], jobs: int) -> Iterator[Any]:
         futures: dict[int, Future[Any]] = {}
         try:
             with _processes(max(1, min(jobs, len(left)))) as pool:
-                with _undisturbed():
+                with undisturbed():
                     for i in left:
                         futures[i] = pool.submit(todo[i])
                 for i in left:
@@ -275,7 +294,7 @@ def _processes(jobs: int) -> Iterator[ProcessPoolExecutor]:
     context = get_context("spawn")
     watched, held = context.Pipe(duplex=False)
     threads = max(1, (os.cpu_count() or 1) // jobs)
-    with _undisturbed():
+    with undisturbed():
         pool = ProcessPoolExecutor(jobs, context, _begin, (threads, watched, errors.speaks_of_options()))
     try:
         yield pool
@@ -288,37 +307,17 @@ def _processes(jobs: int) -> Iterator[ProcessPoolExecutor]:
         watched.close()
 
 
-@contextmanager
-def _undisturbed() -> Iterator[None]:
-    """Signals that end the run wait; processes started here take none of them before `_begin`, which awaits them.
-
-    So no import is interrupted with a traceback, nor is the process that keeps account of the pool's semaphores.
-    """
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, _stopping())
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def _stopping() -> set[signal.Signals]:
-    return {getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)}
-
-
 def _begin(threads: int, watched: Connection, of_options: bool) -> None:
     """What each process does first."""
     errors.speak_of_options(of_options)
     cores.limit(threads)
     # Ctrl-C reaches the whole group of processes; the first of them tells the others.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    for number in _stopping() - {signal.SIGINT}:
+    for number in stopping() - {signal.SIGINT}:
         if signal.getsignal(number) == signal.SIG_DFL:  # nohup has one ignored
             signal.signal(number, lambda *_: _end())
     if hasattr(signal, "pthread_sigmask"):
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, _stopping())
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, stopping())
     threading.Thread(target=_watch, args=(watched,), daemon=True).start()
 
 

@@ -1,16 +1,20 @@
 """`stego info`: what each method could hide in a picture, and what a stego says of what it holds."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from . import methods
 from .errors import StegoError
 from .methods import Discreet, Exact, Flow, Robust
-from .methods.base import SMALLEST_SIDE, Contents, Cover, Locked, Progress, Stego, unseen
+from .methods.base import SMALLEST_SIDE, Contents, Cover, Progress, Stego, look, unseen
 from .payload.errors import InvalidContent, LaterVersion
 from .picture import files
 from .picture.inputs import Source
+from .robust.services import ANYTHING
+
+# Pixels of the longest side, of which the base layer uses no more.
+_ENOUGH = 1200
 
 
 @dataclass(frozen=True)
@@ -18,7 +22,7 @@ class Capacity:
     """What one method holds in a cover.
 
     Attributes:
-        method: flow, exact, robust or discreet.
+        method: flow, exact, robust, anything (which is robust's base layer) or discreet.
         holds: bytes, or None where it is a picture that is held.
         for_what: in words.
     """
@@ -26,6 +30,10 @@ class Capacity:
     method: str
     holds: int | None
     for_what: str
+
+
+def _unheard(capacity: Capacity) -> None:
+    """A capacity that nobody waits for."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +59,7 @@ def info(
     picture: Source | str | Path,
     password: str | Callable[[], str | None] | None = None,
     progress: Progress = unseen,
+    held: Callable[[Capacity], None] = _unheard,
 ) -> Info:
     """What a picture holds, and what it could hold.
 
@@ -58,6 +67,7 @@ def info(
         picture: any format that `files.read` takes; a path is opened once.
         password: to look under; or a function that asks for it, called when nothing shows without.
         progress: called with what is being done and the share of it that is done.
+        held: called with each of the capacities as soon as it is known: those of a large cover take seconds.
 
     Raises:
         StegoError: for what is no picture, and for a stego that was altered or is damaged.
@@ -71,47 +81,58 @@ def info(
         raise StegoError(
             f"{source.path} was made by a later stego, or forged ({error}): upgrade, or ask its maker for the file."
         ) from None
-    capacities = [] if contents else _capacities(Cover(source.path, read, source=source), progress)
+    capacities = []
+    if contents is None:
+        for capacity in _capacities(Cover(source.path, read, source=source), progress):
+            held(capacity)
+            capacities.append(capacity)
     return Info(source.path, files.size_of(source.content) or read.size, contents, locked, capacities)
 
 
 def _contents(
     stego: Stego, password: str | Callable[[], str | None] | None, progress: Progress
 ) -> tuple[Contents | None, bool]:
-    locked = []
-    for reader in methods.readers():
-        found = reader.inspect(stego, None, progress)
-        if isinstance(found, Contents):
-            return found, False
-        locked += [reader] if isinstance(found, Locked) else []
-    word = (password() if callable(password) else password) if locked else None
-    for reader in locked if word else ():
-        found = reader.inspect(stego, word, progress)
-        if isinstance(found, Contents):
-            return found, False
-    return None, bool(locked)
+    looked = look(
+        methods.readers(),
+        methods.searchers(),
+        lambda reader, word: reader.inspect(stego, word, progress),
+        password,
+    )
+    return looked.found, looked.locked
 
 
-def _capacities(cover: Cover, progress: Progress) -> list[Capacity]:
+def _capacities(cover: Cover, progress: Progress) -> Iterator[Capacity]:
     width, height = cover.picture.size
     if min(width, height) < SMALLEST_SIDE:
-        return []
+        return
+    yield Capacity(Flow.name, None, f"a picture of {width}x{height}, a grey level or two off")
     exact = Exact()
     held = exact.capacity(cover)
     bits = 8 * held / (width * height)
-    found = [
-        Capacity(Flow.name, None, f"a picture of {width}x{height}, a grey level or two off"),
-        Capacity(
-            exact.name, held,
-            f"any file, whole, at {exact.cover_psnr:g} dB; {bits:.1f} bits for each pixel, where a photograph of this "
-            "size takes 8 to 14 without loss",
-        ),
-    ]  # fmt: skip
+    yield Capacity(
+        exact.name, held,
+        f"any file, whole, at {exact.cover_psnr:g} dB; {bits:.1f} bits for each pixel, where a photograph of this "
+        "size takes 8 to 14 without loss",
+    )  # fmt: skip
     robust = Robust()
     survives = robust.capacity(robust.prepare(cover), progress)
     what = f"through JPEG of quality {robust.quality} and above; a picture of this size at about 30 dB"
-    found.append(Capacity(robust.name, survives, what if survives else "nothing: too small, too flat or too noisy"))
-    return [*found, _unseen(cover)]
+    yield Capacity(robust.name, survives, what if survives else "nothing: too small, too flat or too noisy")
+    yield _through_anything(cover, progress)
+    yield _unseen(cover)
+
+
+def _through_anything(cover: Cover, progress: Progress) -> Capacity:
+    """What nearly anything leaves, measured on a smaller copy of a large cover: more pixels hold no more."""
+    method = Robust(ANYTHING)
+    cover = method.prepare(cover)
+    share = _ENOUGH / max(cover.picture.size)
+    if share < 1:
+        width, height = (max(1, round(share * side)) for side in cover.picture.size)
+        cover = replace(cover, picture=replace(cover.picture, rgb=files.resize(cover.rgb, (width, height))))
+    survives = method.capacity(cover, progress)
+    what = "through resizing, WebP, AVIF and screenshots (--survive anything); a note or a thumbnail"
+    return Capacity(ANYTHING, survives, what if survives else "nothing through resizing: too small, flat or noisy")
 
 
 def _unseen(cover: Cover) -> Capacity:
@@ -122,6 +143,7 @@ def _unseen(cover: Cover) -> Capacity:
         held = method.capacity(method.prepare(cover))
     except StegoError as error:
         return Capacity(method.name, 0, f"nothing: {error}")
+    kind = ".jpg" if is_jpeg else ".png"
     return Capacity(
-        method.name, held, f"so that it hardly shows, as a {'.jpg' if is_jpeg else '.png'}, under a password"
+        method.name, held, f"so that it hardly shows, as a {kind}, under a password; half of that for a picture"
     )

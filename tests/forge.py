@@ -26,7 +26,7 @@ from stegocli.payload import container, embedding, header, keys, lossless, lossy
 from stegocli.payload.codings import Secret
 from stegocli.payload.embedding import EmbeddingPlan, PayloadDescriptor
 from stegocli.payload.header import Header
-from stegocli.picture import files, png
+from stegocli.picture import claims, files, png
 from stegocli.picture.inputs import Source
 
 EXACT, FLOW = 2, 1
@@ -131,7 +131,7 @@ def bomb(kind: str) -> bytes:
     if kind == "part":
         return zlib.compress(bytes(container.MOST_PART), 9)
     filters = [{"id": lzma.FILTER_LZMA2, "preset": 1}]
-    return lzma.compress(bytes(lossless.MOST_PACKED), lzma.FORMAT_RAW, filters=filters)
+    return lzma.compress(bytes(claims.MOST_UNPACKED), lzma.FORMAT_RAW, filters=filters)
 
 
 def greedy_content(rng: np.random.Generator) -> bytes:
@@ -153,7 +153,7 @@ def greedy_content(rng: np.random.Generator) -> bytes:
     if which == 1:
         return container.pack(container.AROUND, ".bmp", bytes([int(rng.integers(0, 3))]), a_bomb, a_bomb, stream())
     if which == 2:
-        claimed = int(rng.choice([0, 1000, lossless.MOST_PACKED, lossless.MOST_PACKED + 1, 2**32 - 1]))
+        claimed = int(rng.choice([0, 1000, claims.MOST_UNPACKED, claims.MOST_UNPACKED + 1, 2**32 - 1]))
         return container.pack(container.PACKED, ".bin", struct.pack(">I", claimed), bomb("lzma"))
     if which == 3:
         size = struct.pack(">II", *(int(side) for side in rng.choice(SIDES, 2)))

@@ -1,5 +1,8 @@
 """Pictures that the tests make."""
 
+import io
+from typing import Any
+
 import numpy as np
 from PIL import Image
 
@@ -25,6 +28,13 @@ def photograph(height: int = 320, width: int = 360, seed: int = 0) -> np.ndarray
         grown = [np.asarray(p.resize((width + size, height + size), Image.Resampling.BICUBIC)) for p in planes]
         out += power * np.dstack(grown)[:height, :width]
     return np.clip(out, 0, 255).astype(np.uint8)
+
+
+def jpeg(picture: np.ndarray, **options: Any) -> bytes:
+    """The picture as a JPEG's file; options as Pillow's."""
+    content = io.BytesIO()
+    Image.fromarray(picture).save(content, "JPEG", **options)
+    return content.getvalue()
 
 
 # What a picture can be at worst, by name: uint8 (96, 96, 3).

@@ -12,7 +12,7 @@ import stegocli
 from stegocli import api
 from stegocli.errors import StegoError
 from stegocli.flow import tiles
-from stegocli.methods import Auto, Flow, arrays
+from stegocli.methods import Auto, Exact, Flow, Robust, arrays
 from stegocli.methods import flow as flow_method
 from stegocli.payload import header
 from stegocli.picture import files, metrics
@@ -223,6 +223,11 @@ def test_stegos_of_earlier_versions_reveal_as_they_did(tmp_path, stego):
     assert np.abs(then.astype(int) - now).max() <= (1 if stego.stem.startswith(("flow", "survive")) else 0)
 
 
+def test_a_decoy_of_an_earlier_version_still_opens(tmp_path):
+    stego = FIXTURES / "v4" / "exact-password-decoy.png"
+    assert api.reveal(stego, tmp_path / "r.png", password="harmless").size == (20, 16)
+
+
 def test_a_model_hides_arrays_and_pillow_pictures(model):
     cover, secret = natural(67, 101, 1), natural(90, 53, 2)
     stego = model.hide(cover, secret)
@@ -272,3 +277,22 @@ def test_a_secret_that_is_hard_to_make_out_is_told(tmp_path):
     done = api.hide(tmp_path / "c.png", tmp_path / "s.png", tmp_path / "o.png", Flow())
     assert done.secret.psnr < 26 and done.below_floor
     assert sum("hard to make out" in note for note in done.notes) == 1
+
+
+@pytest.mark.parametrize("method, output", [(Exact(), "stego.png"), (Robust(), "stego.jpg")])
+def test_the_pictures_of_a_hide_are_those_of_the_files(tmp_path, pair, method, output):
+    cover, secret = pair
+    told = []
+    Image.fromarray(natural(20, 24, 2)).save(secret)
+    done = api.hide(cover, secret, tmp_path / output, method, show=told.append)
+    (pictures,) = told
+    assert np.array_equal(pictures.cover.rgb, files.read(cover).rgb)
+    assert np.array_equal(pictures.stego.rgb, files.read(tmp_path / output).rgb)
+    assert np.array_equal(pictures.secret, files.read(secret).rgb)
+    assert metrics.compare(pictures.secret, pictures.revealed) == done.secret
+
+
+def test_whoever_fails_to_show_the_pictures_leaves_no_file(tmp_path, pair):
+    with pytest.raises(ZeroDivisionError):
+        api.hide(*pair, tmp_path / "stego.png", Exact(fit=True), show=lambda pictures: 1 / 0)
+    assert not (tmp_path / "stego.png").exists()

@@ -10,13 +10,14 @@ import sys
 from pictures import natural
 from PIL import Image
 
-HEAVY = {"torch", "numpy", "PIL", "matplotlib", "cryptography", "safetensors"}
+HEAVY = {"torch", "numpy", "PIL", "matplotlib", "cryptography", "safetensors", "starlette", "uvicorn"}
 # (arguments, exit code), one after another in one process: each may import what those before it did.
 NO_PICTURES = [
     (["--help"], 0),
     (["--version"], 0),
     (["hide", "--help"], 0),
     (["train", "--help"], 0),
+    (["serve", "--help"], 0),
     (["hide", "c.png"], 2),
     (["hide", "c.png", "s.png", "-o", "o.png", "--cover-psnr", "1"], 2),
     (["hide", "c.png", "s.png", "-o", "o.png", "--exact", "--flow"], 2),

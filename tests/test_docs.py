@@ -25,7 +25,7 @@ IDS = [str(page.relative_to(ROOT)) for page in PAGES]
 NOT_RUN = re.compile(r"<!-- not run: \S.* -->")
 RUN, READ = {"bash", "python"}, {"mermaid", "bibtex"}
 # Options of other programs that the pages name.
-OTHERS = {"--pip-args", "--extra-index-url", "--nproc-per-node"}
+OTHERS = {"--pip-args", "--extra-index-url", "--nproc-per-node", "--array", "--cpus-per-task"}
 PASSWORD = "correct horse battery staple"
 # What comments beside `stego hide` say of the choice, and the method that the stego then has.
 SAID = {"by the network": "flow", "as bytes": "exact"}

@@ -58,16 +58,18 @@ def test_folders_inside_are_left_out_and_named(here):
 
 
 # A process of a pool imports this script first of all, before any code of ours can tell it what to do with a signal.
-STARTING = """
+STARTING = r"""
 import os, time
 from functools import partial
 from pathlib import Path
 from stegocli import __main__, cli, folders
 if __name__ == "__mp_main__":
-    print("importing", flush=True)
+    os.write(1, b"importing\n")  # whole, whatever the other process writes
     time.sleep(1)
+def sleep(place):
+    time.sleep(60)
 def work():
-    calls = [folders._Call(Path(name), partial(time.sleep, 60)) for name in "ab"]
+    calls = [folders.Call(Path(name), sleep, Path(name)) for name in "ab"]
     list(folders._each(calls, 2))
 if __name__ == "__main__":
     cli.run = work

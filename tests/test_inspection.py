@@ -55,7 +55,7 @@ def test_the_command_prints_it_for_people_and_machines(tmp_path, cover):
     done = stego("info", cover)
     assert done.returncode == 0 and "176x160" in done.stdout and "exact" in done.stdout and "bytes" in done.stdout
     rows = json.loads(stego("info", cover, "--json").stdout)["capacities"]
-    assert [row["method"] for row in rows] == ["flow", "exact", "robust", "discreet"]
+    assert [row["method"] for row in rows] == ["flow", "exact", "robust", "anything", "discreet"]
     with pytest.raises(StegoError, match="does not exist"):
         info(tmp_path / "none.png")
 
@@ -70,3 +70,10 @@ def test_a_strangers_claim_is_bounded_here_as_at_reveal(tmp_path, cover, monkeyp
             patched.setattr(claims, "PER_CARRIER", 0)
             with pytest.raises(StegoError, match="80x60"):
                 info(tmp_path / "s.png", method.password)
+
+
+def test_each_capacity_is_told_as_soon_as_it_is_known(cover):
+    told = []
+    assert info(cover, held=told.append).capacities == told and len(told) == 5
+    with pytest.raises(ZeroDivisionError):
+        info(cover, held=lambda capacity: 1 / 0)

@@ -15,7 +15,7 @@ FIXED = 220e6
 START = f"""
 import resource
 import numpy as np
-from stegocli.payload import embedding, trellis
+from stegocli.payload import embedding, slots, trellis
 from stegocli.picture import metrics
 
 def peak():
@@ -41,7 +41,9 @@ STEPS = {
     "assert embedding.extract_open(stego, found) == bytes(cover.size // 3)",
     "private": "plan = embedding.plan(embedding.capacity(cover.size, True), 3 * cover.size)\n"
     "stego = embedding.embed_private(cover, bytes(cover.size // 3), plan, 'word')\n"
-    "assert embedding.extract_private(stego, 'word') == bytes(cover.size // 3)",
+    "assert slots.extract(stego, 'word')[0] == bytes(cover.size // 3)",
+    "slots": "stego = slots.embed(cover, [(bytes(cover.size // 12), 'word')], cover.size // 6)\n"
+    "assert slots.extract(stego, 'word')[0] == bytes(cover.size // 12)",
 }
 
 

@@ -11,6 +11,7 @@ from PIL import Image
 from stegos import content, encoder, stego_of
 
 from stegocli import api, folders
+from stegocli.delivery import AS_SEEN, Delivery
 from stegocli.errors import StegoError
 from stegocli.methods import Exact, Flow
 from stegocli.methods.base import Found, Outcome, Stego
@@ -132,7 +133,7 @@ def test_what_can_not_be_written_leaves_no_empty_file(tmp_path, monkeypatch):
     def fail(*arguments, **options):
         raise StegoError("full")
 
-    monkeypatch.setattr(api, "_deliver", fail)
+    monkeypatch.setattr(Delivery, "_one_to", fail)
     out = tmp_path / "out"
     out.mkdir()
     with pytest.raises(StegoError, match="full"):
@@ -167,10 +168,10 @@ def test_other_formats_are_called_what_they_are(tmp_path):
     assert revealed_as(tmp_path, "noext", jpeg, "3.tif").summary == container.SAME_PIXELS
     assert revealed_as(tmp_path, "a.png", picture(tmp_path / "b.png", rgb), "4.bmp").summary == container.SAME_PIXELS
     done = revealed_as(tmp_path, "t.jpg", turned, "5.png")
-    assert done.summary == api.AS_SEEN and done.size == (40, 50)
-    assert revealed_as(tmp_path, "d.png", deep, "6.tif").summary == api.AS_SEEN
+    assert done.summary == AS_SEEN and done.size == (40, 50)
+    assert revealed_as(tmp_path, "d.png", deep, "6.tif").summary == AS_SEEN
     assert revealed_as(tmp_path, "d.png", deep, "6.png").summary == container.SAME_FILE
-    assert revealed_as(tmp_path, "p.gif", palette.read_bytes(), "7.png").summary == api.AS_SEEN
+    assert revealed_as(tmp_path, "p.gif", palette.read_bytes(), "7.png").summary == AS_SEEN
     with pytest.raises(StegoError, match=r"holds a \.txt"):
         revealed_as(tmp_path, "a.txt", b"text", "8.png")
 
@@ -214,15 +215,9 @@ def test_remarks_that_only_a_png_takes_are_missed(tmp_path):
     assert isinstance(found.secret, bytes)
     told = Outcome(method="exact", summary=container.SAME_PIXELS)
     remarked = Found(files_picture(found.secret), ".png", told)
+    delivery = Delivery(Stego(tmp_path / "s.png", natural(50, 40)), remarked, False)
     for target, notes in (("1.png", 0), ("2.tif", 1)):
-        assert (
-            len(
-                api._deliver(
-                    Stego(tmp_path / "s.png", natural(50, 40)), tmp_path / target, remarked, False, False
-                ).notes
-            )
-            == notes
-        )
+        assert len(delivery.to(tmp_path / target, False).notes) == notes
 
 
 def files_picture(own: bytes):

@@ -38,15 +38,11 @@ def test_channels_are_listed_with_what_came_back_wrong(capsys):
         {"channel": "blur", "played": False, "recovered": 1, "wrong": 0},
     ]
     figures = {"bytes": 1234, "cover_psnr": 39.5, "cover_ssim": 0.97}
-    result = {
-        "pairs": [row, row],
-        "channels": channels,
-        "mean": figures,
-        "least": figures | {"cover_worst_block": 31.0},
-    }
-    console = Console(width=100)
+    result = {"pairs": [row, row], "channels": channels, "mean": figures, "recovered": 0.5, "wrong": 0.25}
+    result["least"] = figures | {"cover_worst_block": 31.0}
+    console = Console(width=160)
     render.show_anything_pair(row, console)
-    render.show_anything(result | {"least": figures | {"cover_worst_block": 31.0}}, console)
+    render.show_anything(result, console)
     told = capsys.readouterr().out
     assert "1,234 bytes" in told and "lost: blur; JPEG 75 (WRONG)" in told
     assert "1 of 2" in told and "50.0%" in told and "worst block 31.00 dB" in told

@@ -5,8 +5,8 @@
     design       how strongly each coefficient may be changed
     lock         what a password opens
     dither       known or single bits in coefficients
-    lattice      the content's coded bits in coefficients
-    code         their error correction, in turns with it
+    coset        the content's bits in coefficients, by distortion-compensated quantisation
+    code         error correction of any low rate, with soft decisions
     convolution  the same for few bits
     fixed        where pilots and preamble lie
     preamble     what a reader must know first

@@ -1,34 +1,30 @@
-"""Error correction for bits that a lattice carries, with soft decisions: a low-density generator-matrix code.
+"""Error correction of any low rate, with soft decisions: an irregular repeat-accumulate code.
 
-Each coded bit is a single bit of the content, or the sum of several (the repeating half of an irregular
-repeat-accumulate code; Jin, Khandekar & McEliece, "Irregular repeat-accumulate codes", 2000). The accumulating half is
-the trellis of `lattice`. The reader goes to and fro between the two (ten Brink & Kramer, "Design of
-repeat-accumulate codes for iterative detection and decoding", IEEE Transactions on Signal Processing 51, 2003): single
-bits start it, sums finish it. The graph follows from the two lengths alone and is part of the format.
+Each check is the sum of some information bits and of two neighbours in a chain of parity bits (Jin, Khandekar &
+McEliece, "Irregular repeat-accumulate codes", 2000), so that encoding is one running sum; decoding is sum-product over
+all checks at once. Where the rate is lower than that of the lowest such code its bits are repeated. The graph follows
+from the two lengths alone and is part of the format.
 """
 
 import functools
-from collections.abc import Callable
 
 import numpy as np
 
 from ..payload.keys import shuffle
 
-# Rounds between the two, at most; rounds without progress after which it is given up.
-ROUNDS = 80
-_PATIENCE = 12
-# Log-odds that are sure, and the share of bits that need not be if all rules hold.
-_SURE, _UNSURE = np.float32(7), 0.05
+# Rounds of message passing, at most.
+ROUNDS = 150
 _LIMIT = np.float32(30)
-_NEARLY_ONE = np.float32(0.999999)
-# Share of coded bits that are single bits; how many bits the others are sums of.
-_SINGLE, _WIDTH = 0.4, 6
-# Bits for each rule, and rules in which each bit is.
-_PER_RULE, _IN_RULES = 16, 3
-# Bits of content for each coded bit that the profile is made for.
-RATE = 0.42
-# Share of the ends of edges at content bits that stand in so many sums: for three bits of content in seven coded bits.
-_PROFILE = {3: 0.264, 20: 0.12, 55: 0.616}
+_NEARLY_ONE = np.float32(0.9999999)
+# Coded bits for each bit of information of the longest code that repeats nothing.
+_LONGEST = 6
+# By the most coded bits for each of information: information bits in each check, and how many of them (by edges) have
+# so many checks.
+_PROFILES = {
+    3.7: (3, {3: 0.10, 4: 0.12, 8: 0.20, 19: 0.58}),
+    5.5: (2, {3: 0.14, 4: 0.12, 8: 0.22, 20: 0.52}),
+    np.inf: (2, {3: 0.12, 4: 0.10, 8: 0.20, 24: 0.58}),
+}
 
 
 class Code:
@@ -42,128 +38,99 @@ class Code:
         if not 0 < information < coded:
             raise ValueError(f"{information} bits in {coded}")
         self.information, self.coded = information, coded
-        # Rules bring back the few bits whose sums are all lost: each is the sum of many bits and of two neighbours in
-        # a chain of further bits, and 0.
-        rules = -(-information // _PER_RULE)
-        self._inner = information + rules
-        self._ruled = _rules(information, rules)
-        # Of each coded bit the bits that it is the sum of, (width, coded); where it has fewer, one beyond the end that
-        # is surely 0. The same of the rules.
-        self._members = _graph(self._inner, coded, min(_WIDTH, self._inner))
-        chain = information + np.arange(rules)
-        before = np.concatenate([[self._inner], chain[:-1]])
-        self._rules = np.concatenate([self._ruled, [chain, before]])
-        flat = np.concatenate([self._members.reshape(-1), self._rules.reshape(-1)])
-        edges = np.argsort(flat, kind="stable")
-        self._edges = edges[flat[edges] < self._inner]
+        self._length = min(coded, _LONGEST * information)
+        checks = self._length - information
+        width, profile = next(_PROFILES[most] for most in _PROFILES if coded <= most * information)
+        self._members = _graph(information, checks, min(width, information), profile)
+        flat = self._members.reshape(-1)
+        self._edges = np.argsort(flat, kind="stable")
         self._used, self._starts = np.unique(flat[self._edges], return_index=True)
+        # Which bit of the code stands at each coded position: the bits in turn, in an order of their own each time.
+        turns = -(-coded // self._length)
+        positions = np.arange(self._length)
+        self._order = np.concatenate([shuffle(_key(information, coded, t), positions) for t in range(turns)])[:coded]
 
     def encode(self, bits: np.ndarray) -> np.ndarray:
         """The coded bits, uint8 (coded,), of bits 0 or 1, (information,)."""
         bits = np.asarray(bits, np.uint8)
-        padded = np.zeros(self._inner + 1, np.uint8)
-        padded[: self.information] = bits
-        padded[self.information : -1] = np.bitwise_xor.accumulate(np.bitwise_xor.reduce(padded[self._ruled], 0))
-        return np.bitwise_xor.reduce(padded[self._members], 0)
+        parity = np.bitwise_xor.accumulate(np.bitwise_xor.reduce(bits[self._members], 1))
+        return np.concatenate([bits, parity])[self._order]
 
-    def decode(self, tell: Callable[[np.ndarray], np.ndarray], rounds: int = ROUNDS) -> tuple[np.ndarray, bool]:
-        """The information bits, uint8 (information,), and whether all rules hold.
+    def decode(self, log_odds: np.ndarray, rounds: int = ROUNDS) -> tuple[np.ndarray, bool]:
+        """The information bits, uint8 (information,), and whether every check holds.
 
         Args:
-            tell: log-odds of the coded bits, ln P(0) / P(1), from what came through the channel and from the code's own
-                log-odds of them; both float32 (coded,). See `lattice.Listener.tell`.
-            rounds: at most.
+            log_odds: (coded,), ln P(0) / P(1) of each coded bit.
+            rounds: of message passing, at most.
         """
-        total = np.zeros(self._inner + 1, np.float32)
-        total[-1] = _LIMIT
-        sent = np.zeros(self._members.shape, np.float32)
-        ruled = np.zeros(self._rules.shape, np.float32)
-        best, stale = 0.0, 0
+        channel = np.bincount(self._order, log_odds, self._length).astype(np.float32)
+        own, chain = channel[: self.information], channel[self.information :]
+        checks, width = self._members.shape
+        total, parity = own.copy(), chain.copy()
+        sent = np.zeros((width + 2, checks), np.float32)
+        heard = np.zeros((width + 2, checks), np.float32)
+        members = np.ascontiguousarray(self._members.T)
         for _ in range(rounds):
-            others, known = _products(np.tanh(np.clip(total[self._members] - sent, -_LIMIT, _LIMIT) / 2))
-            ruled = _log_odds(_products(np.tanh(np.clip(total[self._rules] - ruled, -_LIMIT, _LIMIT) / 2))[0])
-            told = np.clip(tell(_log_odds(known)), -_LIMIT, _LIMIT)
-            sent = _log_odds(others * np.tanh(told / 2))
-            both = np.concatenate([sent.reshape(-1), ruled.reshape(-1)])
-            total[self._used] = np.add.reduceat(both[self._edges], self._starts)
-            hard, size = total < 0, np.abs(total[:-1])
-            if size.min() > _SURE or (
-                np.quantile(size, _UNSURE) > _SURE and not np.logical_xor.reduce(hard[self._rules], 0).any()
-            ):
-                return hard[: self.information].astype(np.uint8), True
-            progress = float(np.tanh(size / 2).mean())
-            stale = 0 if progress > best + 1e-3 else stale + 1
-            best = max(best, progress)
-            if stale > _PATIENCE:
-                break
-        return (total[: self.information] < 0).astype(np.uint8), False
+            heard[:width] = total[members]
+            heard[width] = parity
+            heard[width + 1, 1:] = parity[:-1]
+            heard -= sent
+            heard[width + 1, 0] = _LIMIT  # before the chain stands a zero
+            np.clip(heard, -_LIMIT, _LIMIT, out=heard)
+            sent = _check(heard)
+            sent[width + 1, 0] = 0
+            total = own.copy()
+            total[self._used] += np.add.reduceat(sent[:width].T.reshape(-1)[self._edges], self._starts)
+            parity = chain + sent[width]
+            parity[:-1] += sent[width + 1, 1:]
+            hard, odd = total < 0, parity < 0
+            odd[1:] ^= odd[:-1]
+            if not (np.logical_xor.reduce(hard[members], 0) ^ odd).any():
+                return hard.astype(np.uint8), True
+        return (total < 0).astype(np.uint8), False
 
 
-def _log_odds(tanh: np.ndarray) -> np.ndarray:
-    return 2 * np.arctanh(np.clip(tanh, -_NEARLY_ONE, _NEARLY_ONE))
-
-
-def _products(factors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """For each row of factors the product of the other rows; and the product of all."""
-    out = np.empty_like(factors)
-    running = np.ones_like(factors[0])
-    for row in range(len(factors)):
+def _check(heard: np.ndarray) -> np.ndarray:
+    """What each check tells each of its members, log-odds (members, checks), from what the others told it."""
+    tanh = np.tanh(heard / 2)
+    out = np.empty_like(tanh)
+    running = np.ones_like(tanh[0])
+    for row in range(len(tanh)):
         out[row] = running
-        running = running * factors[row]
-    whole = running
-    running = np.ones_like(running)
-    for row in reversed(range(len(factors))):
+        running = running * tanh[row]
+    running = np.ones_like(tanh[0])
+    for row in reversed(range(len(tanh))):
         out[row] *= running
-        running = running * factors[row]
-    return out, whole
+        running = running * tanh[row]
+    np.clip(out, -_NEARLY_ONE, _NEARLY_ONE, out=out)
+    return 2 * np.arctanh(out)
 
 
-def _rules(information: int, rules: int) -> np.ndarray:
-    """The content's bits in each rule, (width, rules), filled up with one beyond the end of the rules' own."""
-    ends = _IN_RULES * information
-    dealt = [shuffle(_key(information, rules, -1 - turn), np.arange(information)) for turn in range(_IN_RULES)]
-    width = -(-ends // rules)
-    out = np.full(width * rules, information + rules)
-    out[:ends] = np.concatenate(dealt)
-    return out.reshape(width, rules)
-
-
-def _graph(information: int, coded: int, width: int) -> np.ndarray:
-    """The content's bits in each coded bit, (width, coded), filled up with `information`."""
-    singles = int(_SINGLE * coded) if width > 1 else coded
-    sums = coded - singles
-    ends = singles + width * sums
-    bits = np.repeat(np.arange(information), _degrees(information, ends))
-    dealt = shuffle(_key(information, coded, 0), bits)
+def _graph(information: int, checks: int, width: int, profile: dict[int, float]) -> np.ndarray:
+    """The information bits in each check, (checks, width)."""
+    ends = checks * width
+    bits = np.repeat(np.arange(information), _degrees(information, ends, profile))
+    members = shuffle(_key(information, checks, 1 << 20), bits)
     for turn in range(50):
-        rows = np.sort(dealt[singles:].reshape(sums, width), 1)
+        rows = np.sort(members.reshape(checks, width), 1)
         twice = np.flatnonzero((rows[:, 1:] == rows[:, :-1]).any(1))
         if not len(twice):
             break
-        # A bit met twice would cancel: its sum's bits change places with others.
-        here = (singles + twice[:, None] * width + np.arange(width)).reshape(-1)
-        there = shuffle(_key(information, coded, 1 + turn), np.arange(ends))[: len(here)]
+        # A bit met twice would cancel: its check's bits change places with others.
+        here = (twice[:, None] * width + np.arange(width)).reshape(-1)
+        there = shuffle(_key(information, checks, (1 << 20) + 1 + turn), np.arange(ends))[: len(here)]
         for one, other in zip(here.tolist(), there.tolist(), strict=True):
-            dealt[one], dealt[other] = dealt[other], dealt[one]
-    members = np.full((coded, width), information)
-    places = shuffle(_key(information, coded, 1 << 20), np.arange(coded))
-    members[places[:singles], 0] = dealt[:singles]
-    members[places[singles:]] = dealt[singles:].reshape(sums, width)
-    return np.ascontiguousarray(members.T)
+            members[one], members[other] = members[other], members[one]
+    return members.reshape(checks, width)
 
 
-def _degrees(information: int, ends: int) -> np.ndarray:
-    """In how many coded bits each bit stands, by the profile, `ends` in all."""
-    wanted = np.array(list(_PROFILE), float)
-    counts = np.array(list(_PROFILE.values())) / wanted
+def _degrees(information: int, ends: int, profile: dict[int, float]) -> np.ndarray:
+    """In how many checks each bit stands, by the profile, `ends` in all."""
+    wanted = np.array(list(profile))
+    counts = np.array(list(profile.values())) / wanted
     edges = np.cumsum(counts) / counts.sum() * information
-    degrees = wanted[np.searchsorted(edges, np.arange(information) + 0.5)]
-    # The profile is for one rate. Where that is lower, a part of the coded bits is likely to be lost, and all degrees
-    # grow alike; where it is higher the low ones stay.
-    low = degrees == wanted[0]
-    stretch = (ends - degrees[low].sum()) / max(1.0, degrees[~low].sum())
-    if degrees.sum() > ends and stretch * wanted[1] > wanted[0]:
-        degrees[~low] *= stretch
+    degrees = wanted[np.searchsorted(edges, np.arange(information) + 0.5)].astype(float)
+    # The profile is for one rate: at others all degrees grow or shrink alike.
     reached = np.rint(np.cumsum(degrees) / degrees.sum() * ends).astype(np.int64)
     return np.diff(reached, prepend=0)
 

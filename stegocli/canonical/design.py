@@ -8,7 +8,7 @@ makes the same layout of it.
 import numpy as np
 
 from ..payload.keys import shuffle
-from . import grid, lattice
+from . import coset, grid
 from .dither import Layout, shifts
 
 # Standard deviation of the noise that half size and JPEG 75 leave at each frequency, grey levels of the grid, gain
@@ -41,7 +41,7 @@ _USUAL = 256
 STRENGTHS = 64
 _WEAKEST, _OCTAVE = 1.6, 16
 # Coefficients whose power would be less than this multiple of the noise are left alone.
-_LEAST_RATIO = 0.8
+_LEAST_RATIO = 1.2
 # Of two frequencies that mirror each other one comes in earlier than the other, by this much noise.
 _LATER = 1.09
 
@@ -79,5 +79,5 @@ def layout(size: tuple[int, int], strength: int, taken: np.ndarray, key: bytes) 
     free[taken] = False
     positions = shuffle(key, np.flatnonzero(free))
     frequencies = positions % grid.SIDE**2
-    step, alpha = lattice.design(spent[frequencies], variance[frequencies])
+    step, alpha = coset.design(spent[frequencies], variance[frequencies])
     return Layout(positions, step, alpha, shifts(key, len(positions)))

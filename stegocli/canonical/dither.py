@@ -63,16 +63,6 @@ class Layout:
         return cls(*(np.concatenate([getattr(layout, field) for layout in layouts]) for field in fields))
 
 
-def design(power: np.ndarray, noise: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Step and alpha that spend a mean squared change of `power` where the channel's noise has a variance of `noise`.
-
-    Alpha is the best of the scheme, as fitted by Eggers, Bauml, Tzschoppe & Girod ("Scalar Costa scheme for information
-    embedding", IEEE Transactions on Signal Processing 51, 2003). All of one shape; all more than 0.
-    """
-    alpha = np.sqrt(power / (power + 2.71 * noise))
-    return np.sqrt(12 * power) / alpha, alpha
-
-
 def embed(host: np.ndarray, layout: Layout, bits: np.ndarray) -> np.ndarray:
     """Where coefficients should go, float64 (n,), so that each carries its bit."""
     phase = layout.shift + bits / 2

@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 
 from ..picture import metrics
-from . import design, dither, estimate, grid, preamble, reading, texture
+from . import coset, design, dither, estimate, grid, preamble, reading, texture
 from .channels import AIMED, PLAYED, Channel, Resize
 from .lock import Lock
 from .preamble import Preamble
@@ -21,8 +21,6 @@ _ROUNDS = 5
 # Share of the information left by the worst channel that a long code bears; and what it falls short by beside, in
 # square roots of the content's bits.
 _BEARS, _SHORT = 0.84, 3.5
-# A content leaves some samples without coded bits, and of the information that all would bring this share.
-_SPARSE = 0.92
 # Longest side, in pixels, of what trials are made with; and how many channels a larger stego is tried with.
 _LARGE, _PLAYED_LARGE = 1400, 2
 # Trials of strength; and what is aimed costs more, so that the first is weaker by this factor.
@@ -34,6 +32,10 @@ _AIMS, _HARDEST = 0.5, 1.5
 _HONEST = 0.97
 # Attempts, how far an index may go over the strongest, and indices for each octave of information that is missing.
 _TRIES, _OVERDRAFT, _STEPS = 4, 3, 16
+# Share of what is needed that is there, where a channel could not be decoded though it left enough by the figures.
+_MISSED = 0.96
+# Where all could, this share of what is needed is enough.
+_ENOUGH = 0.93
 # Stands for any password where only sizes matter.
 _ANY_LOCK = Lock(bytes(32), bytes(32), bytes(32), preamble.LOCK)
 Progress = Callable[[str, float], None]
@@ -56,6 +58,12 @@ class Embedded:
     stego: np.ndarray
     worst: Channel
     spare: float
+
+
+def _information(log_odds: np.ndarray, bits: np.ndarray) -> float:
+    """Bits that log-odds tell of these, in all."""
+    agrees = np.where(bits == 1, -log_odds, log_odds)
+    return len(bits) - float(np.log1p(np.exp(-agrees)).sum(dtype=np.float64)) / np.log(2)
 
 
 def _needed(length: int) -> float:
@@ -118,18 +126,16 @@ class Embedder:
         return texture.tolerance(self._coefficients)
 
     def _frame(self, strength: int, length: int, lock: Lock | None) -> Frame:
-        written = float(self._written.mean())
-        density = int(np.clip(round(preamble.DENSITIES * written), 1, preamble.DENSITIES))
-        return Frame.of(self.size, Preamble.new(strength, length, density, lock is not None), lock)
+        return Frame.of(self.size, Preamble.new(strength, length, lock is not None), lock)
 
     def _stego(self, frame: Frame, bits: np.ndarray) -> np.ndarray:
         """The cover with everything embedded, aimed so that the hardest channels come near."""
         known, known_bits = frame.known()
         host = self._coefficients.reshape(-1).astype(np.float64)
         targets, moved = host.copy(), np.zeros(len(host), bool)
-        content = frame.embed(host, bits, self._written)
-        for layout, goal in ((known, dither.embed(host[known.positions], known, known_bits)), (frame.content, content)):
+        for layout, values in ((known, known_bits), (frame.content, bits)):
             written = self._written[layout.blocks]
+            goal = dither.embed(host[layout.positions], layout, values)
             targets[layout.positions[written]] = goal[written]
             moved[layout.positions[written]] = True
         stego = self._moved(targets, moved)
@@ -137,7 +143,7 @@ class Embedder:
         for channel in PLAYED[:AIMED]:
             received = reading.receive(channel(stego), self.size)
             through = reading.measured(received, frame)
-            left = frame.listen(received, through).information(bits)
+            left = _information(frame.log_odds(received, through), bits)
             weight = max(left, 1) ** -_HARDEST
             missed += weight * (received.flat / estimate.all_gains(through.gain, len(host)) - targets)
             weights += weight
@@ -159,7 +165,7 @@ class Embedder:
         left = {}
         for channel in PLAYED:
             received = reading.receive(channel(stego), self.size)
-            left[channel] = frame.listen(received, reading.measured(received, frame)).information(bits)
+            left[channel] = _information(frame.log_odds(received, reading.measured(received, frame)), bits)
         return left
 
     def _good(self, stego: np.ndarray) -> bool:
@@ -171,7 +177,7 @@ class Embedder:
         )
 
     def _noise_bits(self, frame: Frame) -> np.ndarray:
-        return np.random.default_rng(0).integers(0, 2, frame.lattice.coded).astype(np.uint8)
+        return np.random.default_rng(0).integers(0, 2, len(frame.content)).astype(np.uint8)
 
     def _cost(self, strength: int) -> float:
         """Mean squared change that an index comes to in the written blocks, about."""
@@ -194,7 +200,7 @@ class Embedder:
             strength = within[-1] if within else good + 1
             if not good < strength < bad:
                 break
-            frame = self._frame(strength, preamble.LONGEST, None)
+            frame = self._frame(strength, 1, None)
             stego = self._stego(frame, self._noise_bits(frame))
             if self._good(stego):
                 good = strength
@@ -211,7 +217,7 @@ class Embedder:
             return self._part._measured(private)
         if private not in self._measurements:
             self.progress("measuring", 0.0)
-            frame = self._frame(self._strongest, preamble.LONGEST, _ANY_LOCK if private else None)
+            frame = self._frame(self._strongest, 1, _ANY_LOCK if private else None)
             bits = self._noise_bits(frame)
             self._measurements[private] = min(self._left(self._stego(frame, bits), frame, bits).values())
         return self._measurements[private]
@@ -250,25 +256,27 @@ class Embedder:
 
     def _least(self, needed: float, private: bool) -> int:
         """The least strength that is likely to leave so many bits, from what the strongest leaves."""
-        full = self._ideal(self._frame(self._strongest, preamble.LONGEST, None))
+        full = self._ideal(self._frame(self._strongest, 1, None))
         left = self._measured(private)
         strength = self._strongest
-        while strength > 0 and left * self._ideal(self._frame(strength - 1, preamble.LONGEST, None)) / full >= needed:
+        while strength > 0 and left * self._ideal(self._frame(strength - 1, 1, None)) / full >= needed:
             strength -= 1
         return strength
 
     def _ideal(self, frame: Frame) -> float:
         """Bits that the noise of the design alone would leave."""
         layout = frame.content
-        return float(-0.5 * np.log2(1 - layout.alpha)[self._written[layout.blocks]].sum())
+        spent = np.square(layout.alpha * layout.step) / 12
+        noise = design.noise(self.size).reshape(-1)[layout.frequencies]
+        return float(coset.information(spent / noise)[self._written[layout.blocks]].sum())
 
     def _embedded(self, content: bytes, strength: int, length: int, lock: Lock | None) -> tuple[Embedded | None, float]:
         """A stego that all played channels leave readable; or None; and the share of what is needed that is there."""
         frame = self._frame(strength, length, lock)
-        needed = _SPARSE * _needed(length)
-        if not frame.fits:
+        needed = _needed(length)
+        if 8 * length >= len(frame.content):
             return None, 0.5
-        bits = frame.coded(frame.close(content))
+        bits = frame.bits(frame.close(content))
         stego = self._stego(frame, bits)
         left: dict[Channel, float] = {}
         played = PLAYED if self._part is self else PLAYED[:_PLAYED_LARGE]
@@ -277,12 +285,12 @@ class Embedder:
             received = channel(stego)
             try:
                 if reading.read(received, lock) != content:
-                    return None, 0.9
+                    return None, _MISSED
             except (reading.NothingFound, reading.TooDamaged):
-                return None, 0.9
+                return None, _MISSED
             seen = reading.receive(received, self.size)
-            left[channel] = frame.listen(seen, reading.measured(seen, frame)).information(bits)
+            left[channel] = _information(frame.log_odds(seen, reading.measured(seen, frame)), bits)
         worst = min(left, key=lambda channel: left[channel])
-        if left[worst] < needed:
+        if left[worst] < _ENOUGH * needed:
             return None, left[worst] / needed
         return Embedded(stego, worst, (left[worst] - needed) / needed), 1.0

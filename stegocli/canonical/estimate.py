@@ -90,6 +90,11 @@ def agreement(received: Received, layout: Layout, bits: np.ndarray | int, gain: 
     return float((weight * np.cos(2 * np.pi * dither.offsets(values, layout, bits))).sum() / (weight.sum() + 1))
 
 
+def chance(weight: np.ndarray) -> float:
+    """The deviation of the agreement of coefficients of these weights where nothing is embedded."""
+    return float(np.sqrt(np.square(weight).sum() / 2) / (weight.sum() + 1))
+
+
 def first_gain(received: Received, layout: Layout) -> tuple[np.ndarray, float]:
     """The gain under which pilots agree best, of those that are tried first, and how well."""
     best, found = -2.0, np.zeros(3)

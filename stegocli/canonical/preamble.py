@@ -1,7 +1,7 @@
 """What a reader must know before the content: how strongly it was embedded, and how long it is.
 
-Open, big-endian bits: version (4), strength (6), bytes of the sealed content (14), density of coded bits (4), spare
-(4), CRC-16. Under a password: a random salt (64), and what comes before the CRC encrypted, with a shortened tag (64).
+Open, big-endian bits: version (4), strength (6), bytes of the sealed content (14), CRC-16. Under
+a password: a random salt (64), and the first three encrypted, with a shortened tag (64).
 """
 
 import binascii
@@ -17,10 +17,9 @@ from .lock import Lock
 VERSION = 1
 # Names the keys under a password.
 LOCK = "stego canonical 1"
-_FIELDS = 4
+_FIELDS = 3
 _CRC, _TAG, SALT = 2, 8, 8
 LONGEST = (1 << 14) - 1
-DENSITIES = 16
 # Coefficients for each coded bit at least, and for each block of the grid: most blocks may be too flat to hold any.
 _SPREAD, _A_BLOCK = 8, 0.6
 
@@ -46,23 +45,21 @@ class Preamble:
     Attributes:
         strength: index, see `design`.
         length: bytes of the sealed content.
-        density: sixteenths of the coded bits that lie where something is written, 1 to `DENSITIES`.
         salt: random; empty in an open stego.
     """
 
     strength: int
     length: int
-    density: int = DENSITIES
     salt: bytes = b""
 
     @classmethod
-    def new(cls, strength: int, length: int, density: int, private: bool) -> "Preamble":
+    def new(cls, strength: int, length: int, private: bool) -> "Preamble":
         """For a stego in the making."""
-        return cls(strength, length, density, os.urandom(SALT) if private else b"")
+        return cls(strength, length, os.urandom(SALT) if private else b"")
 
     def pack(self, lock: Lock | None) -> bytes:
         """As bytes."""
-        fields = VERSION << 28 | self.strength << 22 | self.length << 8 | self.density - 1 << 4
+        fields = VERSION << 20 | self.strength << 14 | self.length
         body = fields.to_bytes(_FIELDS, "big")
         if lock is None:
             return body + binascii.crc_hqx(body, 0).to_bytes(_CRC, "big")
@@ -85,10 +82,10 @@ class Preamble:
         elif binascii.crc_hqx(body, 0).to_bytes(_CRC, "big") != content[-_CRC:]:
             return None
         fields = int.from_bytes(body, "big")
-        if fields >> 28 > VERSION:
-            raise LaterFormat(f"version {fields >> 28}")
-        found = cls(fields >> 22 & 63, fields >> 8 & LONGEST, (fields >> 4 & 15) + 1, salt)
-        return found if fields >> 28 == VERSION and found.length else None
+        if fields >> 20 > VERSION:
+            raise LaterFormat(f"version {fields >> 20}")
+        found = cls(fields >> 14 & 63, fields & LONGEST, salt)
+        return found if fields >> 20 == VERSION and found.length else None
 
 
 def bits(content: bytes, count: int) -> np.ndarray:

@@ -5,16 +5,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..payload.keys import TAG
-from . import code, design, estimate, fixed, grid, lattice, preamble, texture
-from .code import Code
+from . import code, coset, design, estimate, fixed, grid, preamble, texture
 from .dither import Layout
 from .estimate import Channel, Received
-from .lattice import Lattice, Listener
 from .lock import Lock
-from .preamble import Preamble
+from .preamble import Preamble, weakened
 
-# Agreement of the pilots from which something is here, and from which it is worth looking.
-PRESENT, _WORTH = 0.3, 0.1
+# Agreement of the pilots from which something is here, and how many deviations of chance that must be, which is large
+# where hardly a block is written to; and from which it is worth looking.
+PRESENT, SURE, _WORTH = 0.3, 6.0, 0.1
 # Grids that are looked into.
 _GRIDS = 4
 _CRC = 4
@@ -80,7 +79,6 @@ class Frame:
         lock: None for an open one.
         fixed: coefficients of the preamble.
         content: coefficients of the content.
-        lattice: where the content's coded bits stand among them.
     """
 
     size: tuple[int, int]
@@ -88,7 +86,6 @@ class Frame:
     lock: Lock | None
     fixed: Layout
     content: Layout
-    lattice: Lattice
 
     @classmethod
     def of(cls, size: tuple[int, int], told: Preamble, lock: Lock | None) -> "Frame":
@@ -97,9 +94,7 @@ class Frame:
         ahead = where.preamble(size, preamble.count_of(size, lock is not None))
         taken = np.concatenate([where.pilots(size).positions, ahead.positions])
         order = fixed.OPEN.key if lock is None else lock.seal("content", told.salt).order
-        layout = design.layout(size, told.strength, taken, order)
-        wanted = int(8 * told.length / code.RATE * preamble.DENSITIES / told.density)
-        return cls(size, told, lock, ahead, layout, Lattice(layout.alpha, layout.blocks, wanted))
+        return cls(size, told, lock, ahead, design.layout(size, told.strength, taken, order))
 
     def close(self, content: bytes) -> bytes:
         """The content sealed."""
@@ -113,47 +108,18 @@ class Frame:
             return preamble.check_crc(sealed)
         return self.lock.seal("content", self.preamble.salt).open(sealed)
 
-    @property
-    def fits(self) -> bool:
-        """Whether there are more coded bits than bits of content."""
-        return 8 * self.preamble.length < self.lattice.coded
+    def bits(self, sealed: bytes) -> np.ndarray:
+        """Its coded bits, one for each of the content's coefficients."""
+        return code.code(8 * len(sealed), len(self.content)).encode(np.unpackbits(np.frombuffer(sealed, np.uint8)))
 
-    @property
-    def _code(self) -> Code:
-        return code.code(8 * self.preamble.length, self.lattice.coded)
-
-    @property
-    def _shift(self) -> np.ndarray:
-        """Of the lattice at each coefficient, grey levels of the grid."""
-        return lattice.PERIOD * self.content.step * self.content.shift
-
-    def coded(self, sealed: bytes) -> np.ndarray:
-        """The coded bits of a sealed content."""
-        return self._code.encode(np.unpackbits(np.frombuffer(sealed, np.uint8)))
-
-    def embed(self, host: np.ndarray, coded: np.ndarray, written: np.ndarray) -> np.ndarray:
-        """Where the content's coefficients should go, float64 (n,).
-
-        Args:
-            host: all of the grid, flat.
-            coded: coded bits.
-            written: bool, which blocks may be changed.
-        """
-        layout, shift = self.content, self._shift
-        weight = written[layout.blocks].astype(np.float32)
-        return self.lattice.embed(host[layout.positions] - shift, layout.step, coded, weight) + shift
-
-    def listen(self, received: Received, channel: Channel) -> Listener:
-        """What the content's coefficients tell."""
+    def log_odds(self, received: Received, channel: Channel) -> np.ndarray:
+        """Of each coded bit, float32."""
         layout = self.content
-        values = received.flat[layout.positions] / channel.gains(layout) - self._shift
+        written = received.written[layout.blocks]
         sigma = channel.deviations(layout, received.activity)
-        return self.lattice.listen(values, layout.step, sigma, received.written[layout.blocks])
-
-    def decode(self, listener: Listener) -> bytes | None:
-        """The content; None when lost."""
-        bits, _ = self._code.decode(listener.tell)
-        return self.open(np.packbits(bits).tobytes())
+        values = received.flat[layout.positions] / channel.gains(layout) - layout.shift * layout.step
+        odds = coset.log_odds(values, layout.step, layout.alpha, sigma)
+        return weakened(odds, written).astype(np.float32)
 
     def known(self) -> tuple[Layout, np.ndarray]:
         """Coefficients whose bits a reader knows once it has the preamble, and those bits."""
@@ -201,9 +167,12 @@ def content(received: Received, frame: Frame) -> bytes:
     Raises:
         TooDamaged: when it is lost.
     """
-    if not frame.fits:
+    length = 8 * frame.preamble.length
+    if not length < len(frame.content):
         raise TooDamaged(1.0)
-    found = frame.decode(frame.listen(received, measured(received, frame)))
+    odds = frame.log_odds(received, measured(received, frame))
+    bits, _ = code.code(length, len(odds)).decode(odds)
+    found = frame.open(np.packbits(bits).tobytes())
     if found is None:
         raise TooDamaged(1.0)
     return found
@@ -235,6 +204,8 @@ def read(picture: np.ndarray, lock: Lock | None) -> bytes:
         found = find_preamble(received, size, lock)
         if found is not None:
             return content(received, Frame.of(size, found, lock))
-    if looked and looked[0][0] > PRESENT:
-        raise TooDamaged(1.0)
+    for agrees, size, received in looked[:1]:
+        pilots = places(lock).pilots(size)
+        if agrees > max(PRESENT, SURE * estimate.chance(received.written[pilots.blocks])):
+            raise TooDamaged(1.0)
     raise NothingFound("nothing that survived is hidden here")

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 # Scripts can't answer a prompt.
-PASSWORD_VARIABLE = "STEGO_PASSWORD"
+PASSWORD_VARIABLE, DECOY_VARIABLE = "STEGO_PASSWORD", "STEGO_DECOY_PASSWORD"
+FILE_OPTIONS = {PASSWORD_VARIABLE: "--password-file", DECOY_VARIABLE: "--decoy-password-file"}
 # Stands for stdin among the inputs, and for stdout as the output.
 STREAM = "-"
 
@@ -57,6 +58,12 @@ ForceOption = Annotated[
 JobsOption = Annotated[
     int, typer.Option(min=1, metavar="N", rich_help_panel=OUTPUT, help="For folders: processes that share the work.")
 ]
+ShardOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="K/N", rich_help_panel=OUTPUT, help="For folders: do only the K-th of N parts, one on each machine.",
+    ),
+]  # fmt: skip
 
 
 def console(quiet: bool = False, stderr: bool = False) -> "Console":
@@ -107,16 +114,17 @@ def given(context: typer.Context, name: str) -> bool:
     return source is not None and source.name == "COMMANDLINE"
 
 
-def password(file: Path | None, prompt: str, twice: bool = False) -> str | None:
+def password(file: Path | None, prompt: str, twice: bool = False, variable: str = PASSWORD_VARIABLE) -> str | None:
     """From a file's only line, the environment or a prompt: never from an argument, which `ps` would show.
 
     None where there is neither, nor a terminal to ask at.
     """
+    option = FILE_OPTIONS[variable]
     if file is not None:
         try:
             text = Source.read(file).content.decode("utf-8-sig")
         except UnicodeDecodeError:
-            raise StegoError(f"{file} can't be read: give --password-file a text file in UTF-8.") from None
+            raise StegoError(f"{file} can't be read: give {option} a text file in UTF-8.") from None
         # Only what editors end a line with: other characters that str.splitlines() knows may be the password's own.
         lines = re.split("\r\n|\r|\n", text)
         if len(lines) > 2 or lines[1:] not in ([], [""]):
@@ -124,12 +132,12 @@ def password(file: Path | None, prompt: str, twice: bool = False) -> str | None:
         if not lines[0]:
             raise StegoError(f"{file} holds no password: put it alone on one line.")
         return lines[0]
-    if PASSWORD_VARIABLE in os.environ:
-        word = os.environ[PASSWORD_VARIABLE]
+    if variable in os.environ:
+        word = os.environ[variable]
         try:
             word.encode()
         except UnicodeEncodeError:
-            raise StegoError(f"{PASSWORD_VARIABLE} is not UTF-8: set it in UTF-8 or use --password-file.") from None
+            raise StegoError(f"{variable} is not UTF-8: set it in UTF-8 or use {option}.") from None
         return word
     if not sys.stdin.isatty():
         return None
@@ -143,16 +151,34 @@ def check_one_password(asked: bool, file: Path | None) -> None:
         raise typer.BadParameter("--password-file has it already: give one", param_hint="--password")
 
 
-def asked_password(file: Path | None, prompt: str = "Password", twice: bool = False) -> str:
+def asked_password(
+    file: Path | None, prompt: str = "Password", twice: bool = False, variable: str = PASSWORD_VARIABLE
+) -> str:
     """A password that the user said there is: as `password`.
 
     Raises:
         StegoError: when there is no terminal to ask at.
     """
-    word = password(file, prompt, twice)
+    word = password(file, prompt, twice, variable)
     if word is None:
-        raise StegoError(f"No terminal to ask at: set {PASSWORD_VARIABLE} or use --password-file.")
+        raise StegoError(f"No terminal to ask at: set {variable} or use {FILE_OPTIONS[variable]}.")
     return word
+
+
+def shard_of(shard: str | None, is_folder: bool) -> tuple[int, int]:
+    """(which, of how many) that --shard says.
+
+    Raises:
+        typer.BadParameter: for what is no such pair, or for one file.
+    """
+    if shard is None:
+        return 1, 1
+    if not is_folder:
+        raise typer.BadParameter("it shares the work on folders, and this is one file", param_hint="--shard")
+    which, _, count = shard.partition("/")
+    if not (which.isdecimal() and count.isdecimal() and 1 <= int(which) <= int(count)):
+        raise typer.BadParameter(f"{shard} is no part: give the third of sixteen as 3/16", param_hint="--shard")
+    return int(which), int(count)
 
 
 def read_inputs(paths: list[Path], others: list[Path]) -> list[Source | Path]:
@@ -204,8 +230,9 @@ def noter(quiet: bool) -> Callable[[str], None]:
 
 
 def as_json(result: Any) -> dict[str, Any]:
-    """A result's fields, paths as text."""
-    return {k: str(v) if isinstance(v, Path) else v for k, v in asdict(result).items()}
+    """A result's fields, paths as text, at every depth."""
+    found: dict[str, Any] = json.loads(json.dumps(asdict(result), default=str))
+    return found
 
 
 def print_json(result: Any, output: str | None) -> None:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperCommand
 
-from ..robust.services import SERVICES
+from ..robust.services import ANYTHING, SERVICES
 from .common import (
+    DECOY_VARIABLE,
     FLAG,
     OUTPUT,
     PASSWORD_VARIABLE,
@@ -24,6 +25,7 @@ from .common import (
     JsonOption,
     Meter,
     QuietOption,
+    ShardOption,
     WeightsOption,
     asked_password,
     check_one_password,
@@ -33,6 +35,7 @@ from .common import (
     output_file,
     print_json,
     read_inputs,
+    shard_of,
     show_folder,
     show_notes,
 )  # fmt: skip
@@ -40,9 +43,11 @@ from .common import (
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from ..api import Hidden
     from ..methods import Method
 
 UNUSED_PASSWORD = f"{PASSWORD_VARIABLE} is set, but without --password nothing is encrypted."
+UNUSED_DECOY = f"{DECOY_VARIABLE} is set, but without --decoy there is none."
 
 
 SIZES = ("small", "normal", "large")
@@ -59,7 +64,7 @@ class HideCommand(TyperCommand):
 
 
 def _services(incomplete: str) -> list[str]:
-    return [name for name in SERVICES if name.startswith(incomplete)]
+    return [name for name in (ANYTHING, *SERVICES) if name.startswith(incomplete)]
 
 
 # Here and in the other commands: what can't be read is told as any error where it is read, not as wrong usage.
@@ -70,9 +75,10 @@ CoverArgument = Annotated[
     ),
 ]  # fmt: skip
 SecretArgument = Annotated[
-    Path,
+    list[Path],
     typer.Argument(
-        readable=False, metavar="SECRET", help="The picture to hide in it, or any other file; a folder; or -.",
+        readable=False, metavar="SECRET...",
+        help="The picture to hide in it, or any other file; several files and folders; or -.",
     ),
 ]  # fmt: skip
 OutputOption = Annotated[
@@ -104,7 +110,7 @@ FlowOption = Annotated[
 CoverPsnrOption = Annotated[
     float | None,
     typer.Option(
-        min=20, max=70, metavar="DB", rich_help_panel=WHAT, show_default="40, with --survive 37",
+        min=20, max=70, metavar="DB", rich_help_panel=WHAT, show_default="40, with --survive 37, and 39.5 for anything",
         help="For bytes: the least PSNR that the cover keeps, dB.",
     ),
 ]  # fmt: skip
@@ -121,12 +127,26 @@ PasswordFileOption = Annotated[
         readable=False, metavar="FILE", rich_help_panel=PRIVACY, help="Encrypt with the password in this file.",
     ),
 ]  # fmt: skip
+DecoyOption = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--decoy", readable=False, metavar="FILE", rich_help_panel=PRIVACY,
+        help=f"Also hide this under a second password (or ${DECOY_VARIABLE}): one shows not whether there are two.",
+    ),
+]  # fmt: skip
+DecoyPasswordFileOption = Annotated[
+    Path | None,
+    typer.Option(
+        readable=False, metavar="FILE", rich_help_panel=PRIVACY, help="Take the decoy's password from this file.",
+    ),
+]  # fmt: skip
 SurviveOption = Annotated[
     str | None,
     typer.Option(
-        metavar="QUALITY|SERVICE", rich_help_panel=SURVIVING, autocompletion=_services,
+        metavar=f"QUALITY|SERVICE|{ANYTHING}", rich_help_panel=SURVIVING, autocompletion=_services,
         show_default="75 for .jpg",
-        help="Survive JPEG down to this quality, 30 to 95, or what a service does: " + ", ".join(SERVICES) + ".",
+        help=f"Survive JPEG down to this quality, 30 to 95; or what a service does: {', '.join(SERVICES)}; or "
+        f"{ANYTHING}: a note or a thumbnail through resizing, WebP, AVIF, screenshots and small crops.",
     ),
 ]  # fmt: skip
 DiscreetOption = Annotated[
@@ -167,11 +187,14 @@ def hide(
     cover_psnr: CoverPsnrOption = None,
     password: PasswordOption = False,
     password_file: PasswordFileOption = None,
+    decoy: DecoyOption = None,
+    decoy_password_file: DecoyPasswordFileOption = None,
     survive: SurviveOption = None,
     discreet: DiscreetOption = None,
     shrink: ShrinkOption = False,
     report: ReportOption = None,
     jobs: JobsOption = 1,
+    shard: ShardOption = None,
     force: ForceOption = False,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
@@ -180,7 +203,7 @@ def hide(
 ) -> None:
     """Write a picture that looks like COVER and holds SECRET.
 
-    A picture goes by the network, or as bytes where they are better; any other file as bytes.
+    A picture goes by the network, or as bytes where they are better; any other file, and several, as bytes.
 
     Examples:
 
@@ -194,34 +217,44 @@ def hide(
     private = password or password_file is not None or discreet is not None
     is_folder = os.path.isdir(cover)
     _check_place(is_folder, output, report, given(context, "jobs"))
+    part = shard_of(shard, is_folder)
     show = console(quiet or as_json, stderr=output == STREAM)
-    ask: str | Callable[[], str] | None = (lambda: asked_password(password_file, twice=True)) if private else None
-    if is_folder and private:
-        # Asked once, and not in each process.
-        ask = asked_password(password_file, twice=True)
-    keep = [] if password_file is None else [password_file]
+    ask = _asked(is_folder, password_file) if private else None
+    keep = [file for file in (password_file, decoy_password_file) if file is not None]
     method = _method(exact, fit, flow, cover_psnr, ask, survive, discreet, shrink, weights, amp, show.is_terminal)
+    if decoy or decoy_password_file is not None:
+        method = _with_decoy(method, decoy, decoy_password_file, private, is_folder)
     unused = [UNUSED_PASSWORD] if PASSWORD_VARIABLE in os.environ and not private else []
+    unused += [UNUSED_DECOY] if DECOY_VARIABLE in os.environ and not decoy else []
     if is_folder:
         from .. import folders
 
-        results = folders.hide(cover, secret, output, method, jobs, force=force, keep=keep, note=noter(quiet))
+        secrets = secret[0] if len(secret) == 1 else secret
+        results = folders.hide(
+            cover, secrets, output, method, jobs, force=force, keep=keep, note=noter(quiet), shard=part
+        )  # fmt: skip
         for note in unused:
             noter(quiet)(note)
         show_folder(results, as_json, show, lambda done: _show_one_of_many(done, show))
-        return
+    else:
+        done = _hide_one(cover, secret, output, method, show, force=force, report=report, keep=keep)
+        done = replace(done, notes=[*done.notes, *unused])
+        if as_json:
+            print_json(done, output)
+        _show(done, secret, show)
+
+
+def _hide_one(
+    cover: Path, secret: list[Path], output: str, method: "Method", show: "Console", **options: Any
+) -> "Hidden":
+    """One stego, from and to streams, too; `options` are those of `api.hide`."""
     from .. import api
 
-    cover_file, secret_file = read_inputs([cover, secret], keep)
+    cover_file, *secret_files = read_inputs([cover, *secret], options["keep"])
     with output_file(output, "stego.png") as target, Meter(show) as meter:
         assert target is not None
-        done = api.hide(
-            cover_file, secret_file, target, method, force=force, report=report, keep=keep, progress=meter
-        )  # fmt: skip
-    done = replace(done, path=Path(STREAM) if output == STREAM else done.path, notes=[*done.notes, *unused])
-    if as_json:
-        print_json(done, output)
-    _show(done, secret, show)
+        done = api.hide(cover_file, secret_files, target, method, progress=meter, **options)
+    return replace(done, path=Path(STREAM)) if output == STREAM else done
 
 
 def _check_place(is_folder: bool, output: str, report: Path | None, shares: bool) -> None:
@@ -269,7 +302,7 @@ def _method(
             raise typer.BadParameter("no network is used here: leave it out", param_hint=name)
     if flow and cover_psnr is not None:
         raise typer.BadParameter("the network chooses for itself; it is for bytes", param_hint="--cover-psnr")
-    psnr = {} if cover_psnr is None else {"cover_psnr": cover_psnr}
+    psnr: dict[str, Any] = {} if cover_psnr is None else {"cover_psnr": cover_psnr}
     from .. import methods
 
     if discreet is not None:
@@ -283,20 +316,54 @@ def _method(
     return methods.Auto(weights, password, cover_psnr, advise, amp)
 
 
+def _asked(
+    now: bool, file: Path | None, prompt: str = "Password", variable: str = PASSWORD_VARIABLE
+) -> str | Callable[[], str]:
+    """A password, or what asks for it; for folders it is asked once, and not in each process."""
+
+    def ask() -> str:
+        return asked_password(file, prompt, True, variable)
+
+    return ask() if now else ask
+
+
+def _with_decoy(
+    method: "Method", decoy: list[Path] | None, password_file: Path | None, private: bool, asked_now: bool
+) -> "Method":
+    """The method with what a second password opens."""
+    from ..methods import Auto, Decoy, Discreet, Exact
+
+    if not decoy:
+        raise typer.BadParameter("it is for --decoy: leave it out", param_hint="--decoy-password-file")
+    if not private or not isinstance(method, (Auto, Discreet, Exact)):
+        raise typer.BadParameter(
+            "it stands before a secret of --password or --discreet: add one of them, and leave out what survives",
+            param_hint="--decoy",
+        )
+
+    changed: Any = Decoy(decoy, _asked(asked_now, password_file, "Decoy password", DECOY_VARIABLE))
+    return replace(method, decoy=changed)
+
+
 def _show_one_of_many(done: Any, console: "Console") -> None:
     show_notes(done.notes, console)
     secret = f", secret {done.secret.psnr:.2f} dB" if done.secret else ""
     console.print(f"{done.path}: cover {done.cover.psnr:.2f} dB{secret}; {done.summary}", soft_wrap=True)
 
 
-def _show(done: Any, secret: Path, console: "Console") -> None:
+def _show(done: Any, secret: list[Path], console: "Console") -> None:
     from .. import render
 
-    what = f"{secret.name} ({done.secret_size[0]}x{done.secret_size[1]})" if done.secret_size else secret.name
+    name = ", ".join(one.name for one in secret)
+    what = f"{name} ({done.secret_size[0]}x{done.secret_size[1]})" if done.secret_size else name
     show_notes(done.notes, console)
     if done.advice and console.is_terminal:
         show_notes([done.advice], console)
     console.print(f"{done.path}: {done.size[0]}x{done.size[1]}, holds {what}; {done.summary}", soft_wrap=True)
+    for part in [*done.parts, *done.decoys]:
+        size = f" ({part.secret_size[0]}x{part.secret_size[1]}, {part.secret.psnr:.2f} dB)" if part.secret else ""
+        decoy = "decoy " * (part in done.decoys)
+        console.print(f"  {decoy}{part.name}{size}: {part.summary}; {part.length:,} bytes", soft_wrap=True)
     columns = {"cover and stego": done.cover} | ({"secret and revealed": done.secret} if done.secret else {})
     shown = ("psnr", "ssim", "worst_block")
     console.print(render.score_table({k: {n: getattr(v, n) for n in shown} for k, v in columns.items()}))

@@ -79,6 +79,10 @@ def _show(found: Any, asked: bool, console: "Console") -> None:
         parts += [f"called {held.name}"] if held.name else []
         parts += ["altered since it was written"] if held.intact is False else []
         console.print("; ".join(parts), soft_wrap=True)
+        for part in held.parts:
+            size = f"; {part.size[0]}x{part.size[1]}" if part.size else ""
+            lost = f"; does not come back: {part.problem}" if part.problem else ""
+            console.print(f"  {part.name}: {part.coding}{size}; {part.length:,} bytes{lost}", soft_wrap=True)
         return
     nothing = "nothing shows under this password" if asked else "nothing shows without a password"
     console.print(f"{nothing}; as a cover it holds:", soft_wrap=True)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ..errors import StegoError
 from .common import (
     FLAG,
     OUTPUT,
@@ -19,6 +20,7 @@ from .common import (
     JsonOption,
     Meter,
     QuietOption,
+    ShardOption,
     WeightsOption,
     asked_password,
     check_one_password,
@@ -28,6 +30,7 @@ from .common import (
     output_file,
     print_json,
     read_inputs,
+    shard_of,
     show_folder,
     show_notes,
 )  # fmt: skip
@@ -37,6 +40,8 @@ from .common import (
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+    from ..api import Revealed
 
 
 StegoArgument = Annotated[
@@ -74,6 +79,7 @@ def reveal(
     password: PasswordOption = False,
     password_file: PasswordFileOption = None,
     jobs: JobsOption = 1,
+    shard: ShardOption = None,
     force: ForceOption = False,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
@@ -97,6 +103,7 @@ def reveal(
         raise typer.BadParameter("name an output when the stego comes from stdin", param_hint="--output")
     if not is_folder and given(context, "jobs"):
         raise typer.BadParameter("it shares the work on folders, and this is one file", param_hint="--jobs")
+    part = shard_of(shard, is_folder)
     show = console(quiet or as_json, stderr=output == STREAM)
     # One that is there is given; a prompt waits until it is needed, and in folders nobody is asked unless told to.
     ready = password or password_file is not None or PASSWORD_VARIABLE in os.environ
@@ -107,23 +114,31 @@ def reveal(
 
         assert output is not None
         results = folders.reveal(
-            stego, output, weights, jobs, password=word, amp=amp, force=force, keep=keep, note=noter(quiet)
+            stego, output, weights, jobs, password=word, amp=amp, force=force, keep=keep, note=noter(quiet), shard=part
         )
         show_folder(results, as_json, show, lambda done: _show(done, show))
         return
-    from .. import api
-
-    (stego_file,) = read_inputs([stego], keep)
-    with output_file(output, "") as target, Meter(show) as meter:
-        done = api.reveal(
-            stego_file, target, weights, amp=amp, force=force, keep=keep, progress=meter,
-            password=word if ready else lambda: ask_password(password_file, prompt),
-        )  # fmt: skip
-    if output == STREAM:
-        done = replace(done, path=Path(STREAM))
+    done = _reveal_one(
+        stego, output, show, model=weights, amp=amp, force=force, keep=keep,
+        password=word if ready else lambda: ask_password(password_file, prompt),
+    )  # fmt: skip
     if as_json:
         print_json(done, output)
     _show(done, show)
+    if any(part.problem for part in done.parts):
+        raise typer.Exit(1)
+
+
+def _reveal_one(stego: Path, output: str | None, show: "Console", **options: Any) -> "Revealed":
+    """What one stego holds, from and to streams, too; `options` are those of `api.reveal`."""
+    from .. import api
+
+    (stego_file,) = read_inputs([stego], options["keep"])
+    with output_file(output, "") as target, Meter(show) as meter:
+        done = api.reveal(stego_file, target, progress=meter, **options)
+        if output == STREAM and done.parts:
+            raise StegoError(f"{stego} holds {len(done.parts)} files, and stdout takes one: name a folder for them.")
+    return replace(done, path=Path(STREAM)) if output == STREAM else done
 
 
 def _show(done: Any, console: "Console") -> None:
@@ -131,3 +146,7 @@ def _show(done: Any, console: "Console") -> None:
     size = f"{done.size[0]}x{done.size[1]}, " if done.size else ""
     named = f"; called {done.name} when it was hidden" if done.name else ""
     console.print(f"{done.path}: {size}{done.summary}{named}", soft_wrap=True)
+    for part in done.parts:
+        size = f"{part.size[0]}x{part.size[1]}, " if part.size else ""
+        if part.path is not None:
+            console.print(f"  {part.path}: {size}{part.summary}", soft_wrap=True)

@@ -10,7 +10,7 @@ functions for color image steganography based on inter-channel correlations and 
 import itertools
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -37,31 +37,36 @@ class Unsuitable(ValueError):
     """The cover can't carry this."""
 
 
-@dataclass(frozen=True)
 class _Layout:
-    """The keyed order of a picture's pixels.
+    """The keyed order of a picture's pixels, of all or of those of one slot.
 
     Attributes:
         front: flat indices of the pixels that carry the front.
-        lattices: those of each sub-lattice, for the content.
     """
 
-    front: np.ndarray
-    lattices: tuple[np.ndarray, ...]
-
-    @classmethod
-    def of(cls, shape: tuple[int, ...], order: bytes) -> "_Layout":
-        """For a picture of (height, width, channels)."""
+    def __init__(self, shape: tuple[int, ...], order: bytes, slot: int | None):
+        """For a picture of (height, width, channels); `slot` is None for content alone."""
         height, width, channels = shape
+        self._shape, self._order, self._slot = (height, width), order, slot
+        self._first = self._lattice(0)
+        self._front = min(_FRONT_SAMPLES * math.isqrt(height * width) // channels, 3 * len(self._first) // 4)
+        self.front = self._first[: self._front]
+
+    def _lattice(self, number: int) -> np.ndarray:
+        height, width = self._shape
+        row, column = _LATTICES[number]
+        indices = np.arange(height * width, dtype=np.int64).reshape(height, width)[row::2, column::2].ravel()
         free = np.ones(height * width, bool)
         free[frame.salt_positions(height * width)] = False
-        indices = np.arange(height * width, dtype=np.int64).reshape(height, width)
-        orders = []
-        for number, (row, column) in enumerate(_LATTICES):
-            lattice = indices[row::2, column::2].ravel()
-            orders.append(keys.shuffle(order, lattice[free[lattice]], number))
-        front = min(_FRONT_SAMPLES * math.isqrt(height * width) // channels, 3 * len(orders[0]) // 4)
-        return cls(orders[0][:front], (orders[0][front:], *orders[1:]))
+        indices = indices[free[indices]]
+        if self._slot is not None:
+            indices = indices[self._slot :: frame.SLOTS]
+        return keys.shuffle(self._order, indices, number)
+
+    @cached_property
+    def lattices(self) -> tuple[np.ndarray, ...]:
+        """Flat indices of each sub-lattice's pixels that carry the content."""
+        return self._first[self._front :], *map(self._lattice, range(1, len(_LATTICES)))
 
     def bits(self, total: int, weights: list[int]) -> list[int]:
         """The content's bits that each round carries, from the lattices' lengths and the channels' weights."""
@@ -77,10 +82,15 @@ def _planes(rgb: np.ndarray) -> np.ndarray:
     return rgb[..., [1, 0, 2]]
 
 
-def capacity(rgb: np.ndarray, size: str) -> int:
-    """Bytes of content that a cover may carry; `size` is a name of `frame.CAPS`."""
+def capacity(rgb: np.ndarray, size: str, slots: int = 1) -> int:
+    """Bytes of content that a cover may carry; `size` and `slots` as for `hide`."""
     planes = _planes(rgb)
-    return frame.capacity(planes.size, size) if planes[..., 0].size >= SMALLEST_PIXELS else 0
+    return frame.capacity(planes.size, size, slots=slots) if planes[..., 0].size >= SMALLEST_PIXELS else 0
+
+
+def same_class(rgb: np.ndarray, length: int, size: str) -> range:
+    """The lengths of content that change as much as this one in a slot."""
+    return frame.same_class(_planes(rgb).size, length, size)
 
 
 def _as_rgb(planes: np.ndarray) -> np.ndarray:
@@ -120,6 +130,8 @@ class _Embedder:
 
     def embed(self, channel: int, pixels: np.ndarray, message: np.ndarray) -> None:
         """One round; the costs follow the changes of the rounds before."""
+        if not len(message):
+            return
         samples = self.planes[..., channel].ravel()[pixels]
         up = self.cost[..., channel].ravel()[pixels]
         down = up.copy()
@@ -164,6 +176,8 @@ def hide(
     wet: np.ndarray | None = None,
     cost: costs.Cost = costs.hill,
     progress: Progress = lambda share: None,
+    slots: int = 1,
+    decoy: tuple[bytes, str] | None = None,
 ) -> np.ndarray:
     """A copy of the picture that holds the content, for those who know the password.
 
@@ -175,30 +189,36 @@ def hide(
         wet: bool, (height, width): pixels that must not change.
         cost: of changes.
         progress: called with the share that is done, 0 to 1.
+        slots: `frame.SLOTS` to put the content into one of two slots, 1 to put it alone.
+        decoy: for the other slot, content of the same class and its password; without, noise.
 
     Raises:
         Unsuitable: when the content is too long, or too few samples can be changed.
     """
     planes = _planes(rgb)
     height, width, channels = planes.shape
-    size_class = frame.fitting_class(planes.size, len(content), size)
+    size_class = frame.fitting_class(planes.size, len(content), size, slots=slots)
     if height * width < SMALLEST_PIXELS or size_class is None:
         raise Unsuitable(f"{len(content)} bytes in {height * width} pixels")
-    length = frame.class_bytes(planes.size, size_class)
+    length = frame.class_bytes(planes.size, size_class, slots)
     work = _Embedder(planes, _priced(planes, wet, cost))
     usable = int(np.isfinite(work.cost).sum())
-    if 8 * (length + FRONT) > _DENSEST * usable:
+    if 8 * slots * (length + FRONT) > _DENSEST * usable:
         raise Unsuitable(f"only {usable} of {planes.size} samples may be changed")
-    secret = _keys(planes, password)
-    layout = _Layout.of(planes.shape, secret.order)
-    front = frame.new_front(size_class, _weights(work.cost, 8 * length))
-    sealed = frame.seal(secret, front.nonce, content, length)
+    weights = _weights(work.cost, 8 * slots * length)
+    contents = [(_keys(planes, word), own) for own, word in [(content, password), *([decoy] if decoy else [])]]
+    loads = frame.loads(contents, lambda: frame.new_front(size_class, weights), length, slots)
+    layouts = [_Layout(planes.shape, load.order, slot if slots > 1 else None) for slot, load in enumerate(loads)]
+    shares = frame.new_front(size_class, weights).weights(channels)
     try:
-        for channel, bits in enumerate(np.array_split(as_bits(front.pack(secret)), channels)):
-            work.embed(channel, layout.front, bits)
-        for done, (channel, pixels, bits) in enumerate(_rounds(layout, as_bits(sealed), front, channels)):
+        for layout, load in zip(layouts, loads, strict=True):
+            for channel, bits in enumerate(np.array_split(as_bits(load.front), channels)):
+                work.embed(channel, layout.front, bits)
+        rounds = [_rounds(layout, as_bits(load.sealed), shares) for layout, load in zip(layouts, loads, strict=True)]
+        for done, both in enumerate(zip(*rounds, strict=True)):
             progress(done / (len(_LATTICES) * channels))
-            work.embed(channel, pixels, bits)
+            for channel, pixels, bits in both:
+                work.embed(channel, pixels, bits)
     except stc.Unreachable as error:
         raise Unsuitable(str(error)) from None
     return _as_rgb(work.result)
@@ -209,16 +229,12 @@ def as_bits(content: bytes) -> np.ndarray:
     return np.unpackbits(np.frombuffer(content, np.uint8))
 
 
-def _rounds(
-    layout: _Layout, content: np.ndarray, front: Front, channels: int
-) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
-    """Channel, pixels and part of the content of each round."""
-    parts = layout.bits(len(content), front.weights(channels))
-    ends = [0, *itertools.accumulate(parts)]
+def _rounds(layout: _Layout, content: np.ndarray, shares: list[int]) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
+    """Channel, pixels and part of the content of each round; `shares` of the channels are in any unit."""
+    ends = [0, *itertools.accumulate(layout.bits(len(content), shares))]
     for number, (begin, end) in enumerate(itertools.pairwise(ends)):
-        if end > begin:
-            lattice, channel = divmod(number, channels)
-            yield channel, layout.lattices[lattice], content[begin:end]
+        lattice, channel = divmod(number, len(shares))
+        yield channel, layout.lattices[lattice], content[begin:end]
 
 
 def reveal(rgb: np.ndarray, password: str) -> bytes | None:
@@ -228,11 +244,19 @@ def reveal(rgb: np.ndarray, password: str) -> bytes | None:
         rgb: uint8, (height, width, 3).
     """
     planes = _planes(rgb)
-    height, width, channels = planes.shape
-    if height * width < SMALLEST_PIXELS:
+    if planes[..., 0].size < SMALLEST_PIXELS:
         return None
     secret = _keys(planes, password)
-    layout = _Layout.of(planes.shape, secret.order)
+    for slots, slot in ((frame.SLOTS, 0), (frame.SLOTS, 1), (1, None)):
+        found = _content(planes, secret, slots, slot)
+        if found is not None:
+            return found
+    return None
+
+
+def _content(planes: np.ndarray, secret: Keys, slots: int, slot: int | None) -> bytes | None:
+    """What the key opens in a slot, or alone."""
+    layout, channels = _Layout(planes.shape, secret.order, slot), planes.shape[2]
     flat = [planes[..., channel].ravel() for channel in range(channels)]
     try:
         parts = [len(part) for part in np.array_split(np.zeros(8 * FRONT), channels)]
@@ -241,9 +265,9 @@ def reveal(rgb: np.ndarray, password: str) -> bytes | None:
         if not frame.known_class(front.size_class):
             return None
         # The rounds deal out places in the content, whose bits are then put there.
-        bits = np.zeros(8 * frame.class_bytes(planes.size, front.size_class), np.uint8)
-        for channel, pixels, part in _rounds(layout, bits, front, channels):
-            part[:] = stc.extract(flat[channel][pixels], len(part))
+        bits = np.zeros(8 * frame.class_bytes(planes.size, front.size_class, slots), np.uint8)
+        for channel, pixels, part in _rounds(layout, bits, front.weights(channels)):
+            part[:] = stc.extract(flat[channel][pixels], len(part)) if len(part) else part
     except stc.Unreachable:
         return None
     return frame.unseal(secret, front.nonce, np.packbits(bits).tobytes())

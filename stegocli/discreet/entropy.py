@@ -1,6 +1,5 @@
-"""The entropy-coded part of a baseline JPEG, written anew for changed coefficients; ITU-T T.81, annexes C, F and K."""
+"""Huffman coding of a JPEG's scans, written anew for changed coefficients; ITU-T T.81, annexes C, F and K."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,6 +7,11 @@ import numpy as np
 ZIGZAG = np.array(
     sorted(range(64), key=lambda k: (k // 8 + k % 8, (k % 8 if (k // 8 + k % 8) % 2 == 0 else k // 8)))
 )  # fmt: skip
+
+# The symbol of 16 zeros; and the rank of what ends a block.
+_ZEROS, _LAST = 0xF0, 200
+# Tokens that are written together.
+_AT_ONCE = 1 << 17
 
 
 @dataclass(frozen=True)
@@ -33,6 +37,10 @@ class Table:
             used += count
             code <<= 1
         return codes, lengths
+
+    def holds(self, frequencies: np.ndarray) -> bool:
+        """Whether every symbol that occurs (of 256) has a code."""
+        return bool(np.isin(np.flatnonzero(frequencies), self.symbols).all())
 
     def pack(self) -> bytes:
         """As a DHT segment holds it, without its class and number."""
@@ -81,20 +89,31 @@ def best_table(frequencies: np.ndarray) -> Table:
     return Table(tuple(int(b) for b in bits[1:17]), tuple(symbols))
 
 
-def _size(values: np.ndarray) -> np.ndarray:
-    """Bits of a magnitude."""
-    found: np.ndarray = np.ceil(np.log2(np.abs(values).astype(np.float64) + 1)).astype(np.int64)
-    return found
+# Block, rank, symbol, extra and bits of some tokens.
+Parts = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]
+
+
+def part(
+    block: np.ndarray,
+    rank: np.ndarray | int,
+    symbol: np.ndarray | int,
+    extra: np.ndarray | int = 0,
+    bits: np.ndarray | int = 0,
+) -> Parts:
+    """Tokens in few bytes each, since a large picture has many millions."""
+    small = ((rank, np.int16), (symbol, np.int16), (extra, np.int32), (bits, np.int8))
+    others = [np.broadcast_to(np.asarray(field, kind), block.shape) for field, kind in small]
+    return block.astype(np.int32), others[0], others[1], others[2], others[3]
 
 
 @dataclass(frozen=True)
 class Tokens:
-    """What is coded, in order: a symbol of a table, then extra bits.
+    """What is coded, in order: a symbol of a table, or none, then extra bits.
 
     Attributes:
         block: index of the block in the scan.
-        table: number of the block's pair of tables, twice, and 1 more for AC.
-        symbol: 0 to 255.
+        table: number of the symbol's table.
+        symbol: 0 to 255; -1 where there are extra bits only.
         extra, bits: the bits after it, and how many.
     """
 
@@ -104,89 +123,108 @@ class Tokens:
     extra: np.ndarray
     bits: np.ndarray
 
+    @classmethod
+    def ordered(cls, *parts: Parts, table: np.ndarray | int = 0) -> "Tokens":
+        """By block, and within one by rank (below 1024); equals stay as they are.
+
+        Args:
+            parts: as `part` makes them.
+            table: of all, or by block and whether the rank is above 0.
+        """
+        block, rank, symbol, extra, bits = (np.concatenate(fields) for fields in zip(*parts, strict=True))
+        order = np.argsort(block.astype(np.int64) * 1024 + rank, kind="stable")
+        block, later = block[order], (rank > 0)[order].astype(np.int8)
+        tables = np.full(len(order), table, np.int16) if isinstance(table, int) else table[block, later]
+        return cls(block, tables, symbol[order], extra[order], bits[order])
+
     def frequencies(self, table: int) -> np.ndarray:
         """How often each of 256 symbols of a table is coded."""
-        return np.bincount(self.symbol[self.table == table], minlength=256)
+        return np.bincount(self.symbol[(self.table == table) & (self.symbol >= 0)], minlength=256)
 
 
-def tokens(blocks: np.ndarray, component: np.ndarray, tables: Sequence[tuple[int, int]], restart: int) -> Tokens:
-    """The tokens of blocks in the order of the scan.
+def differences(dc: np.ndarray, component: np.ndarray, restart: int) -> np.ndarray:
+    """Each block's DC less that of the block before it of the same component, int64.
 
     Args:
-        blocks: int (blocks, 64), in zigzag order.
+        dc: of all blocks in the order of the scan.
         component: of each block.
-        tables: for each component its (DC, AC) tables' numbers in `Tokens.table`.
         restart: blocks after which prediction starts anew; 0 for never.
     """
-    count = len(blocks)
-    difference = blocks[:, 0].astype(np.int64)
-    stretch = np.arange(count) // restart if restart else np.zeros(count, np.int64)
-    for number in range(len(tables)):
+    out = dc.astype(np.int64)
+    stretch = np.arange(len(dc)) // restart if restart else np.zeros(len(dc), np.int64)
+    for number in np.unique(component):
         own = np.flatnonzero(component == number)
-        dc = blocks[own, 0].astype(np.int64)
-        before = np.concatenate([[0], dc[:-1]])
-        begins = np.concatenate([[True], stretch[own][1:] != stretch[own][:-1]])
-        difference[own] = dc - np.where(begins, 0, before)
-    index, place = np.nonzero(blocks[:, 1:])
-    place += 1
-    value = blocks[index, place].astype(np.int64)
-    same = np.concatenate([[False], index[1:] == index[:-1]])
-    run = place - np.where(same, np.concatenate([[0], place[:-1]]), 0) - 1
-    zeros = run // 16
-    skipped = np.repeat(np.arange(len(run)), zeros)
-    last = np.zeros(count, np.int64)
-    np.maximum.at(last, index, place)
-    ended = np.flatnonzero(last < 63)
-    size, dc_size = _size(value), _size(difference)
-    # Within a block: DC, then each coefficient after its runs of 16, then the end.
-    block = np.concatenate([np.arange(count), index[skipped], index, ended])
-    rank = np.concatenate([np.zeros(count), 2 * place[skipped] - 1, 2 * place, np.full(len(ended), 200)])
-    symbol = np.concatenate(
-        [dc_size, np.full(len(skipped), 0xF0), (run % 16) * 16 + size, np.zeros(len(ended), np.int64)]
+        follows = stretch[own][1:] == stretch[own][:-1]
+        out[own[1:]] -= np.where(follows, dc[own[:-1]], 0)
+    return out
+
+
+def magnitudes(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The extra bits of values, and how many: the number itself, or one's complement of a negative one."""
+    bits = np.frexp(np.abs(values).astype(np.float32))[1]
+    return np.where(values < 0, values + (1 << bits) - 1, values), bits
+
+
+def ac_tokens(values: np.ndarray) -> tuple[Parts, Parts]:
+    """Coefficients that aren't zero, and sixteens of zeros before them.
+
+    Args:
+        values: int (blocks, 63 or fewer), in zigzag order.
+    """
+    block, place = (index.astype(np.int32) for index in np.nonzero(values))
+    run = place.copy()
+    same = block[1:] == block[:-1]
+    run[1:][same] -= place[:-1][same] + 1
+    skipped = np.repeat(np.arange(len(run), dtype=np.int32), run // 16)
+    extra, bits = magnitudes(values[block, place].astype(np.int32))
+    return (
+        part(block[skipped], 2 * place[skipped] + 1, _ZEROS),
+        part(block, 2 * place + 2, (run % 16) * 16 + bits, extra, bits),
     )
-    nothing = np.zeros(len(skipped), np.int64), np.zeros(len(ended), np.int64)
-    magnitude = np.concatenate([difference, nothing[0], value, nothing[1]])
-    bits = np.concatenate([dc_size, nothing[0], size, nothing[1]])
-    extra = np.where(magnitude < 0, magnitude + (1 << bits) - 1, magnitude)
-    order = np.argsort(block * 256 + rank.astype(np.int64), kind="stable")
-    which = np.array(tables)[component[block], (rank > 0).astype(np.int64)]
-    return Tokens(block[order], which[order], symbol[order], extra[order], bits[order])
+
+
+def tokens(blocks: np.ndarray, component: np.ndarray, tables: np.ndarray, restart: int) -> Tokens:
+    """The tokens of a sequential scan.
+
+    Args:
+        blocks: int (blocks, 64), in the order of the scan, each in zigzag order.
+        component: of each block.
+        tables: for each component the numbers of its DC and AC tables, (components, 2).
+        restart: blocks between restart markers; 0 for none.
+    """
+    extra, bits = magnitudes(differences(blocks[:, 0], component, restart))
+    first = part(np.arange(len(blocks)), 0, bits, extra, bits)
+    last = part(np.flatnonzero(blocks[:, 63] == 0), _LAST, 0)
+    return Tokens.ordered(first, *ac_tokens(blocks[:, 1:]), last, table=tables.astype(np.int16)[component])
 
 
 def scan(found: Tokens, tables: dict[int, Table], restart: int) -> bytes:
-    """The entropy-coded bytes, with restart markers every `restart` blocks.
-
-    Raises:
-        ValueError: when a table lacks a symbol.
-    """
-    code, length = np.zeros(len(found.symbol), np.int64), np.zeros(len(found.symbol), np.int64)
+    """The entropy-coded bytes, with restart markers every `restart` blocks; the tables have all symbols."""
+    # The last symbol is none.
+    codes, lengths = np.zeros((2, max(tables, default=0) + 1, 257), np.int64)
     for number, table in tables.items():
-        own = found.table == number
-        codes, lengths = table.codes()
-        code[own], length[own] = codes[found.symbol[own]], lengths[found.symbol[own]]
-    if (length == 0).any():
-        raise ValueError("a symbol without a code")
-    word, size = (code << found.bits) | found.extra, length + found.bits
-    ends = [len(word)]
+        codes[number, :256], lengths[number, :256] = table.codes()
+    ends = [len(found.block)]
     if restart:
-        stretches = found.block // restart
-        ends = [*np.flatnonzero(np.diff(stretches) > 0) + 1, len(word)]
+        ends = [*np.flatnonzero(np.diff(found.block // restart) > 0) + 1, len(found.block)]
     out, begin = [], 0
     for number, end in enumerate(ends):
-        out.append(_stuffed(word[begin:end], size[begin:end]))
+        out.append(_stretch(found, slice(begin, end), codes, lengths))
         if number < len(ends) - 1:
             out.append(bytes([0xFF, 0xD0 + number % 8]))
         begin = end
     return b"".join(out)
 
 
-def _stuffed(word: np.ndarray, size: np.ndarray) -> bytes:
-    """Words of these sizes in bits one after the other, ones at the end, a zero after each byte of ones."""
+def _stretch(found: Tokens, whole: slice, codes: np.ndarray, lengths: np.ndarray) -> bytes:
+    """Tokens one after the other, ones at the end, a zero after each byte of ones."""
     parts = []
-    for some in np.array_split(np.arange(len(word)), max(1, len(word) >> 20)):
-        first = np.cumsum(size[some]) - size[some]
-        position = np.arange(int(size[some].sum())) - np.repeat(first, size[some])
-        parts.append((np.repeat(word[some], size[some]) >> (np.repeat(size[some], size[some]) - 1 - position)) & 1)
-    bits = np.concatenate(parts).astype(np.uint8)
+    for begin in range(whole.start, whole.stop, _AT_ONCE):
+        some = slice(begin, min(begin + _AT_ONCE, whole.stop))
+        table, symbol, bits = found.table[some], found.symbol[some], found.bits[some].astype(np.int64)
+        word, size = (codes[table, symbol] << bits) | found.extra[some], lengths[table, symbol] + bits
+        left = np.repeat(np.cumsum(size), size) - 1 - np.arange(int(size.sum()))
+        parts.append(((np.repeat(word, size) >> left) & 1).astype(np.uint8))
+    bits = np.concatenate(parts)
     packed = np.packbits(np.concatenate([bits, np.ones(-len(bits) % 8, np.uint8)]))
     return np.insert(packed, np.flatnonzero(packed == 0xFF) + 1, 0).tobytes()

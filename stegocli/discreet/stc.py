@@ -31,6 +31,8 @@ _WIDEST = 64
 _BATCH_STEPS = 1 << 21
 # Costs in hundredths of a nat, up to 20 nats (one in 5e8): beyond that a sample is as good as never changed.
 _SCALE, _DEAREST = 100.0, 2000
+# A change that is less likely than exp of minus this holds nothing.
+_FARTHEST = 80.0
 # Of a wet sample, and of a state that can't be reached: two of them stay below 2**16.
 _NEVER = 30000
 # The broadcast cost of a step is laid out this wide, since NumPy's inner loops are slow when they are short.
@@ -231,15 +233,14 @@ def _read(bits: np.ndarray, count: int) -> np.ndarray:
 
 def entropy(up: np.ndarray, down: np.ndarray, rate: float) -> float:
     """Bits that samples with these costs hold at best when a change is `exp(-rate * cost)` times as likely as none."""
-    # Infinite costs times a rate are infinite, and zero times infinity is not a number.
-    up, down = (np.minimum(cost, 1e30).astype(np.float64) for cost in (up, down))
-    a, b = np.exp(-rate * up), np.exp(-rate * down)
+    p, q = (np.minimum(cost, np.float32(_FARTHEST / rate)) * np.float32(rate) for cost in (up, down))
+    a, b = np.exp(-p), np.exp(-q)
     total = 1 + a + b
-    return float((np.log(total) + rate * (a * up + b * down) / total).sum() / np.log(2))
+    return float((np.log(total) + (a * p + b * q) / total).sum(dtype=np.float64) / np.log(2))
 
 
-# The rate is found on this many samples: they decide it to a percent.
-_SAMPLED = 1 << 16
+# The rate is found on this many samples, in this many halvings of a range of 8: they decide it to a percent.
+_SAMPLED, _HALVINGS = 1 << 16, 8
 
 
 def rate(up: np.ndarray, down: np.ndarray, bits: float) -> float:
@@ -254,7 +255,7 @@ def rate(up: np.ndarray, down: np.ndarray, bits: float) -> float:
         low, high = high, 8 * high
     while low > 1e-18 and entropy(up, down, low) < bits:
         low, high = low / 8, low
-    for _ in range(16):
+    for _ in range(_HALVINGS):
         middle = float(np.sqrt(low * high))
         low, high = (middle, high) if entropy(up, down, middle) > bits else (low, middle)
     return high
@@ -277,8 +278,12 @@ def embed(samples: np.ndarray, up: np.ndarray, down: np.ndarray, message: np.nda
     odd = (samples & 1) == 1
     # Of an odd sample adding 1 turns the second bit over, of an even one taking 1 does.
     carry, other = np.where(odd, a, b), np.where(odd, b, a)
+    del a, b
     with np.errstate(divide="ignore"):
-        second = _flips((samples >> 1).astype(np.uint8) & 1, np.log(1 + other) - np.log(carry), message[:half])
+        cost = np.log1p(other)
+        cost -= np.log(carry)
+        second = _flips((samples >> 1).astype(np.uint8) & 1, cost, message[:half])
+        del cost, carry
         # Those whose second bit turns over change their lowest one as well; the others may go the other way.
         lowest = (samples.astype(np.uint8) & 1) ^ second
         first = _flips(lowest, np.where(second, np.inf, -np.log(other)), message[half:])

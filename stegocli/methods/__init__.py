@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from .base import Method, ModelLike, Reader
+from .decoys import Decoy
 
 if TYPE_CHECKING:
     from .auto import Auto
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from .flow import Flow
     from .robust import Robust
 
-__all__ = ["Auto", "Discreet", "Exact", "Flow", "Method", "Reader", "Robust", "readers"]
+__all__ = ["Auto", "Decoy", "Discreet", "Exact", "Flow", "Method", "Reader", "Robust", "readers", "searchers"]
 
 
 def __getattr__(name: str) -> Any:
@@ -35,3 +36,10 @@ def readers(model: ModelLike = None, amp: bool | None = None) -> Iterator[Reader
 
     yield Robust()
     yield Discreet()
+
+
+def searchers() -> Iterator[Reader]:
+    """Ways back that take seconds, for when no other finds anything."""
+    from .anything import Search
+
+    yield Search()

@@ -5,8 +5,11 @@ from math import floor
 
 from ..errors import StegoError, option
 from ..payload import estimate
+from ..payload.bundle import Bundle
+from ..payload.codings import Secret
 from ..picture import files, metrics
-from .base import Cover, Hiding, Lossless, Method, ModelLike, Password, Progress, Secret, unseen
+from .base import AnySecret, Cover, Hiding, Lossless, Method, ModelLike, Password, Progress, unseen
+from .decoys import Decoy
 from .exact import COVER_PSNR, Exact
 from .flow import Flow
 
@@ -34,6 +37,7 @@ class Auto(Lossless):
             .jpg, or a secret that is no picture.
         advise: also say what another way would have done better; it takes a share of a second.
         amp: half precision for the network, as `Flow` takes it.
+        decoy: what a second password opens, as `Exact` takes it.
     """
 
     model: ModelLike = None
@@ -41,6 +45,7 @@ class Auto(Lossless):
     cover_psnr: float | None = None
     advise: bool = False
     amp: bool | None = None
+    decoy: Decoy | None = None
 
     def to_file(self, suffix: str) -> Method:
         if suffix not in files.LOSSY:
@@ -48,14 +53,19 @@ class Auto(Lossless):
         self._check_unused(f"what survives in a {suffix} is bytes")
         from .robust import Robust
 
+        if self.decoy is not None:
+            raise StegoError(f"A {suffix} has no room for a decoy: name a .png, or use {option('discreet')}.")
         if self.cover_psnr is None:
             return Robust(password=self.password)
         return Robust(password=self.password, cover_psnr=self.cover_psnr)
 
-    def hide(self, cover: Cover, secret: Secret, progress: Progress = unseen) -> Hiding:
-        exact = Exact(self.password, COVER_PSNR if self.cover_psnr is None else self.cover_psnr)
-        if self.password is not None:
+    def hide(self, cover: Cover, secret: AnySecret, progress: Progress = unseen) -> Hiding:
+        exact = Exact(self.password, COVER_PSNR if self.cover_psnr is None else self.cover_psnr, decoy=self.decoy)
+        if self.password is not None or self.decoy is not None:
             return exact.hide(cover, secret, progress).telling(chosen_because="bytes can be encrypted")
+        if isinstance(secret, Bundle):
+            self._check_unused("several secrets go as bytes")
+            return exact.hide(cover, secret, progress).telling(chosen_because="several secrets go as bytes")
         if not secret.is_picture:
             self._check_unused(f"{secret.path} is no picture, and goes as bytes")
             hiding = exact.hide(cover, secret, progress)

@@ -1,18 +1,20 @@
 """What every way of hiding offers: a value that owns its options, hides a secret in a cover, and finds it again."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeAlias, TypeVar
 
 import numpy as np
 
 from ..errors import StegoError, option
 from ..payload import codings, header
-from ..payload.codings import Secret
+from ..payload.bundle import Bundle
+from ..payload.codings import Secret, Several
+from ..payload.container import Payload
 from ..payload.header import Header
-from ..picture import files, metrics
+from ..picture import files
 from ..picture.files import Picture
 from ..picture.inputs import Source
 
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
 ModelLike: TypeAlias = "Model | str | Path | None"
 # A password, or a function that asks for it: called once the cover is known to do.
 Password = str | Callable[[], str] | None
+# One file to hide, or several together.
+AnySecret: TypeAlias = Secret | Bundle
 # Of a cover, whatever the method.
 SMALLEST_SIDE = 16
 # Called with what is being done and the share of it that is done, 0 to 1.
@@ -94,6 +98,16 @@ class Choice(Outcome):
 
 
 @dataclass(frozen=True)
+class HidingPart:
+    """One of several secrets; `reference` and `decoded` as in `Hiding`."""
+
+    name: str
+    payload: Payload
+    reference: np.ndarray | None = None
+    decoded: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
 class Hiding:
     """What a method made of a cover.
 
@@ -101,10 +115,12 @@ class Hiding:
         rgb: the stego's pixels, uint8, the cover's shape.
         told: see `Choice`.
         reference, decoded: the secret picture and what the receiver sees of it, uint8 of one shape; None for a
-            secret that is no picture.
+            secret that is no picture, and for several.
         comes_back: whether a file's pixels still hold the secret, for a method that may be stored with loss; by
             default they must be `rgb` itself.
         file: the stego's whole file, for a method that makes it itself; `rgb` is how it looks.
+        parts: of several secrets, each.
+        decoys: of what another password opens, each.
     """
 
     rgb: np.ndarray
@@ -113,30 +129,18 @@ class Hiding:
     decoded: np.ndarray | None = None
     comes_back: Callable[[np.ndarray], bool] | None = None
     file: bytes | None = None
+    parts: tuple[HidingPart, ...] = ()
+    decoys: tuple[HidingPart, ...] = ()
+
+    @property
+    def pictures(self) -> list[tuple[np.ndarray, np.ndarray]]:
+        """(reference, decoded) of each secret that is a picture."""
+        every: tuple[Hiding | HidingPart, ...] = (self, *self.parts)
+        return [(one.reference, one.decoded) for one in every if one.reference is not None and one.decoded is not None]
 
     def telling(self, *notes: str, **changed: Any) -> "Hiding":
         """The same with more notes, or other words."""
         return replace(self, told=replace(self.told, notes=[*self.told.notes, *notes], **changed))
-
-
-# Under these a secret that is coded small is hard to make out: its mean in dB, and blocks of 16x16 pixels where there
-# are several. Photographs at 27 dB are fine to look at; text is lost where its blocks are.
-LEGIBLE_PSNR = 26.0
-LEGIBLE_BLOCK, SHARE_OF_BLOCKS, SEVERAL_BLOCKS = 18.0, 0.02, 3
-
-
-def above_floor(hiding: Hiding, other_remedies: str) -> Hiding:
-    """The same, with a note if the secret comes back worse than a viewer would bear."""
-    assert hiding.reference is not None and hiding.decoded is not None  # the secret is a picture
-    mean = metrics.psnr(hiding.reference, hiding.decoded)
-    low = metrics.block_psnrs(hiding.reference, hiding.decoded) < LEGIBLE_BLOCK
-    if mean >= LEGIBLE_PSNR and low.sum() < max(SEVERAL_BLOCKS, SHARE_OF_BLOCKS * low.size):
-        return hiding
-    note = (
-        f"The secret comes back at {mean:.1f} dB, with {low.mean():.0%} of it hard to make out: use a larger cover, "
-        f"{other_remedies}."
-    )
-    return hiding.telling(note, below_floor=True)
 
 
 @dataclass(frozen=True)
@@ -163,13 +167,13 @@ class Found:
     """What a method brought back.
 
     Attributes:
-        secret: a picture, or a file's own bytes.
+        secret: a picture, a file's own bytes, or several files.
         extension: of the secret's own name, with its dot, or nothing.
         told: see `Outcome`; the summary says how true it is, or with which weights.
         name: what the secret's file was called, safe to show and to call a file by; None when that is not known.
     """
 
-    secret: Picture | bytes
+    secret: Picture | bytes | Several
     extension: str
     told: Outcome
     name: str | None = None
@@ -177,6 +181,17 @@ class Found:
     def telling(self, *notes: str) -> "Found":
         """The same with more notes."""
         return replace(self, told=replace(self.told, notes=[*self.told.notes, *notes]))
+
+
+@dataclass(frozen=True, kw_only=True)
+class ContentsPart:
+    """What a stego says of one of several files; `problem` is why it does not come back, or None."""
+
+    name: str
+    coding: str
+    size: tuple[int, int] | None = None
+    length: int
+    problem: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -192,6 +207,7 @@ class Contents:
         name: what the secret's file was called, or None where that is not kept.
         private: whether it took the password.
         intact: whether the picture is as it was written; None where nothing tells.
+        parts: of several files, each.
     """
 
     method: str
@@ -202,6 +218,7 @@ class Contents:
     name: str | None = None
     private: bool = False
     intact: bool | None = None
+    parts: list[ContentsPart] = field(default_factory=list)
 
 
 def unpacked(content: bytes, stego: "Stego", method: str) -> Found:
@@ -213,7 +230,11 @@ def unpacked(content: bytes, stego: "Stego", method: str) -> Found:
 def described(content: bytes, stego: "Stego", method: str, **known: Any) -> "Contents":
     """What embedded bytes say of themselves, bounded as `unpacked` is; `known` are further fields of `Contents`."""
     told = codings.describe(content, stego.rgb.size // 3)
-    return Contents(method=method, coding=told.coding, size=told.size, length=len(content), name=told.name, **known)
+    names = [field.name for field in fields(ContentsPart)]
+    parts = [ContentsPart(**{name: getattr(part, name) for name in names}) for part in told.parts]
+    return Contents(
+        method=method, coding=told.coding, size=told.size, length=len(content), name=told.name, parts=parts, **known
+    )
 
 
 class Locked:
@@ -235,7 +256,7 @@ class Method(Protocol):
         """The cover made ready, with a note for every change that a viewer could see."""
         ...
 
-    def hide(self, cover: Cover, secret: Secret, progress: Progress = unseen) -> Hiding:
+    def hide(self, cover: Cover, secret: AnySecret, progress: Progress = unseen) -> Hiding:
         """Hide the secret, and make sure from the pixels alone that it comes back.
 
         Raises:
@@ -263,6 +284,69 @@ class Reader(Protocol):
     ) -> Contents | Locked | None:
         """What this method hid, without decoding it; otherwise as `reveal`."""
         ...
+
+
+_What = TypeVar("_What")
+
+
+@dataclass(frozen=True)
+class Looked(Generic[_What]):
+    """What came of looking for something with several readers.
+
+    Attributes:
+        found: what the first found that found anything.
+        private: whether that took the password.
+        locked: whether a password, or another one, could show something.
+        asked: whether a password was there to try.
+    """
+
+    found: _What | None = None
+    private: bool = False
+    locked: bool = False
+    asked: bool = False
+
+
+def look(
+    quick: Iterable[Reader],
+    slow: Iterable[Reader],
+    through: Callable[[Reader, str | None], _What | Locked | None],
+    password: str | Callable[[], str | None] | None,
+) -> Looked[_What]:
+    """Ask all readers without the password, then those that are locked with it; the slow ones after the quick.
+
+    Args:
+        through: asks one reader, with a password or None.
+        password: or a function that asks for it: called when nothing shows without, not even to the slow ones.
+    """
+    word = password if isinstance(password, str) and password else None
+    waiting: list[Reader] = []
+
+    def open_ones(readers: Iterable[Reader]) -> Iterator[_What]:
+        for reader in readers:
+            found = through(reader, None)
+            if isinstance(found, Locked):
+                waiting.append(reader)
+            elif found is not None:
+                yield found
+
+    def locked_ones(word: str) -> Iterator[_What]:
+        while waiting:
+            found = through(waiting.pop(0), word)
+            if found is not None and not isinstance(found, Locked):
+                yield found
+
+    locked = False
+    for readers in (quick, slow):
+        for found in open_ones(readers):
+            return Looked(found)
+        locked = locked or bool(waiting)
+        for found in locked_ones(word) if word else ():
+            return Looked(found, private=True)
+    if word is None and callable(password):
+        word = password() if locked else None
+        for found in locked_ones(word) if word else ():
+            return Looked(found, private=True)
+    return Looked(locked=locked, asked=bool(word))
 
 
 class Lossless:

@@ -2,19 +2,18 @@
 
 import io
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 from PIL import Image
 
-from ..discreet import coefficients, embedding, frame, history, jpegfile
+from ..discreet import coefficients, embedding, frame, history, jpegfile, segments
 from ..discreet.embedding import Unsuitable
 from ..discreet.jpegfile import JpegFile
 from ..errors import StegoError, option
-from ..payload.codings import Secret
-from ..payload.container import APPROXIMATE
+from ..payload.container import Payload
 from ..picture import files
 from .base import (
+    AnySecret,
     Choice,
     Contents,
     Cover,
@@ -24,12 +23,13 @@ from .base import (
     Password,
     Progress,
     Stego,
-    above_floor,
     asked,
     described,
     unpacked,
     unseen,
 )
+from .decoys import Decoy, check_deniable
+from .judging import judged, with_decoy
 
 SIZES = tuple(frame.CAPS)
 ONCE = "Delete the cover and hide in it no more: two versions of one picture give everything away, and each more adds."
@@ -44,6 +44,7 @@ class Discreet:
         password: or a function that asks for it; without one it can't be.
         shrink: halve the cover first, which removes the traces of an earlier compression.
         to_jpeg: whether the stego is a JPEG; set by `to_file`.
+        decoy: what a second password opens; with one of the two nobody can tell whether there is another.
 
     Raises:
         StegoError: for an unknown size.
@@ -53,6 +54,7 @@ class Discreet:
     password: Password = None
     shrink: bool = False
     to_jpeg: bool = False
+    decoy: Decoy | None = None
     name = "discreet"
 
     def __post_init__(self) -> None:
@@ -91,35 +93,56 @@ class Discreet:
             raise StegoError(f"{cover.path} was a JPEG once, and as it is now every change would show: {remedy}.")
         return replace(cover, source=None)
 
-    def hide(self, cover: Cover, secret: Secret, progress: Progress = unseen) -> Hiding:
+    def hide(self, cover: Cover, secret: AnySecret, progress: Progress = unseen) -> Hiding:
         password = asked(self.password)
         if password is None:
             raise StegoError(f"What anyone can read is not discreet: give {option('password')}.")
         carrier = _Coefficients(cover, self.size) if self.to_jpeg else _Pixels(cover, self.size)
         progress("coding", 0.0)
-        if carrier.capacity < 1:
+        if carrier.capacity(1) < 1:
             raise StegoError(f"{cover.path} is too small or too smooth to hide anything in it: use a larger cover.")
-        packed = secret.encoder.fit_lossy(carrier.capacity, cover.rgb.size // 3)
+        coded, slots = self._coded(cover, secret, password, carrier)
         try:
-            rgb, file = carrier.hide(packed.content, password, lambda share: progress("embedding", share))
-        except (Unsuitable, jpegfile.Unsuitable) as error:
+            rgb, file = carrier.hide([(made.content, word) for _, made, word in coded], slots, progress)
+        except (Unsuitable, segments.Unsuitable) as error:
             raise StegoError(f"{cover.path} can't carry this ({error}): use a larger or livelier cover.") from None
         progress("checking", 0.0)
-        if _content(Stego(cover.path, rgb, content=file), password) != packed.content:
-            raise StegoError(f"{secret.path} does not come back from {cover.path}: please report this.")
+        for _, made, word in coded:
+            if _content(Stego(cover.path, rgb, content=file), word) != made.content:
+                raise StegoError(f"{secret.path} does not come back from {cover.path}: please report this.")
+        (_, packed, _), *others = coded
         summary = f"discreet, {self.size}; {packed.coding}; {packed.fidelity}; "
-        summary += f"{len(packed.content):,} of {carrier.capacity:,} bytes, encrypted"
+        summary += f"{len(packed.content):,} of {carrier.capacity(slots):,} bytes, encrypted"
         told = Choice(method=self.name, summary=summary, notes=[ONCE])
-        if packed.picture is None:
-            return Hiding(rgb, told, file=file or None)
-        if packed.fidelity == APPROXIMATE:
-            told.notes.extend(secret.notes())
-        hiding = Hiding(rgb, told, secret.seen.rgb, files.seen(packed.picture).rgb, file=file or None)
-        return above_floor(hiding, f"{option('discreet')} {SIZES[-1]}, or hide it with {option('password')} alone")
+        remedies = f"{option('discreet')} {SIZES[-1]}, or hide it with {option('password')} alone"
+        hiding = judged(Hiding(rgb, told, file=file or None), secret, packed, remedies)
+        for decoy, made, _ in others:
+            hiding = with_decoy(hiding, decoy, made, remedies)
+        return hiding
+
+    def _coded(
+        self, cover: Cover, secret: AnySecret, password: str, carrier: "_Pixels | _Coefficients"
+    ) -> tuple[list[tuple[AnySecret, Payload, str]], int]:
+        """The secret, and what else a password opens, each coded for one of two slots; or the secret alone."""
+        pixels, most = cover.rgb.size // 3, carrier.capacity(frame.SLOTS)
+        if self.decoy is None:
+            try:
+                if most >= 1:
+                    return [(secret, secret.encoder.fit_lossy(most, pixels), password)], frame.SLOTS
+            except StegoError:  # what no slot holds may find room alone
+                pass
+            return [(secret, secret.encoder.fit_lossy(carrier.capacity(1), pixels), password)], 1
+        word, decoy = self.decoy.asked(password), self.decoy.read()
+        if most < 1:
+            raise StegoError(f"{cover.path} is too small for a secret and a decoy: use a larger cover.")
+        both = [(one, one.encoder.fit_lossy(most, pixels)) for one in (secret, decoy)]
+        lengths = [(one.path, len(made.content)) for one, made in both]
+        check_deniable(cover.path, lengths, carrier.same_class(lengths[0][1]), most)
+        return [(*one, key) for one, key in zip(both, (password, word), strict=True)], frame.SLOTS
 
     def capacity(self, cover: Cover, progress: Progress = unseen) -> int:
         """Bytes that fit into a cover that `prepare` gave; 0 where it can carry nothing."""
-        return (_Coefficients(cover, self.size) if self.to_jpeg else _Pixels(cover, self.size)).capacity
+        return (_Coefficients(cover, self.size) if self.to_jpeg else _Pixels(cover, self.size)).capacity(1)
 
     def reveal(self, stego: Stego, password: str | None = None, progress: Progress = unseen) -> Found | Locked | None:
         content = _locked(stego, password)
@@ -142,12 +165,25 @@ class _Pixels:
 
     def __init__(self, cover: Cover, size: str):
         self._cover, self._size = cover, size
-        self.capacity = embedding.capacity(cover.rgb, size)
 
-    def hide(self, content: bytes, password: str, progress: Any) -> tuple[np.ndarray, bytes]:
+    def capacity(self, slots: int) -> int:
+        """Bytes of content in a slot of two, or alone."""
+        return embedding.capacity(self._cover.rgb, self._size, slots)
+
+    def same_class(self, length: int) -> range:
+        """The lengths of content that change as much as this one in a slot."""
+        return embedding.same_class(self._cover.rgb, length, self._size)
+
+    def hide(self, contents: list[tuple[bytes, str]], slots: int, progress: Progress) -> tuple[np.ndarray, bytes]:
+        """The stego's samples; one or two contents, each with its password."""
         alpha = self._cover.picture.alpha
         wet = None if alpha is None else alpha == 0
-        return embedding.hide(self._cover.rgb, content, password, self._size, wet, progress=progress), b""
+        first, *decoy = contents
+        rgb = embedding.hide(
+            self._cover.rgb, *first, self._size, wet, progress=lambda share: progress("embedding", share), slots=slots,
+            decoy=decoy[0] if decoy else None,
+        )  # fmt: skip
+        return rgb, b""
 
 
 class _Coefficients:
@@ -161,15 +197,27 @@ class _Coefficients:
                 self._jpeg = JpegFile(coefficients.compressed(cover.rgb, cover.picture.grey))
             else:
                 self._jpeg = JpegFile(cover.source.content)
-        except jpegfile.Unsuitable as error:
+        except segments.Unsuitable as error:
             raise StegoError(
                 f"{cover.path} can't be written back as it was ({error}): use a .png with {option('shrink')}."
             ) from None
-        self.capacity = coefficients.capacity(self._jpeg, size)
 
-    def hide(self, content: bytes, password: str, progress: Any) -> tuple[np.ndarray, bytes]:
-        file = coefficients.hide(self._jpeg, content, password, self._size, self._original)
-        return files.read("stego.jpg", file, as_stored=True).rgb, file
+    def capacity(self, slots: int) -> int:
+        """Bytes of content in a slot of two, or alone."""
+        return coefficients.capacity(self._jpeg, self._size, slots)
+
+    def same_class(self, length: int) -> range:
+        """The lengths of content that change as much as this one in a slot."""
+        return coefficients.same_class(self._jpeg, length, self._size)
+
+    def hide(self, contents: list[tuple[bytes, str]], slots: int, progress: Progress) -> tuple[np.ndarray, bytes]:
+        """The stego's samples, and its file; one or two contents, each with its password."""
+        first, *decoy = contents
+        progress("embedding", 0.0)
+        file = coefficients.hide(
+            self._jpeg, *first, self._size, self._original, slots, decoy[0] if decoy else None
+        )  # fmt: skip
+        return files.read("stego.jpg", file).rgb, file  # as seen, since the cover is
 
 
 def _kind(content: bytes) -> str | None:
@@ -215,6 +263,6 @@ def _content(stego: Stego, password: str) -> bytes | None:
                 f"{stego.path} can't be opened: the password is wrong, or what it holds is read by jpeglib, which is "
                 "not installed: pip install 'stegocli[discreet]'."
             ) from None
-        except jpegfile.Unsuitable:  # nothing that this method wrote
+        except segments.Unsuitable:  # nothing that this method wrote
             return None
     return embedding.reveal(stego.rgb, password)

@@ -11,11 +11,14 @@ import numpy as np
 
 from ..errors import StegoError, option
 from ..payload import header
+from ..payload.bundle import Bundle
+from ..payload.codings import Secret
 from ..payload.errors import InvalidContent
 from ..payload.header import Header
 from ..picture import claims, layout
 from ..picture.files import Picture
 from .base import (
+    AnySecret,
     Choice,
     Contents,
     Cover,
@@ -25,11 +28,10 @@ from .base import (
     ModelLike,
     Outcome,
     Progress,
-    Secret,
     Stego,
-    above_floor,
     unseen,
 )  # fmt: skip
+from .judging import above_floor
 
 if TYPE_CHECKING:
     from ..flow.model import Model
@@ -107,7 +109,11 @@ class Flow(Lossless):
     amp: bool | None = None
     name = "flow"
 
-    def hide(self, cover: Cover, secret: Secret, progress: Progress = unseen) -> Hiding:
+    def hide(self, cover: Cover, secret: AnySecret, progress: Progress = unseen) -> Hiding:
+        if isinstance(secret, Bundle):
+            raise StegoError(
+                f"{secret.path} are several, and the network hides one picture: leave {option('flow')} out."
+            )
         if not secret.is_picture:
             raise StegoError(
                 f"{secret.path} is no picture, and the network hides nothing else: leave {option('flow')} out."
@@ -120,7 +126,8 @@ class Flow(Lossless):
         decoded = extract(model, rgb, origin, header.VERSION, lambda share: progress("checking", share))
         kept = layout.plan(cover.picture.size, picture.size, model.network.config.stride).kept
         told = Choice(method=self.name, summary=f"weights {model.name}", notes=list(_notes(cover, secret, kept)))
-        return above_floor(Hiding(rgb, told, picture.rgb, decoded), f"or bytes ({option('exact')})")
+        hiding = Hiding(rgb, told, picture.rgb, decoded)
+        return above_floor(hiding, "The secret", (picture.rgb, decoded), f"or bytes ({option('exact')})")
 
     def reveal(self, stego: Stego, password: str | None = None, progress: Progress = unseen) -> Found | None:
         found = stego.header

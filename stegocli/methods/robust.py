@@ -1,21 +1,28 @@
-"""Hide any file so that it survives JPEG: the stego may be recompressed down to a design quality."""
+"""Hide any file so that it survives JPEG down to a design quality, or, in few bytes, nearly anything."""
 
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
+from ..canonical import embedding as canonical
+from ..canonical.reading import TooDamaged as BaseTooDamaged
 from ..errors import StegoError, option
+from ..payload.bundle import Bundle
 from ..payload.container import APPROXIMATE, SAME_FILE, Payload
+from ..payload.errors import LaterVersion
 from ..picture import files
-from ..robust import reading
+from ..robust import reading, simulate, sync
 from ..robust.embedding import COVER_PSNR, Embedded, Embedder, Unsuitable
 from ..robust.reading import NothingFound, PasswordNeeded, TooDamaged
-from ..robust.services import QUALITIES, SERVICES
+from ..robust.services import ANYTHING, QUALITIES, SERVICES, Service
 from ..robust.simulate import lowest
+from . import anything
 from .base import (
+    AnySecret,
     Choice,
     Contents,
     Cover,
@@ -24,22 +31,22 @@ from .base import (
     Locked,
     Password,
     Progress,
-    Secret,
     Stego,
-    above_floor,
     asked,
     described,
     unpacked,
     unseen,
 )  # fmt: skip
+from .judging import above_floor, judged
 
 # What a stego survives by default that is itself a JPEG.
 QUALITY = 75
 # The capacity was measured by a trial with other bits, and the embedding may fall short of it: then the picture is
 # coded anew for this share of what it took before.
 SHRINK = 0.9
-LEAST_BYTES = 64
+LEAST_BYTES = 32
 SEVERAL = ("two", 2), ("three", 3)
+_Done = TypeVar("_Done")
 
 
 @dataclass(frozen=True)
@@ -47,10 +54,10 @@ class Robust:
     """Bytes in the DCT blocks of the luma, as a method.
 
     Attributes:
-        survive: the lowest JPEG quality that the stego survives, or a service's name (see `robust.services`), to
-            whose longest side the cover is shrunk.
+        survive: the lowest JPEG quality that the stego survives; or a service's name (see `robust.services`), to whose
+            longest side the cover is shrunk; or "anything", for few bytes in the base layer.
         password: encrypt with it; or a function that asks for it.
-        cover_psnr: how far the cover may change, in dB.
+        cover_psnr: how far the cover may change, in dB; None for 37, and 39.5 in the base layer.
 
     Raises:
         StegoError: for a quality that can't be, or an unknown service.
@@ -58,37 +65,46 @@ class Robust:
 
     survive: int | str = QUALITY
     password: Password = None
-    cover_psnr: float = COVER_PSNR
+    cover_psnr: float | None = None
     name = "robust"
 
     def __post_init__(self) -> None:
-        if self.quality not in QUALITIES:
+        if self.quality is not None and self.quality not in QUALITIES:
             told = f"{option('survive')} {self.quality}"
             raise StegoError(f"{told} can't be done: use {QUALITIES[0]} to {QUALITIES[-1]}.")
 
     @cached_property
-    def _service(self) -> tuple[int, int | None]:
-        """(design quality, longest side)."""
+    def _asked(self) -> int | Service | None:
+        """A quality, a service, or None for anything."""
         if isinstance(self.survive, int):
-            return self.survive, None
+            return self.survive
         if self.survive.isdecimal() and len(self.survive) <= 3:
-            return int(self.survive), None
+            return int(self.survive)
+        if self.survive.lower() == ANYTHING:
+            return None
         service = SERVICES.get(self.survive.lower())
         if service is None:
-            known = ", ".join(SERVICES)
+            known = ", ".join((ANYTHING, *SERVICES))
             raise StegoError(f"{option('survive')} {self.survive} is no quality and no service: use one of {known}.")
-        return service.design_quality, service.longest_side
+        return service
 
     @property
-    def quality(self) -> int:
-        """The design quality."""
-        return self._service[0]
+    def _service(self) -> Service | None:
+        return self._asked if isinstance(self._asked, Service) else None
+
+    @property
+    def quality(self) -> int | None:
+        """The design quality; None where the base layer alone is used, which no JPEG grid helps."""
+        if self._service is not None:
+            return self._service.design_quality if self._service.codec == "JPEG" else None
+        return self._asked if isinstance(self._asked, int) else None
 
     def to_file(self, suffix: str) -> "Robust":
         return self
 
     def prepare(self, cover: Cover) -> Cover:
-        picture, side, notes = cover.picture, self._service[1], [*cover.notes]
+        picture, side = cover.picture, self._service.longest_side if self._service else None
+        notes = [*cover.notes]
         if picture.alpha is not None:
             if picture.alpha.min() < 255:
                 notes.append(f"{cover.path} has transparent parts, which JPEG lacks: they are white in the stego.")
@@ -99,81 +115,153 @@ class Robust:
             notes.append(f"{cover.path} was shrunk to {width}x{height}, the most that {self.survive} leaves alone.")
         return Cover(cover.path, picture, tuple(notes))
 
-    def hide(self, cover: Cover, secret: Secret, progress: Progress = unseen) -> Hiding:
+    def hide(self, cover: Cover, secret: AnySecret, progress: Progress = unseen) -> Hiding:
         password = asked(self.password)
         try:
-            packed, done = self._embedded(cover, secret, password, progress)
-        except Unsuitable as error:
+            if self.quality is None:
+                return self._hide_base(cover, secret, password, progress)
+            return self._hide(cover, secret, password, self.quality, progress)
+        except (Unsuitable, canonical.Unsuitable) as error:
+            what, higher = ANYTHING, ""
+            if self.quality is not None:
+                what, higher = f"quality {self.quality}", f"a higher {option('survive')} or "
             raise StegoError(
-                f"{cover.path} holds nothing that survives quality {self.quality} ({error}): use a larger or livelier "
-                f"cover, a higher {option('survive')} or a lower {option('cover_psnr')}."
+                f"{cover.path} holds nothing that survives {what} ({error}): use a larger or livelier cover, "
+                f"{higher}a lower {option('cover_psnr')}."
             ) from None
+
+    def _hide(self, cover: Cover, secret: AnySecret, password: str | None, quality: int, progress: Progress) -> Hiding:
+        embedder = Embedder(cover.rgb, quality, self.cover_psnr or COVER_PSNR, progress)
+        packed, done = _fitted(
+            embedder.capacity(password is not None),
+            lambda budget: secret.encoder.fit_lossy(budget, cover.rgb.size // 3),
+            lambda packed: _sturdiest(embedder, packed, password),
+            progress,
+        )
         several = ", ".join(f"{n} in a row: {lowest(done.quality, times)}" for n, times in SEVERAL)
         summary = f"survives JPEG down to quality {done.quality} ({several}); {packed.coding}; {packed.fidelity}; "
         summary += f"{len(packed.content):,} bytes" + (", encrypted" if password is not None else "")
-        told = Choice(method=self.name, summary=summary)
+        told = Choice(method=self.name, summary=summary, notes=self._simulated())
         check = _comes_back(packed.content, password)
-        if packed.picture is None:
-            return Hiding(done.stego, told, comes_back=check)
-        if packed.fidelity == APPROXIMATE:
-            told.notes.extend(secret.notes())
-        return above_floor(
-            Hiding(done.stego, told, secret.seen.rgb, files.seen(packed.picture).rgb, check),
+        return judged(
+            Hiding(done.stego, told, comes_back=check),
+            secret,
+            packed,
             f"a higher {option('survive')}, or a .png with {option('exact')}, which survives no JPEG",
         )
 
-    def _embedded(
-        self, cover: Cover, secret: Secret, password: str | None, progress: Progress
-    ) -> tuple[Payload, Embedded]:
-        embedder = Embedder(cover.rgb, self.quality, self.cover_psnr, progress)
-        capacity = embedder.capacity(password is not None)
-        while capacity >= LEAST_BYTES:
-            progress("coding", 0.0)
-            packed = secret.encoder.fit_lossy(capacity, cover.rgb.size // 3)
-            try:
-                return packed, _sturdiest(embedder, packed, password)
-            except Unsuitable:
-                if packed.fidelity == SAME_FILE:
-                    raise
-                capacity = int(SHRINK * len(packed.content))
-        raise Unsuitable("it is too small, too flat or too noisy")
+    def _simulated(self) -> list[str]:
+        """What of a service was played."""
+        service = self._service
+        if service is None:
+            return []
+        chain = simulate.through(service)
+        return [f"Played for {service.name}: {chain} (by {service.source}, {service.date}); not tried on itself."]
+
+    def _hide_base(self, cover: Cover, secret: AnySecret, password: str | None, progress: Progress) -> Hiding:
+        embedder = canonical.Embedder(cover.rgb, self.cover_psnr or canonical.COVER_PSNR, progress)
+        packed, done = _fitted(
+            embedder.capacity(password is not None),
+            lambda budget: secret.encoder.thumbnail(budget, cover.rgb.size // 3),
+            lambda packed: embedder.embed(packed.content, password),
+            progress,
+        )
+        check = anything.comes_back(packed.content, password)
+        if self._service is not None and not check(simulate.through(self._service)(done.stego)):
+            raise canonical.Unsuitable(f"what {self._service.name} does to it is too much")
+        summary = f"{anything.SURVIVES}; {anything.told(packed)}; {len(packed.content):,} bytes"
+        summary += ", encrypted" if password is not None else ""
+        notes = [*anything.notes(secret, packed, done), *self._simulated()]
+        told = Choice(method=self.name, summary=summary, notes=notes)
+        hiding = Hiding(done.stego, told, comes_back=check)
+        remedies = f"a lower {option('cover_psnr')}, or a quality for {option('survive')}"
+        if isinstance(secret, Bundle) or packed.picture is None:
+            return judged(hiding, secret, packed, remedies)
+        if packed.fidelity == APPROXIMATE:
+            hiding = hiding.telling(*secret.notes())
+        # A thumbnail is judged at its own size.
+        reference, decoded = anything.shown(secret, packed)
+        hiding = replace(hiding, reference=reference, decoded=decoded)
+        return above_floor(hiding, "The secret", (reference, decoded), remedies)
 
     def capacity(self, cover: Cover, progress: Progress = unseen) -> int:
         """Bytes that survive in a cover that `prepare` gave; 0 where it can carry nothing."""
+        private = self.password is not None
         try:
-            return Embedder(cover.rgb, self.quality, self.cover_psnr, progress).capacity(self.password is not None)
-        except Unsuitable:
+            if self.quality is None:
+                return canonical.Embedder(cover.rgb, self.cover_psnr or canonical.COVER_PSNR, progress).capacity(
+                    private
+                )
+            return Embedder(cover.rgb, self.quality, self.cover_psnr or COVER_PSNR, progress).capacity(private)
+        except (Unsuitable, canonical.Unsuitable):
             return 0
 
     def inspect(
         self, stego: Stego, password: str | None = None, progress: Progress = unseen
     ) -> Contents | Locked | None:
-        content = _content(stego, password)
-        if not isinstance(content, bytes):
+        content = _content(stego, password, progress)
+        if not isinstance(content, _Content):
             return content
-        return described(content, stego, self.name, private=password is not None)
+        return described(content.content, stego, self.name, private=password is not None)
 
     def reveal(self, stego: Stego, password: str | None = None, progress: Progress = unseen) -> Found | Locked | None:
-        content = _content(stego, password)
-        if not isinstance(content, bytes):
+        content = _content(stego, password, progress)
+        if not isinstance(content, _Content):
             return content
         progress("decoding", 0.0)
-        return unpacked(content, stego, self.name)
+        if content.base:
+            return anything.found(content.content, stego)
+        return unpacked(content.content, stego, self.name)
 
 
-def _content(stego: Stego, password: str | None) -> bytes | Locked | None:
-    """The bytes that survived; what `reveal` gives where there are none."""
+class _Content(NamedTuple):
+    """Bytes that survived, and whether in the base layer alone."""
+
+    content: bytes
+    base: bool
+
+
+def _content(stego: Stego, password: str | None, progress: Progress) -> _Content | Locked | None:
+    """What survived, the best first; what `reveal` gives where nothing did."""
     if stego.header is not None:
         return None
+    lost: StegoError | None = None
     try:
-        return reading.extract(stego.rgb, password)
+        return _Content(reading.extract(stego.rgb, password), False)
     except (NothingFound, PasswordNeeded):
-        return Locked()  # under a password there is nothing to be seen without it
+        pass
     except TooDamaged as error:
-        raise StegoError(
+        lost = StegoError(
             f"{stego.path} holds something that was made to survive, but {error.share:.0%} of it can't be "
             "corrected: ask for a copy that was compressed less and not resized."
-        ) from None
+        )
+    except sync.LaterFormat as error:
+        raise LaterVersion(str(error)) from None
+    try:
+        base = anything.content(stego, password, lost is not None, progress)
+    except BaseTooDamaged as error:
+        raise lost or anything.damaged(stego, error) from None
+    if base is not None:
+        return _Content(base, True)
+    if lost is not None:
+        raise lost
+    return Locked()  # under a password there is nothing to be seen without it
+
+
+def _fitted(
+    capacity: int, fit: Callable[[int], Payload], embed: Callable[[Payload], _Done], progress: Progress
+) -> tuple[Payload, _Done]:
+    """A secret coded as finely as so many bytes allow, and embedded; anew in fewer where that fails."""
+    while capacity >= LEAST_BYTES:
+        progress("coding", 0.0)
+        packed = fit(capacity)
+        try:
+            return packed, embed(packed)
+        except (Unsuitable, canonical.Unsuitable):
+            if packed.fidelity == SAME_FILE:
+                raise
+            capacity = int(SHRINK * len(packed.content))
+    raise Unsuitable("it is too small, too flat or too noisy")
 
 
 def _sturdiest(embedder: Embedder, packed: Payload, password: str | None) -> Embedded:

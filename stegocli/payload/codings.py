@@ -2,6 +2,7 @@
 
 import io
 import warnings
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -13,20 +14,30 @@ from ..errors import StegoError
 from ..picture import claims, files
 from ..picture.files import Picture
 from ..picture.inputs import Source
-from . import container, lossless, lossy
+from . import container, lossless, lossy, several
 from .container import APPROXIMATE, SAME_FILE, SAME_PIXELS, Payload
-from .errors import LaterVersion
+from .errors import InvalidContent, LaterVersion
 from .streams import picture_of, samples_of
 
+_TOO_MUCH = "more than may come back from this picture"
 # A file for other bytes with the same pixels is only worth it for so much less.
 WORTH_RECODING = 0.95
 
 
 @dataclass(frozen=True)
 class Secret:
-    """The file to hide, decoded and coded when first asked."""
+    """The file to hide, decoded and coded when first asked.
+
+    Attributes:
+        source: the file, read.
+        keeps_name: whether its name goes with its content; else the extension alone, as of several (`several`).
+    """
 
     source: Source
+    keeps_name: bool = True
+
+    # What the user should know of how it was given: of one file nothing.
+    gathered = ()
 
     @property
     def path(self) -> Path:
@@ -38,10 +49,29 @@ class Secret:
         """The file's own bytes."""
         return self.source.content
 
+    @property
+    def contents(self) -> list[bytes]:
+        """As of several."""
+        return [self.content]
+
     @cached_property
     def is_picture(self) -> bool:
         """By its first bytes; the rest may be damaged."""
         return files.is_picture(self.source)
+
+    @cached_property
+    def is_readable(self) -> bool:
+        """Whether it is a picture that is not damaged; any other file is bytes."""
+        try:
+            return self.is_picture and self.picture is not None
+        except StegoError:
+            return False
+
+    @cached_property
+    def kept_name(self) -> str:
+        """What of its name goes with its content."""
+        keep = container.name_to_keep if self.keeps_name else container.extension_to_keep
+        return keep(self.source.own_name)
 
     @cached_property
     def picture(self) -> Picture:
@@ -79,25 +109,26 @@ class Encoder:
         self._best: tuple[int | None, Payload] | None = None
 
     @cached_property
-    def _file(self) -> Payload:
+    def own(self) -> Payload:
+        """The file's own bytes, packed where that is shorter."""
         own = self.secret.content
-        content = lossless.file_content(container.name_to_keep(self.secret.source.own_name), own)
+        content = lossless.file_content(self.secret.kept_name, own)
         return Payload(content, self._picture, f"the file itself, {len(own):,} bytes", SAME_FILE)
+
+    @property
+    def plain(self) -> Payload:
+        """The file's own bytes, which nothing has to be asked for."""
+        return replace(self.own, content=container.pack(container.FILE, self.secret.kept_name, self.secret.content))
 
     @cached_property
     def _picture(self) -> Picture | None:
-        try:
-            return self.secret.picture if self.secret.is_picture else None
-        except StegoError:  # damaged: bytes like any other
-            return None
+        return self.secret.picture if self.secret.is_readable else None
 
     def _shortest(self, carrier: int | None) -> Payload:
         if self._best is not None and self._best[0] == carrier:
             return self._best[1]
-        best = self._file
-        for candidate in lossless.recoded(
-            self.secret.content, container.name_to_keep(self.secret.source.own_name), carrier
-        ):
+        best = self.own
+        for candidate in lossless.recoded(self.secret.content, self.secret.kept_name, carrier):
             worth = WORTH_RECODING if best.fidelity == SAME_FILE and candidate.fidelity != SAME_FILE else 1
             if len(candidate.content) < worth * len(best.content):
                 best = replace(candidate, picture=self._picture)
@@ -120,7 +151,7 @@ class Encoder:
         back with the same pixels, profile and remarks. Whatever else a file holds (16 bits a sample, palettes,
         animations, tags of a camera) goes as the file's own bytes.
         """
-        return self._shortest(carrier) if self._is_revealed(carrier) else self._file
+        return self._shortest(carrier) if self._is_revealed(carrier) else self.own
 
     def within(self, budget: int, carrier: int | None = None) -> Payload:
         """`exact` where that is within a budget in bytes, else a picture coded as finely as the budget allows.
@@ -135,8 +166,7 @@ class Encoder:
         if self._picture is None:
             raise container.TooLarge(len(whole.content))
         self._check_pixels(carrier)
-        name = container.name_to_keep(self.secret.source.own_name)
-        return lossy.fit(files.as_said(self.secret.picture)[0], name, budget)
+        return lossy.fit(files.as_said(self.secret.picture)[0], self.secret.kept_name, budget)
 
     def fit_lossy(self, budget: int, carrier: int | None = None) -> Payload:
         """The file's own bytes where they fit a small budget; a picture as well as AVIF, JPEG XL or WebP can in it.
@@ -144,22 +174,38 @@ class Encoder:
         Raises:
             StegoError: when it does not fit, or for a picture of more pixels than the carrier may bring back.
         """
-        path, own = self.secret.path, self.secret.content
-        whole = self._file
-        if len(whole.content) > budget:
-            content = lossless.file_content(container.extension_to_keep(self.secret.source.own_name), own)
-            whole = replace(whole, content=content)
-        if len(whole.content) <= budget:
-            return whole
+        return self._own_within(budget) or self._coded(budget, carrier, lossy.fit_picture)
+
+    def thumbnail(self, budget: int, carrier: int | None = None) -> Payload:
+        """The file's own bytes where they fit a tiny budget; of a picture a small copy that is good to look at.
+
+        Raises:
+            StegoError: as `fit_lossy`.
+        """
+        return self._own_within(budget) or self._coded(budget, carrier, lossy.fit_thumbnail)
+
+    @cached_property
+    def _nameless(self) -> Payload:
+        """The file's own bytes, of its name the extension alone."""
+        extension = container.extension_to_keep(self.secret.source.own_name)
+        return replace(self.own, content=lossless.file_content(extension, self.secret.content))
+
+    def _own_within(self, budget: int) -> Payload | None:
+        return next((own for own in (self.own, self._nameless) if len(own.content) <= budget), None)
+
+    def _coded(
+        self, budget: int, carrier: int | None, fit: Callable[[np.ndarray, int], tuple[bytes, np.ndarray]]
+    ) -> Payload:
+        path = self.secret.path
         if self._picture is None:
-            needs = f"{len(whole.content):,} bytes and {budget:,} fit into this cover"
+            needs = f"{len(self._nameless.content):,} bytes and {budget:,} fit into this cover"
             raise StegoError(f"{path} needs {needs}: use a larger cover.")
         self._check_pixels(carrier)
         # No name: every byte is dear here.
         head = container.pack(container.SMALL, container.extension_to_keep(self.secret.source.own_name))
         picture = files.as_srgb(self.secret.picture)
         try:
-            coded, samples = lossy.fit_picture(samples_of(picture), budget - len(head))
+            coded, samples = fit(samples_of(picture), budget - len(head))
         except lossy.TooSmall:
             raise StegoError(
                 f"{path} fits at no quality into the {budget:,} bytes that this cover holds: use a larger cover."
@@ -193,16 +239,80 @@ class Unpacked:
     """What a receiver gets.
 
     Attributes:
-        secret: a file's own bytes, or a picture to be written in the format that the extension says.
+        secret: a file's own bytes, a picture to be written in the format that the extension says, or several files.
         extension: of its name, in lower case with the dot, or nothing.
         name: what the file was called, safe to show and to call a file by; None where that is not known.
         fidelity: `SAME_FILE`, `SAME_PIXELS` or `APPROXIMATE`.
     """
 
-    secret: Picture | bytes
+    secret: "Picture | bytes | Several"
     extension: str
     name: str | None
     fidelity: str
+
+
+@dataclass(frozen=True)
+class Part:
+    """One of several files, as a receiver gets it.
+
+    Attributes:
+        name: its path below the folder that all go to, with ``/``: safe to write there.
+        length: bytes of its content.
+        coding: how it is coded, in words.
+        size: the picture's (width, height), or None.
+        found: what comes back; None where nothing does.
+        problem: why not, in words.
+    """
+
+    name: str
+    length: int
+    coding: str
+    size: tuple[int, int] | None = None
+    found: Unpacked | None = None
+    problem: str | None = None
+
+
+@dataclass(frozen=True)
+class Several:
+    """Several files that were hidden together.
+
+    Attributes:
+        entries: their names and contents.
+        carrier: as for `unpack`.
+    """
+
+    entries: list[several.Entry]
+    carrier: int | None
+
+    def parts(self) -> Iterator[Part]:
+        """Each file, decoded when it is its turn: what is wrong with one costs none of the others."""
+        allowance: several.Allowance | None = several.Allowance(self.carrier)
+        for entry in self.entries:
+            part = self._part(entry, allowance)
+            if part.problem == _TOO_MUCH:  # nothing more is decoded, be it for nothing
+                allowance = None
+            yield part
+
+    def _part(self, entry: several.Entry, allowance: several.Allowance | None) -> Part:
+        kind = entry.content[0] if entry.content else container.SEVERAL
+        part = Part(entry.name, len(entry.content), container.CODINGS.get(kind, f"kind {kind}"))
+        try:
+            if not entry.intact:
+                raise InvalidContent("damaged")
+            if kind == container.SEVERAL or (allowance is None and kind != container.FILE):
+                raise InvalidContent(_TOO_MUCH)
+            found = unpack(entry.content, self.carrier)
+            secret = found.secret
+            assert not isinstance(secret, Several)
+            size = secret.size if isinstance(secret, Picture) else files.size_of(secret)
+            length = 0 if isinstance(secret, Picture) else len(secret)
+            if allowance and not allowance.take(entry.content, size[0] * size[1] if size else 0, length):
+                raise InvalidContent(_TOO_MUCH)
+        except LaterVersion as error:
+            return replace(part, problem=f"made by a later stego: {error}")
+        except (InvalidContent, StegoError) as error:
+            return replace(part, problem=str(error).rstrip("."))
+        return replace(part, found=found, size=size)
 
 
 @dataclass(frozen=True)
@@ -212,6 +322,7 @@ class Description:
     coding: str
     size: tuple[int, int] | None
     name: str | None
+    parts: tuple[Part, ...] = ()
 
 
 def describe(content: bytes, carrier: int | None = None) -> Description:
@@ -220,6 +331,9 @@ def describe(content: bytes, carrier: int | None = None) -> Description:
     if frame.kind not in container.CODINGS:
         raise LaterVersion(f"content of kind {frame.kind}")
     found = unpack(content, carrier)
+    if isinstance(found.secret, Several):
+        parts = tuple(replace(part, found=None) for part in found.secret.parts())
+        return Description(f"{len(parts)} files", None, None, parts)
     if isinstance(found.secret, Picture):
         size: tuple[int, int] | None = found.secret.size
     else:
@@ -240,8 +354,10 @@ def unpack(content: bytes, carrier: int | None = None) -> Unpacked:
         StegoError: when JPEG XL is not installed.
     """
     frame = container.unframe(content)
-    if frame.kind > container.PACKED:
+    if frame.kind > container.SEVERAL:
         raise LaterVersion(f"content of kind {frame.kind}")
+    if frame.kind == container.SEVERAL:
+        return Unpacked(Several(several.entries(frame), carrier), "", None, SAME_FILE)
     if frame.kind in (container.NEAR_LOSSLESS, container.LOSSY, container.SMALL):
         extension = frame.extension if frame.extension in files.LOSSLESS else ".png"
         return Unpacked(lossy.open_frame(frame, carrier), extension, frame.name, APPROXIMATE)

@@ -13,6 +13,7 @@ Content: kind (1 byte), length of the name (1), the file's name or only its exte
     kind 7  a file around bare samples (BMP, TIFF, PPM): layout (1), the part before, the part after; a stream
     kind 8  a PNG to be rebuilt: its remarks in a part, its `png.recipe` in a part; a stream
     kind 9  the file's own bytes, packed: their number (4), LZMA2 without a container (dictionary of 8 MiB)
+    kind 10 several files, each as content of its own: see `several`
 
 A part is its length (4, big-endian) and that many bytes of deflate, a stream lossless JPEG XL or WebP.
 """
@@ -28,7 +29,7 @@ from ..picture.files import Picture
 from .errors import InvalidContent
 
 FILE, JXL, WEBP, NEAR_LOSSLESS, LOSSY, SMALL = range(6)
-PNG_PIXELS, AROUND, PNG_REBUILT, PACKED = 6, 7, 8, 9
+PNG_PIXELS, AROUND, PNG_REBUILT, PACKED, SEVERAL = 6, 7, 8, 9, 10
 CODINGS = {
     FILE: "the file itself",
     PACKED: "the file itself, packed",
@@ -40,6 +41,7 @@ CODINGS = {
     PNG_PIXELS: "a PNG's samples",
     AROUND: "a file around bare samples",
     PNG_REBUILT: "a PNG to be rebuilt",
+    SEVERAL: "several files",
 }
 # What a receiver gets.
 SAME_FILE, SAME_PIXELS, APPROXIMATE = "same file", "same pixels", "approximate"
@@ -49,6 +51,7 @@ _EXTENSION = re.compile(r"(\.[^\W_][\w-]{0,30})?")
 LONGEST_NAME = 200
 # What one system or another gives a meaning of its own: separators and wildcards, and the names of devices.
 _SPECIAL = set('<>:"/\\|?*')
+_ODD = ("Cc", "Cf", "Cs", "Co", "Zl", "Zp")
 _DEVICE = re.compile(r"(CON|PRN|AUX|NUL|CONIN\$|CONOUT\$|(COM|LPT)[0-9¹²³])[ .]*(\..*)?", re.IGNORECASE)
 LENGTH = struct.Struct(">I")
 
@@ -62,13 +65,15 @@ class Payload:
         picture: what the receiver sees; None when the secret is no picture.
         coding: in words.
         fidelity: `SAME_FILE` when the receiver gets every byte; `SAME_PIXELS` when a picture comes back in another
-            file, with the same samples, profile and remarks; `APPROXIMATE`.
+            file, with the same samples, profile and remarks; `APPROXIMATE`; of several the worst.
+        parts: of several, each by itself, in order; none of one.
     """
 
     content: bytes
     picture: Picture | None
     coding: str
     fidelity: str
+    parts: tuple["Payload", ...] = ()
 
 
 class TooLarge(Exception):
@@ -131,7 +136,7 @@ def is_plain(name: str) -> bool:
     No separators, control or direction characters, nor private or half ones; neither hidden nor taken for an option;
     no device; no more than `LONGEST_NAME` bytes.
     """
-    odd = any(c in _SPECIAL or unicodedata.category(c) in ("Cc", "Cf", "Cs", "Co", "Zl", "Zp") for c in name)
+    odd = any(c in _SPECIAL or unicodedata.category(c) in _ODD for c in name)
     return (
         not odd
         and 0 < len(name.encode(errors="replace")) <= LONGEST_NAME
@@ -151,6 +156,20 @@ def extension_to_keep(name: str) -> str:
 def name_to_keep(name: str) -> str:
     """What of a file's name goes with its content: all of it, or of an odd one the extension."""
     return name if is_plain(name) else extension_to_keep(name)
+
+
+def plain_name(name: str) -> str:
+    """A name that `is_plain`, as near to any other as can be: what is odd in it becomes a low line."""
+    plain = "".join("_" if c in _SPECIAL or unicodedata.category(c) in _ODD else c for c in name).rstrip(". ")
+    suffix = PurePosixPath(plain).suffix
+    if not _EXTENSION.fullmatch(suffix):
+        plain, suffix = plain.removesuffix(suffix) + suffix.replace(".", "_").replace(" ", "_"), ""
+    stem = plain.removesuffix(suffix)
+    if not stem or stem[0] in ".-~ " or _DEVICE.fullmatch(plain):
+        stem = f"_{stem}"
+    room = LONGEST_NAME - len(suffix.encode(errors="replace"))
+    stem = stem.encode(errors="replace")[:room].decode(errors="ignore").rstrip(". ")
+    return f"{stem}{suffix}" if is_plain(f"{stem}{suffix}") else f"file{extension_to_keep(suffix and name)}"
 
 
 def pack_part(content: bytes) -> bytes:

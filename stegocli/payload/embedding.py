@@ -1,9 +1,10 @@
 """Embed bytes in a picture and take them out bit for bit, openly or under a password.
 
 Openly: the header tells how many bytes there are and how they lie, and its checksum guards the picture's shape and
-colours. Under a password nothing tells: the header's samples hold a random salt and nonce, and in an order that only
-the key gives follow the MAC of the whole picture (shape, colours and, from format version 3 on, transparency), the
-encrypted plan, and the encrypted content. Without the password all of it is noise.
+colours. Under a password nothing tells (and where a second secret finds room, `slots` takes over): the header's samples
+hold a random salt and nonce, and in an order that only the key gives follow the MAC of the whole picture (shape,
+colours and, from format version 3 on, transparency), the encrypted plan, and the encrypted content. Without the
+password all of it is noise.
 
 Large pictures are worked on in n segments, so that memory stays bounded: segment k holds the samples k, k + n,
 k + 2n ..., n = ceil(samples / 2**22), and every segment has its own order, its share of the larger digits, and the
@@ -13,7 +14,7 @@ bits that follow those of the segment before. Format version 1 knew one segment 
 import itertools
 import os
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -27,8 +28,10 @@ from .trellis import LARGEST_BASE, Plan
 _OPEN_ORDER = b"stego: open order of the samples"
 # Samples that are ordered and embedded together, at most.
 SEGMENT = 1 << 22
-_SEALED_PLAN = 16 + keys.TAG
-_RESERVED = 8 * (keys.MAC + _SEALED_PLAN)
+SEALED_PLAN = 16 + keys.TAG
+_RESERVED = 8 * (keys.MAC + SEALED_PLAN)
+# Indices, within a segment, of the samples that may carry content.
+Free = Callable[[int], np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -89,22 +92,26 @@ class PayloadDescriptor:
         return cls(length, plan)
 
 
-def _segments(samples: int, version: int) -> int:
+def segments_of(samples: int, version: int) -> int:
     return 1 if version == 1 else -(-samples // SEGMENT)
 
 
-def _free_positions(samples: int, segment: int, segments: int) -> np.ndarray:
+def free_positions(samples: int, segment: int, segments: int) -> np.ndarray:
     """Indices within a segment of the samples that the header leaves free."""
     taken = header.positions(samples)
     taken = taken[taken % segments == segment] // segments
     return np.delete(np.arange(len(range(segment, samples, segments))), taken)
 
 
+def _free(samples: int, plan: EmbeddingPlan) -> Free:
+    return lambda segment: free_positions(samples, segment, len(plan.sizes))
+
+
 def capacity(samples: int, private: bool, version: int = header.VERSION) -> tuple[int, ...]:
     """Samples of each segment left for content in a picture of so many; negative where not even the header fits."""
     if samples < 8 * header.SIZE:
         return (-1,)
-    segments = _segments(samples, version)
+    segments = segments_of(samples, version)
     taken = np.bincount(header.positions(samples) % segments, minlength=segments)
     sizes = [len(range(k, samples, segments)) - int(taken[k]) for k in range(segments)]
     return sizes[0] - (_RESERVED if private else 0), *sizes[1:]
@@ -133,11 +140,11 @@ def _bits(content: bytes, begin: int, count: int) -> np.ndarray:
     return np.unpackbits(part)[begin % 8 :][:count]
 
 
-def _orders(samples: int, key: bytes, segments: int) -> Iterator[np.ndarray]:
+def _orders(free: Free, key: bytes, segments: int) -> Iterator[np.ndarray]:
     """For each segment the indices within it, in the order in which they are to be used."""
 
     def order(segment: int) -> np.ndarray:
-        return keys.shuffle(key, _free_positions(samples, segment, segments), segment)
+        return keys.shuffle(key, free(segment), segment)
 
     # The next is sorted while the last is used.
     with ThreadPoolExecutor(1) as thread:
@@ -148,21 +155,26 @@ def _orders(samples: int, key: bytes, segments: int) -> Iterator[np.ndarray]:
         yield coming.result()
 
 
-def _write(flat: np.ndarray, key: bytes, content: bytes, plan: EmbeddingPlan, skip: int) -> None:
-    """Embed content in place; `skip` positions of the first segment's order are not for it."""
+def write(flat: np.ndarray, key: bytes, content: bytes, plan: EmbeddingPlan, skip: int, free: Free) -> None:
+    """Embed content in place, in the order that a key gives to the free positions of each segment.
+
+    Args:
+        skip: so many of the first segment's order are not for it.
+        free: the positions within a segment.
+    """
     plans, begin = plan.plans(), 0
-    for segment, order in enumerate(_orders(flat.size, key, len(plans))):
+    for segment, order in enumerate(_orders(free, key, len(plans))):
         samples, own = flat[segment :: len(plans)], plans[segment]
         order = order[0 if segment else skip :]
         samples[order] = trellis.write(samples[order], _bits(content, begin, own.bits), own)
         begin += own.bits
 
 
-def _read(flat: np.ndarray, key: bytes, length: int, plan: EmbeddingPlan, skip: int) -> bytes:
-    """The first `length` bytes that `_write` embedded."""
+def read(flat: np.ndarray, key: bytes, length: int, plan: EmbeddingPlan, skip: int, free: Free) -> bytes:
+    """The first `length` bytes that `write` embedded."""
     plans = plan.plans()
     content, left = bytearray(), np.zeros(0, np.uint8)
-    for segment, order in enumerate(_orders(flat.size, key, len(plans))):
+    for segment, order in enumerate(_orders(free, key, len(plans))):
         samples = flat[segment :: len(plans)]
         found = trellis.read(samples[order[0 if segment else skip :]], plans[segment])
         bits = np.concatenate([left, found])
@@ -183,14 +195,14 @@ def embed_open(rgb: np.ndarray, content: bytes, plan: EmbeddingPlan) -> np.ndarr
         plan: for its `capacity`, with at least 8 bits for each byte of content.
     """
     flat = rgb.reshape(-1).copy()
-    _write(flat, _OPEN_ORDER, content, plan, 0)
+    write(flat, _OPEN_ORDER, content, plan, 0, _free(flat.size, plan))
     return flat.reshape(rgb.shape)
 
 
 def embed_private(
     rgb: np.ndarray, content: bytes, plan: EmbeddingPlan, password: str, alpha: np.ndarray | None = None
 ) -> np.ndarray:
-    """A copy of the picture that holds the content for those who know the password.
+    """A copy of the picture that holds the content, and has no room for another, for those who know the password.
 
     Args:
         rgb, content: as for `embed_open`.
@@ -207,7 +219,7 @@ def embed_private(
     header.write_bits(flat, header.positions(flat.size), salt + nonce)
     mac, sealed_plan = _reserved(flat.size, secret.order, len(plan.sizes))
     header.write_bits(flat, sealed_plan, keys.encrypt(secret.plan, nonce, PayloadDescriptor(len(content), plan).pack()))
-    _write(flat, secret.order, sealed, plan, _RESERVED)
+    write(flat, secret.order, sealed, plan, _RESERVED, _free(flat.size, plan))
     flat[mac] &= 0xFE
     header.write_bits(flat, mac, keys.picture_mac(secret.picture, rgb.shape, flat, alpha, header.VERSION))
     return flat.reshape(rgb.shape)
@@ -215,21 +227,24 @@ def embed_private(
 
 def _reserved(samples: int, key: bytes, segments: int) -> tuple[np.ndarray, np.ndarray]:
     """Indices of the samples that hold a private picture's MAC, and of those that hold its plan."""
-    first = keys.first_of_shuffle(key, _free_positions(samples, 0, segments), _RESERVED) * segments
+    first = keys.first_of_shuffle(key, free_positions(samples, 0, segments), _RESERVED) * segments
     return first[: 8 * keys.MAC], first[8 * keys.MAC :]
 
 
 def extract_open(rgb: np.ndarray, found: PayloadDescriptor) -> bytes:
     """The content of an openly embedded picture, whose header gave the descriptor and whose checksum was right."""
-    return _read(rgb.reshape(-1), _OPEN_ORDER, found.length, found.plan, 0)
+    return read(rgb.reshape(-1), _OPEN_ORDER, found.length, found.plan, 0, _free(rgb.size, found.plan))
 
 
-def extract_private(rgb: np.ndarray, password: str, alpha: np.ndarray | None = None) -> bytes:
-    """The content of a picture embedded under a password, in any version of the format.
+def extract_private(
+    rgb: np.ndarray, candidates: Iterable[keys.Keys], nonce: bytes, alpha: np.ndarray | None = None
+) -> tuple[bytes, int]:
+    """The content of a picture embedded under a password, and the version of the format: 3, 2 or 1.
 
     Args:
-        rgb: uint8, (height, width, 3).
-        password: however its letters are composed, see `keys.candidates`.
+        rgb: uint8, (height, width, 3), of `capacity` for something private.
+        candidates: the keys that the password may give.
+        nonce: as it stands in the picture.
         alpha: the picture's transparency, uint8, (height, width); versions 1 and 2 did not guard it.
 
     Raises:
@@ -237,22 +252,18 @@ def extract_private(rgb: np.ndarray, password: str, alpha: np.ndarray | None = N
         InvalidContent: for a plan that no `embed_private` writes.
     """
     flat = rgb.reshape(-1).copy()
-    if min(capacity(flat.size, True)) < 0:
-        raise AuthenticationError
-    start = header.read_bits(flat, header.positions(flat.size))
-    salt, nonce = start[: keys.SALT], start[keys.SALT :]
-    segments = _segments(flat.size, header.VERSION)
+    segments = segments_of(flat.size, 3)
     # Nothing open tells the version. Versions 1 and 2 are the same where there is one segment.
-    layouts = [(segments, header.VERSION), (segments, 2)] + [(1, 1)] * (segments > 1)
-    for candidate in keys.candidates(password):
-        secret = keys.derive(candidate, salt)
+    layouts = [(segments, 3), (segments, 2)] + [(1, 1)] * (segments > 1)
+    for secret in candidates:
         for count, version in layouts:
             mac, sealed_plan = _reserved(flat.size, secret.order, count)
             last = flat[mac]
             flat[mac] &= 0xFE
             code = keys.picture_mac(secret.picture, rgb.shape, flat, alpha, version)
             if keys.same(np.packbits(last & 1).tobytes(), code):
-                return _decrypted(flat, secret, nonce, sealed_plan, capacity(flat.size, True, version))
+                content = _decrypted(flat, secret, nonce, sealed_plan, capacity(flat.size, True, version))
+                return content, version
             flat[mac] = last
     raise AuthenticationError
 
@@ -265,7 +276,7 @@ def _decrypted(
     if opened is None:
         raise AuthenticationError
     found = PayloadDescriptor.unpack(opened, sizes)
-    sealed = _read(flat, secret.order, found.length + keys.TAG, found.plan, _RESERVED)
+    sealed = read(flat, secret.order, found.length + keys.TAG, found.plan, _RESERVED, _free(flat.size, found.plan))
     content = keys.decrypt(secret.content, nonce, sealed)
     if content is None:
         raise AuthenticationError

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..picture import metrics
 from ..picture.files import Picture
-from . import embedding, lossless, lossy, streams, trellis
+from . import embedding, lossless, lossy, slots, streams, trellis
 from .codings import Secret
 
 # What a cover gives up of the PSNR that was asked for, in dB: less than any figure shows.
@@ -42,21 +42,33 @@ def holds(rgb: np.ndarray, private: bool, psnr: float) -> int:
         private: whether under a password.
         psnr: in dB.
     """
-    sizes = embedding.capacity(rgb.size, private)
-    allowed = 255**2 / 10 ** ((psnr - TOLERANCE) / 10) - _reserved_mse(rgb, private)
+    plan = _largest_plan(rgb, embedding.capacity(rgb.size, private), psnr)
+    return max(0, plan.bits // 8 - embedding.overhead(private)) if plan else 0
+
+
+def slot_holds(rgb: np.ndarray, psnr: float) -> int:
+    """As `holds` under a password, of one of two slots, both filled; arguments as there."""
+    sizes = [capacity for slot in range(slots.SLOTS) for capacity in slots.capacity(rgb.size, slot)]
+    plan = _largest_plan(rgb, tuple(sizes), psnr)
+    return slots.largest(rgb.size, plan.base, plan.larger) if plan else 0
+
+
+def _largest_plan(rgb: np.ndarray, sizes: tuple[int, ...], psnr: float) -> embedding.EmbeddingPlan | None:
+    """The plan for so many samples that holds most without leaving the cover below a PSNR; None where none does."""
+    allowed = 255**2 / 10 ** ((psnr - TOLERANCE) / 10) - _reserved_mse(rgb, sizes)
     if min(sizes) <= 0 or allowed <= 0:
-        return 0
-    aim, best = allowed, 0
+        return None
+    aim, best = allowed, None
     for _ in range(_STEPS):
         plan = embedding.largest(sizes, aim)
         found = _trial_mse(rgb, plan)
-        if found <= allowed:
-            best = max(best, plan.bits)
+        if found <= allowed and (best is None or plan.bits > best.bits):
+            best = plan
         if (1 - NEAR) * allowed <= found <= allowed or not found:
             break
         # A little below what the last trial says, so as to end on the right side.
         aim *= (1 - NEAR / 2) * allowed / found
-    return max(0, best // 8 - embedding.overhead(private))
+    return best
 
 
 def cover_psnr(rgb: np.ndarray, length: int, private: bool = False) -> float:
@@ -69,12 +81,12 @@ def cover_psnr(rgb: np.ndarray, length: int, private: bool = False) -> float:
     plan = embedding.plan(sizes, bits) if min(sizes) > 0 else None
     if plan is None:
         return -math.inf
-    return metrics.psnr_of(_trial_mse(rgb, plan) + _reserved_mse(rgb, private))
+    return metrics.psnr_of(_trial_mse(rgb, plan) + _reserved_mse(rgb, sizes))
 
 
-def _reserved_mse(rgb: np.ndarray, private: bool) -> float:
+def _reserved_mse(rgb: np.ndarray, sizes: tuple[int, ...]) -> float:
     """Mean squared change of all samples by the bits that every stego holds: half of them or so are right already."""
-    bits = rgb.size - sum(embedding.capacity(rgb.size, private))
+    bits = rgb.size - sum(sizes)
     return (bits / 2 + SURE * math.sqrt(bits) / 2) / rgb.size
 
 

@@ -90,7 +90,7 @@ def decrypt(key: bytes, nonce: bytes, content: bytes) -> bytes | None:
 
 
 def picture_mac(key: bytes, shape: tuple[int, ...], flat: np.ndarray, alpha: np.ndarray | None, version: int) -> bytes:
-    """`MAC` bytes over the picture: its shape, its samples, and from format version 3 on its transparency.
+    """`MAC` bytes over the picture: its shape, its samples, and from private format version 3 on its transparency.
 
     Args:
         shape: (height, width, 3).
@@ -98,7 +98,7 @@ def picture_mac(key: bytes, shape: tuple[int, ...], flat: np.ndarray, alpha: np.
         alpha: uint8, (height, width). Absent and fully opaque count the same, since formats drop what is opaque.
         version: of the format.
     """
-    code = hmac.new(key, b"stego 3" if version >= 3 else b"", hashlib.sha256)
+    code = hmac.new(key, f"stego {version}".encode() if version >= 3 else b"", hashlib.sha256)
     code.update(repr(tuple(map(int, shape))).encode())
     code.update(np.ascontiguousarray(flat).data)
     if version >= 3 and alpha is not None and alpha.min(initial=255) < 255:

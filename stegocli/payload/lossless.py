@@ -37,8 +37,6 @@ from .container import (
 from .errors import InvalidContent
 from .streams import decode, decode_either, has_jxl, jxl, picture_of, samples_of, webp
 
-# Larger files are not packed: what a forged stego unpacks to must fill no memory.
-MOST_PACKED = 1 << 26
 _LZMA = ({"id": lzma.FILTER_LZMA2, "preset": 6},)
 # A file that is compressed already is known by its beginning: packing it would take long for nothing.
 _BEGINNING, _COMPRESSED = 1 << 16, 0.97
@@ -67,7 +65,7 @@ def file_content(name: str, own: bytes) -> bytes:
     """The content for a file's own bytes, packed where that is shorter."""
     plain = pack(FILE, name, own)
     beginning = own[:_BEGINNING]
-    if len(own) > MOST_PACKED or len(zlib.compress(beginning, 1)) > _COMPRESSED * len(beginning):
+    if len(own) > claims.MOST_UNPACKED or len(zlib.compress(beginning, 1)) > _COMPRESSED * len(beginning):
         return plain
     packed = pack(PACKED, name, LENGTH.pack(len(own)), lzma.compress(own, lzma.FORMAT_RAW, filters=_LZMA))
     return min(plain, packed, key=len)
@@ -77,7 +75,7 @@ def _unpacked(body: bytes) -> bytes:
     if len(body) < LENGTH.size:
         raise InvalidContent("a packed file that is cut")
     (size,) = LENGTH.unpack_from(body)
-    if size > MOST_PACKED:
+    if size > claims.MOST_UNPACKED:
         raise InvalidContent(f"a packed file of {size:,} bytes")
     try:
         own = lzma.LZMADecompressor(lzma.FORMAT_RAW, filters=_LZMA).decompress(body[LENGTH.size :], size)

@@ -44,6 +44,9 @@ _SCALES = (1.0, 0.71, 0.5, 0.35, 0.25, 0.18, 0.125, 0.06)
 _SMALLEST_SIDE = 8
 # Below so many bits a pixel a smaller size may be nearer; above, never.
 _SCARCE = 0.35
+# Longest sides of thumbnails, in pixels; bits a pixel below which none is tried; the PSNR, dB, that is good to look at.
+_THUMBNAILS = (192, 160, 128, 112, 96, 80, 64, 48, 32)
+_LEAST_THUMBNAIL, _GOOD_THUMBNAIL = 0.1, 26.5
 # Only above so many bits a pixel do the others come near AVIF.
 _PLENTY = 2.0
 # Part of the format: the boxes of an AVIF of ISO/IEC 23000-22 as libavif writes them for three planes of 8 bits.
@@ -56,6 +59,10 @@ _BOXES = (
     b"\x08\x08\x08\0\0\0\x0cav1C\x81!\0\0\0\0\0\x13colrnclx\0\1\0\r\0\6\x80\0\0\0\x17ipma\0\0\0\0\0\0\0\1\0\1\4\1\2\x83\4"
     b"\0\0\x12\x38mdat"
 )
+
+# A careful encoder's stream is longer or shorter than the draft's of the same quality: it is looked for so far around
+# it, with so few of its slow runs.
+_REACH, _CAREFUL_TRIES = 8, 3
 
 # By how much the logarithm of a length grows with the quality, about.
 _STEEP = 0.04
@@ -188,7 +195,7 @@ def _encoded(samples: np.ndarray, codec: int, quality: int, careful: bool) -> by
     pixels = samples.shape[0] * samples.shape[1]
     if codec == AVIF:
         # Tuned for squared error: libaom's own choice since 3.13 is for the eye, and 1 dB behind.
-        speed = (3 if pixels <= 400_000 else 4 if pixels <= 2_000_000 else 6) if careful else 8
+        speed = (4 if pixels <= 2_000_000 else 6) if careful else 8
         picture.save(file, "AVIF", quality=quality, speed=speed, subsampling="4:4:4", advanced={"tune": "psnr"})
         return _deflated(file.getvalue())
     if codec == JXL:
@@ -221,11 +228,17 @@ def _check_size(coded: tuple[int, int], size: tuple[int, int]) -> None:
         raise InvalidContent(f"a picture of {coded[0]}x{coded[1]} for one of {size[0]}x{size[1]}")
 
 
-def _finest(code: Callable[[int], bytes], budget: int, low: int, high: int) -> tuple[int, bytes] | None:
-    """The highest quality from `low` to `high` whose stream is within the budget, and the stream."""
+def _finest(
+    code: Callable[[int], bytes], budget: int, low: int, high: int, tries: int = 99
+) -> tuple[int, bytes] | None:
+    """The highest quality from `low` to `high` whose stream is within the budget, and the stream.
+
+    With few `tries` it is the highest that was come upon; the first is in the middle.
+    """
     best, lengths = None, {}
     guess = (low + high) // 2
-    while low <= high:
+    while low <= high and tries > 0:
+        tries -= 1
         stream = code(guess)
         lengths[guess] = math.log(len(stream))
         if len(stream) <= budget:
@@ -290,13 +303,50 @@ def fit_picture(samples: np.ndarray, budget: int) -> tuple[bytes, np.ndarray]:
         raise TooSmall(f"{width}x{height} pixels in {budget} bytes")
     best = (0.0, b"", samples)
     for _, codec, (quality, stream), small in sorted(drafts, key=lambda d: -d[0])[:1]:
-        careful = _finest(coder(small, codec, True), room, quality, min(99, quality + 3))
+        reach = min(_REACH, 99 - quality)
+        careful = _finest(coder(small, codec, True), room, max(1, quality - reach), quality + reach, _CAREFUL_TRIES)
         for final in (stream, careful[1] if careful else stream):
             picture = seen(final, codec)
             psnr = metrics.psnr(picture, samples)
             if psnr > best[0]:
                 best = psnr, _HEAD.pack(width, height, codec | grey) + final, picture
     return best[1], best[2]
+
+
+def fit_thumbnail(samples: np.ndarray, budget: int) -> tuple[bytes, np.ndarray]:
+    """A small copy of a picture in at most `budget` bytes: the largest that is still good to look at.
+
+    Args:
+        samples: as for `fit_picture`.
+        budget: bytes.
+
+    Returns:
+        The content, and what `open_picture` makes of it: an array of the thumbnail's shape.
+
+    Raises:
+        TooSmall: when it fits at no size.
+    """
+    height, width = samples.shape[:2]
+    longest = max(height, width)
+    best: tuple[float, bytes, np.ndarray] | None = None
+    for side in sorted({longest, *_THUMBNAILS}, reverse=True):
+        size = tuple(max(1, round(n * side / longest)) for n in (width, height))
+        scarce = 8 * budget < _LEAST_THUMBNAIL * size[0] * size[1]
+        if side > min(longest, _THUMBNAILS[0]) or (scarce and side > _THUMBNAILS[-1]):
+            continue
+        small = np.asarray(Image.fromarray(samples).resize(size, Image.Resampling.LANCZOS))
+        try:
+            content, seen = fit_picture(small, budget)
+        except TooSmall:
+            continue
+        psnr = metrics.psnr(seen, small)
+        if best is None or psnr > best[0]:
+            best = psnr, content, seen
+        if psnr >= _GOOD_THUMBNAIL:
+            break
+    if best is None:
+        raise TooSmall(f"{width}x{height} pixels in {budget} bytes")
+    return best[1:]
 
 
 def words(content: bytes) -> str:

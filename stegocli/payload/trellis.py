@@ -19,30 +19,11 @@ import numpy as np
 
 from .. import threads
 
-
-@dataclass(frozen=True)
-class Convolution:
-    """A convolutional code over labels of two bits, by its parity checks, lowest power of D in the lowest bit.
-
-    Attributes:
-        low, high: polynomials of the labels' lower and higher bits.
-        memory: their degree.
-    """
-
-    low: int
-    high: int
-    memory: int
-
-    @property
-    def states(self) -> int:
-        """Of its trellis."""
-        return 1 << self.memory
-
-
-# Ungerboeck's 32-state code for amplitude modulation ("Channel coding with multilevel/phase signals", 1982). Part of
-# the format, as is LENGTH.
-CODE = Convolution(0o45, 0o10, 5)
+# Ungerboeck's 32-state code for amplitude modulation ("Channel coding with multilevel/phase signals", 1982),
+# parity-check polynomials, lowest power of D in the lowest bit. Part of the format, as is LENGTH.
+H0, H1, MEMORY = 0o45, 0o10, 5
 LENGTH = 512
+STATES = 1 << MEMORY
 LARGEST_BASE = 32
 # Mean squared change of one sample, over the square of its base: measured, between 0.2535 and 0.2589 for bases 1
 # to 16. Digits alone would take 1/3, the best code of all 0.234.
@@ -200,54 +181,53 @@ def _syndrome(labels: np.ndarray) -> np.ndarray:
     """The bits carried by (LENGTH, sequences) of labels 0..3."""
     low, high = labels & 1, labels >> 1
     out = np.zeros_like(labels)
-    for power in range(CODE.memory + 1):
-        if CODE.low >> power & 1:
+    for power in range(MEMORY + 1):
+        if H0 >> power & 1:
             out[power:] ^= low[: LENGTH - power]
-        if CODE.high >> power & 1:
+        if H1 >> power & 1:
             out[power:] ^= high[: LENGTH - power]
     return out
 
 
-def particular(bits: np.ndarray, code: Convolution = CODE) -> np.ndarray:
-    """Labels 0 and 1, (length, sequences), whose syndrome is the given bits, 0 or 1, of the same shape.
+def particular(bits: np.ndarray) -> np.ndarray:
+    """Labels 0 and 1, (LENGTH, sequences), that carry the given bits, 0 or 1, of the same shape.
 
     One choice of many, however far from the cover: XOR with a codeword, labels of syndrome zero, gives another.
     """
     out = bits.copy()
-    for t in range(len(out)):
-        for power in range(1, min(t, code.memory) + 1):
-            if code.low >> power & 1:
+    for t in range(LENGTH):
+        for power in range(1, min(t, MEMORY) + 1):
+            if H0 >> power & 1:
                 out[t] ^= out[t - power]
     return out
 
 
-@cache
-def _predecessors(code: Convolution) -> tuple[np.ndarray, np.ndarray]:
-    """For each state the two it can be reached from, and the labels on the way: two arrays (2, states), uint8."""
-    states: list[list[int]] = [[] for _ in range(code.states)]
-    labels: list[list[int]] = [[] for _ in range(code.states)]
-    for state in range(code.states):
+def _predecessors() -> tuple[np.ndarray, np.ndarray]:
+    """For each state the two it can be reached from, and the labels on the way: two arrays (2, STATES), uint8."""
+    states: list[list[int]] = [[] for _ in range(STATES)]
+    labels: list[list[int]] = [[] for _ in range(STATES)]
+    for state in range(STATES):
         low = state & 1  # the lowest register must be cancelled by the label's lowest bit: the syndrome is zero
         for high in (0, 1):
-            following = state >> 1 ^ (code.low >> 1) * low ^ (code.high >> 1) * high
+            following = state >> 1 ^ (H0 >> 1) * low ^ (H1 >> 1) * high
             states[following].append(state)
             labels[following].append(2 * high + low)
     return np.array(states, np.uint8).T, np.array(labels, np.uint8).T
 
 
-def nearest_codewords(costs: np.ndarray, code: Convolution = CODE) -> np.ndarray:
-    """Viterbi: labels (length, sequences) of syndrome zero with the least sum of `costs`, (length, 4, sequences).
+def nearest_codewords(costs: np.ndarray) -> np.ndarray:
+    """Viterbi: labels (LENGTH, sequences) of syndrome zero with the least sum of `costs`, (LENGTH, 4, sequences).
 
     Costs are added up in float32. Squares of whole levels, as `write` gives, stay exact: no sequence of 512 reaches
     2**24. Other sums are rounded, so that of nearly equal ways it may take the second best.
     """
-    states, labels = _predecessors(code)
-    length, _, sequences = costs.shape
-    metric = np.full((code.states, sequences), np.inf, np.float32)
+    states, labels = _predecessors()
+    sequences = costs.shape[2]
+    metric = np.full((STATES, sequences), np.inf, np.float32)
     metric[0] = 0
-    second = np.empty((length, code.states, sequences), bool)
-    ways, steps = np.empty((2, 2, code.states, sequences), np.float32)
-    for t in range(length):
+    second = np.empty((LENGTH, STATES, sequences), bool)
+    ways, steps = np.empty((2, 2, STATES, sequences), np.float32)
+    for t in range(LENGTH):
         for way in (0, 1):
             # With a mode other than "raise", take writes straight into its target.
             np.take(metric, states[way], 0, ways[way], "clip")
@@ -255,9 +235,9 @@ def nearest_codewords(costs: np.ndarray, code: Convolution = CODE) -> np.ndarray
         ways += steps
         np.less(ways[1], ways[0], out=second[t])
         np.minimum(ways[0], ways[1], out=metric)
-    out = np.empty((length, sequences), np.uint8)
+    out = np.empty((LENGTH, sequences), np.uint8)
     state, everyone = metric.argmin(0), np.arange(sequences)
-    for t in reversed(range(length)):
+    for t in reversed(range(LENGTH)):
         way = second[t, state, everyone].view(np.uint8)
         out[t] = labels[way, state]
         state = states[way, state]

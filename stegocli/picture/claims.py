@@ -18,11 +18,15 @@ from ..errors import StegoError
 
 # Where Pillow refuses to decode a file.
 MOST_PIXELS = 2 * 89_478_485
+# Bytes of a file that a browser sends: as many as the largest picture has samples.
+MOST_SENT = 3 * MOST_PIXELS
 # Of a file in a codec that stores a flat picture of any size in next to nothing, and of one in any other.
 FREE, LEAST = 36_000_000, 1_000_000
 FREE_REVEALED, PER_CARRIER = 16_000_000, 100
 # To rebuild a PNG is to compress its rows again, for which deflate takes up to 5 s a megapixel of rows made for that.
 FREE_REBUILT, REBUILT_PER_CARRIER = 2_000_000, 32
+# Bytes that packed files of a stego may come to.
+MOST_UNPACKED = 1 << 26
 # Of a revealed picture: one row of many million pixels is worked on at once, and no file format for photographs goes
 # much further.
 LONGEST_SIDE = 65_536
@@ -72,9 +76,14 @@ def check_secret(
         ) from None
 
 
+def most_rebuilt(carrier: int | None) -> int:
+    """Pixels of PNGs, out of a stego (or, at hide, a cover) of so many, that may be compressed again."""
+    return MOST_PIXELS if carrier is None else max(FREE_REBUILT, REBUILT_PER_CARRIER * carrier)
+
+
 def may_rebuild(pixels: int, carrier: int | None) -> bool:
-    """Whether a PNG of so many pixels, out of a stego (or, at hide, a cover) of so many, may be compressed again."""
-    return carrier is None or pixels <= max(FREE_REBUILT, REBUILT_PER_CARRIER * carrier)
+    """Whether a PNG of so many pixels may be compressed again; `carrier` as in `most_rebuilt`."""
+    return pixels <= most_rebuilt(carrier)
 
 
 def check_unopened(content: bytes) -> None:

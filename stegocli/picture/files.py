@@ -339,7 +339,8 @@ def encode(picture: Picture, suffix: str, path: str | Path | None = None) -> byt
     if picture.alpha is None or kind in ("BMP", "JPEG"):
         out = Image.fromarray(np.ascontiguousarray(picture.rgb)).convert("L" if picture.grey else "RGB")
     else:
-        out = Image.fromarray(np.dstack([picture.rgb, picture.alpha]))
+        samples = picture.rgb[..., :1] if picture.grey else picture.rgb
+        out = Image.fromarray(np.dstack([samples, picture.alpha]))
     described = picture.remarks if kind == "PNG" else b""
     chunks: list[tuple[bytes, bytes]] = []
     if not described:

@@ -31,6 +31,9 @@ def identity(path: Path | int) -> Identity | None:
     return found.st_dev, found.st_ino
 
 
+# What systems leave in folders, and nobody means.
+LITTER = {"thumbs.db", "desktop.ini", ".ds_store"}
+
 # What messages call an input that came through stdin.
 STDIN = Path("stdin")
 

@@ -317,6 +317,12 @@ class Outputs:
                     check(file.read())
         self._staged.append(_Staged(path, place, temporary, force))
 
+    def take(self, path: Path, written: Path, *, force: bool = True) -> None:
+        """As `add`, for a file that was written whole already on the same file system: it is moved."""
+        check_place(path, force=force)
+        with _told(path):
+            self._staged.append(_Staged(path, path.resolve(), self._stack.enter_context(_known(written)), force))
+
     def _name_all(self) -> None:
         with contextlib.ExitStack() as undo:
             for file in self._staged:

@@ -9,7 +9,7 @@ The stream of bits: one a coefficient for the trellis, then the digits' lowest b
 
 import numpy as np
 
-from ..payload.trellis import CODE, LENGTH, nearest_codewords, particular
+from ..payload.trellis import H0, H1, LENGTH, MEMORY, nearest_codewords, particular
 
 # Bits that one coefficient may carry.
 MOST_BITS = 6
@@ -130,11 +130,11 @@ def _syndrome(low: np.ndarray, high: np.ndarray) -> np.ndarray:
     count = len(low)
     sequences = _sequences(count)
     products = np.ones((LENGTH, sequences), np.float32)
-    for labels, taps in ((low, CODE.low), (high, CODE.high)):
+    for labels, taps in ((low, H0), (high, H1)):
         padded = np.full(LENGTH * sequences, 50, np.float32)
         padded[:count] = labels
         tanh = np.tanh(padded.reshape(LENGTH, sequences) / 2)
-        for power in range(CODE.memory + 1):
+        for power in range(MEMORY + 1):
             if taps >> power & 1:
                 products[power:] *= tanh[: LENGTH - power]
     return (2 * np.arctanh(np.clip(products, -0.9999, 0.9999))).reshape(-1)[:count]

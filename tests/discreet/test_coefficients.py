@@ -43,6 +43,15 @@ def test_changes_go_towards_the_original():
     assert np.abs(error)[change != 0].mean() > 1.3 * np.abs(error).mean()
 
 
+def test_where_the_original_lies_in_the_middle_by_rule_it_frees_nothing():
+    rgb, jpeg = cover(6, quality=95)
+    plain, (up, down) = coefficients._costs(jpeg, None)[0], coefficients._costs(jpeg, rgb)
+    cheapest = (np.minimum(up, down) / plain).reshape(-1, 8, 8)
+    for row, column in ((0, 0), (0, 4), (4, 0), (4, 4)):
+        assert (cheapest[:, row, column] == 1).all()
+    assert cheapest.min() == pytest.approx(0.2) and (cheapest[:, 1, 2] < 1).mean() > 0.9
+
+
 def test_too_much_or_too_smooth_is_refused():
     _, jpeg = cover(5)
     with pytest.raises(Unsuitable):

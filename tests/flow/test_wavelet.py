@@ -51,7 +51,8 @@ def test_haar_is_the_s_transform():
 def test_real_form_inverts_and_differentiates(wavelet, size):
     x = torch.randn(1, 2, *size, dtype=torch.float64, requires_grad=True)
     assert torch.allclose(inverse(forward(x, 3, wavelet), 3, wavelet), x)
-    assert torch.autograd.gradcheck(lambda t: forward(t, 2, wavelet), x)
+    # The transform is linear: a random direction tells as much as each sample.
+    assert torch.autograd.gradcheck(lambda t: forward(t, 2, wavelet), x, fast_mode=True)
 
 
 @pytest.mark.parametrize("wavelet", WAVELETS)

@@ -319,7 +319,7 @@ def test_what_would_fill_the_memory_is_refused_before_it_is_decoded(monkeypatch)
         codings.unpack(bytes([container.WEBP, 0]) + struct.pack(">I", len(bomb)) + bomb + stream)
     text = lzma.compress(bytes(1000), lzma.FORMAT_RAW, filters=[{"id": lzma.FILTER_LZMA2}])
     assert opened(bytes([container.PACKED, 0]) + struct.pack(">I", 1000) + text) == ("", bytes(1000))
-    for claimed in (1001, lossless.MOST_PACKED + 1):
+    for claimed in (1001, claims.MOST_UNPACKED + 1):
         with pytest.raises(InvalidContent, match="packed file"):
             codings.unpack(bytes([container.PACKED, 0]) + struct.pack(">I", claimed) + text)
     monkeypatch.setattr(claims, "MOST_PIXELS", RGB.shape[0] * RGB.shape[1] - 1)

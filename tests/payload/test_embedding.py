@@ -21,7 +21,7 @@ from stegocli import api
 from stegocli.errors import StegoError
 from stegocli.methods import Exact
 from stegocli.methods.exact import COVER_PSNR
-from stegocli.payload import embedding, header, keys, streams, trellis
+from stegocli.payload import embedding, header, keys, slots, streams, trellis
 from stegocli.payload.errors import AuthenticationError, InvalidContent
 from stegocli.payload.header import Header
 from stegocli.picture import files, metrics
@@ -50,7 +50,7 @@ def embedded(rgb, content, plan, password, version=header.VERSION):
 
 def taken_out(rgb, password):
     if password is not None:
-        return embedding.extract_private(rgb, password)
+        return slots.extract(rgb, password)[0]
     found = header.extract(rgb)
     assert found.intact
     return embedding.extract_open(
@@ -211,8 +211,8 @@ def test_a_refusal_names_numbers_that_do(tmp_path, kind, password, monkeypatch):
     rgb[: 45 * (kind == "half white")] = 255
     Image.fromarray(rgb).save(cover)
     secret.write_bytes(os.urandom(12_000))
-    embed, embedded = embedding._write, []
-    monkeypatch.setattr(embedding, "_write", lambda *arguments: embedded.append(1) or embed(*arguments))
+    embed, embedded = embedding.write, []
+    monkeypatch.setattr(embedding, "write", lambda *arguments: embedded.append(1) or embed(*arguments))
     told = numbers(refusal(cover, secret, Exact(password, cover_psnr=44)))
     assert not embedded, "nothing is embedded to find out that it is too large"
     # What it holds goes in: at its word, and one byte more does not.
@@ -314,7 +314,7 @@ def test_two_thousand_single_changes_are_all_refused(tmp_path, password):
             assert found is None or not found.intact
         else:
             with pytest.raises(AuthenticationError):
-                embedding.extract_private(changed, password)
+                slots.extract(changed, password)[0]
 
 
 @pytest.mark.parametrize("forged", [(2**31, 3, 0), (1, 200, 0), (1, 3, 9999)])
@@ -414,7 +414,7 @@ def test_stegos_of_versions_that_did_not_guard_transparency_still_open(monkeypat
     with monkeypatch.context() as earlier:
         earlier.setattr(header, "VERSION", version)
         stego = embedding.embed_private(rgb, b"text", plan, "word", alpha)
-    assert embedding.extract_private(stego, "word", alpha) == embedding.extract_private(stego, "word") == b"text"
+    assert slots.extract(stego, "word", alpha)[0] == slots.extract(stego, "word")[0] == b"text"
 
 
 # -- command line -----------------------------------------------------------------------------------------------

@@ -30,8 +30,22 @@ def test_fits_and_comes_back(kind, budget):
 
 @pytest.mark.parametrize("budget", [40, 9, 3])
 def test_what_fits_nowhere_is_refused(budget):
-    with pytest.raises(lossy.TooSmall):
-        lossy.fit_picture(photograph(120, 150), budget)
+    for fit in (lossy.fit_picture, lossy.fit_thumbnail):
+        with pytest.raises(lossy.TooSmall):
+            fit(photograph(120, 150), budget)
+
+
+@pytest.mark.parametrize("shape", [(500, 400), (90, 120), (20, 24)])
+@pytest.mark.parametrize("budget", [120, 400, 1500])
+def test_thumbnails_are_as_large_as_is_good_to_look_at(shape, budget):
+    samples = photograph(*shape)
+    content, seen = lossy.fit_thumbnail(samples, budget)
+    assert len(content) <= budget and np.array_equal(lossy.open_picture(content), seen)
+    height, width = seen.shape[:2]
+    assert max(height, width) <= min(192, max(shape))
+    assert abs(height / width - shape[0] / shape[1]) < 0.06
+    poorer = lossy.fit_thumbnail(samples, budget * 3 // 4)[1]
+    assert poorer.shape[0] <= height
 
 
 def test_forged_content_is_refused():
