@@ -4,14 +4,14 @@
     texture      where a picture is flat
     design       how strongly each coefficient may be changed
     lock         what a password opens
-    dither       known or single bits in coefficients
-    coset        the content's bits in coefficients, by distortion-compensated quantisation
+    dither       bits in coefficients, by distortion-compensated quantisation
     code         error correction of any low rate, with soft decisions
     convolution  the same for few bits
     fixed        where pilots and preamble lie
     preamble     what a reader must know first
     estimate     gain and noise of what a stego went through
     reading      `extract`, and `score` for who looks for a crop
+    geometry     crops, turns, mirrors and borders, found from the pilots
     embedding    `Embedder`: the whole of it
     channels     what happens to a picture that is shared, and what of it the writer tries
     scalers      Pillow's and OpenCV's ways to resize

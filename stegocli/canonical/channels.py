@@ -189,7 +189,7 @@ PLAYED = (
     channel(Resize(0.5), Jpeg(75)),
     channel(Resize(0.5, "OpenCV area"), Jpeg(75)),
     channel(Resize(0.6, "Pillow box")),
-    channel(Resize(0.5, "Pillow Lanczos"), Jpeg(75)),
+    channel(Resize(0.66, "Pillow Hamming"), Jpeg(62)),
     channel(Resize(0.75, BICUBIC), WebP(80)),
     channel(Avif(60)),
 )

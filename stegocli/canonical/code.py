@@ -21,6 +21,8 @@ _LONGEST = 6
 # By the most coded bits for each of information: information bits in each check, and how many of them (by edges) have
 # so many checks.
 _PROFILES = {
+    2.2: (5, {3: 0.35, 4: 0.15, 10: 0.50}),
+    3.0: (4, {3: 0.20, 4: 0.15, 8: 0.25, 16: 0.40}),
     3.7: (3, {3: 0.10, 4: 0.12, 8: 0.20, 19: 0.58}),
     5.5: (2, {3: 0.14, 4: 0.12, 8: 0.22, 20: 0.52}),
     np.inf: (2, {3: 0.12, 4: 0.10, 8: 0.20, 24: 0.58}),

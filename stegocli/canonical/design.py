@@ -8,8 +8,8 @@ makes the same layout of it.
 import numpy as np
 
 from ..payload.keys import shuffle
-from . import coset, grid
-from .dither import Layout, shifts
+from . import dither, grid
+from .dither import Layout
 
 # Standard deviation of the noise that half size and JPEG 75 leave at each frequency, grey levels of the grid, gain
 # undone: measured on photographs, blocks that are not flat, by the longest side of the grid.
@@ -79,5 +79,5 @@ def layout(size: tuple[int, int], strength: int, taken: np.ndarray, key: bytes) 
     free[taken] = False
     positions = shuffle(key, np.flatnonzero(free))
     frequencies = positions % grid.SIDE**2
-    step, alpha = coset.design(spent[frequencies], variance[frequencies])
-    return Layout(positions, step, alpha, shifts(key, len(positions)))
+    step, alpha = dither.design(spent[frequencies], variance[frequencies])
+    return Layout(positions, step, alpha, dither.shifts(key, len(positions)))

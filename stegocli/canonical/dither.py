@@ -1,7 +1,7 @@
-"""Known or single bits in coefficients by dithered quantisation index modulation (Chen & Wornell, 2001).
+"""Bits in coefficients by dithered quantisation index modulation (Chen & Wornell, 2001), distortion-compensated.
 
-A coefficient is pulled towards a point of a lattice that is shifted by a key stream, and by half a step for a 1: what
-the lattice is can't be seen without the key.
+A coefficient is pulled part of the way towards a point of a lattice that is shifted by a key stream, and by half a step
+for a 1: what the lattice is can't be seen without the key.
 """
 
 from dataclasses import dataclass
@@ -61,6 +61,16 @@ class Layout:
         """Several, one after another."""
         fields = ("positions", "step", "alpha", "shift")
         return cls(*(np.concatenate([getattr(layout, field) for layout in layouts]) for field in fields))
+
+
+def design(power: np.ndarray, noise: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Step and alpha that spend a mean squared change of `power` where the channel's noise has a variance of `noise`.
+
+    Alpha is the best of this scheme, as fitted by Eggers, Bäuml, Tzschoppe & Girod ("Scalar Costa scheme for
+    information embedding", IEEE Transactions on Signal Processing 51, 2003).
+    """
+    alpha = np.sqrt(power / (power + 2.71 * noise))
+    return np.sqrt(12 * power) / alpha, alpha
 
 
 def embed(host: np.ndarray, layout: Layout, bits: np.ndarray) -> np.ndarray:

@@ -1,13 +1,13 @@
 """Bytes into a picture so that they come back from resizing, other codecs, screenshots."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 
 from ..picture import metrics
-from . import coset, design, dither, estimate, grid, preamble, reading, texture
+from . import design, dither, estimate, grid, preamble, reading, texture
 from .channels import AIMED, PLAYED, Channel, Resize
 from .lock import Lock
 from .preamble import Preamble
@@ -35,7 +35,7 @@ _TRIES, _OVERDRAFT, _STEPS = 4, 3, 16
 # Share of what is needed that is there, where a channel could not be decoded though it left enough by the figures.
 _MISSED = 0.96
 # Where all could, this share of what is needed is enough.
-_ENOUGH = 0.93
+_ENOUGH = 0.97
 # Stands for any password where only sizes matter.
 _ANY_LOCK = Lock(bytes(32), bytes(32), bytes(32), preamble.LOCK)
 Progress = Callable[[str, float], None]
@@ -133,6 +133,9 @@ class Embedder:
         known, known_bits = frame.known()
         host = self._coefficients.reshape(-1).astype(np.float64)
         targets, moved = host.copy(), np.zeros(len(host), bool)
+        # Where few blocks are written to, what is fixed stands all the firmer in these.
+        firm = np.minimum(known.alpha / max(float(self._written.mean()), 0.1), 1)
+        known = replace(known, alpha=firm)
         for layout, values in ((known, known_bits), (frame.content, bits)):
             written = self._written[layout.blocks]
             goal = dither.embed(host[layout.positions], layout, values)
@@ -256,19 +259,13 @@ class Embedder:
 
     def _least(self, needed: float, private: bool) -> int:
         """The least strength that is likely to leave so many bits, from what the strongest leaves."""
-        full = self._ideal(self._frame(self._strongest, 1, None))
-        left = self._measured(private)
-        strength = self._strongest
-        while strength > 0 and left * self._ideal(self._frame(strength - 1, 1, None)) / full >= needed:
-            strength -= 1
-        return strength
+        factor = self._measured(private) / self._ideal(self._strongest)
+        strengths = range(self._strongest)
+        return next((index for index in strengths if factor * self._ideal(index) >= needed), self._strongest)
 
-    def _ideal(self, frame: Frame) -> float:
-        """Bits that the noise of the design alone would leave."""
-        layout = frame.content
-        spent = np.square(layout.alpha * layout.step) / 12
-        noise = design.noise(self.size).reshape(-1)[layout.frequencies]
-        return float(coset.information(spent / noise)[self._written[layout.blocks]].sum())
+    def _ideal(self, strength: int) -> float:
+        """Bits a block that the noise of the design alone would leave, but for a factor."""
+        return float(np.log2(1 + design.power(self.size, strength) / design.noise(self.size)).sum())
 
     def _embedded(self, content: bytes, strength: int, length: int, lock: Lock | None) -> tuple[Embedded | None, float]:
         """A stego that all played channels leave readable; or None; and the share of what is needed that is there."""

@@ -9,8 +9,8 @@ from functools import lru_cache
 import numpy as np
 
 from ..payload.keys import shuffle
-from . import coset, design, grid
-from .dither import Layout, shifts
+from . import design, dither, grid
+from .dither import Layout
 
 # Pilots for each block, in tenths; at least, where there are so many blocks, and at most.
 _PILOTS, _FEWEST_PILOTS, _MOST_PILOTS = 3, 250, 700
@@ -54,7 +54,7 @@ def _fixed(key: bytes, size: tuple[int, int]) -> tuple[Layout, Layout]:
     rest = rest[_SUMS[rest % grid.SIDE**2] <= _HIGHEST_PREAMBLE]
     positions = np.concatenate([order[:count], rest])
     noise = design.noise(size).reshape(-1)[positions % grid.SIDE**2]
-    step, alpha = coset.design(_RATIO * noise, noise)
+    step, alpha = dither.design(_RATIO * noise, noise)
     alpha[:count] = 1
-    whole = Layout(positions, step, alpha, shifts(key, len(positions)))
+    whole = Layout(positions, step, alpha, dither.shifts(key, len(positions)))
     return whole.part(slice(count)), whole.part(slice(count, None))

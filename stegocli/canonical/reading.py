@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..payload.keys import TAG
-from . import code, coset, design, estimate, fixed, grid, preamble, texture
+from . import code, design, dither, estimate, fixed, grid, preamble, texture
 from .dither import Layout
 from .estimate import Channel, Received
 from .lock import Lock
@@ -21,10 +21,6 @@ _CRC = 4
 
 class NothingFound(ValueError):
     """Nothing is hidden here that survived, or nothing that this password opens."""
-
-
-class PasswordNeeded(ValueError):
-    """Never raised: under a password there is nothing to be seen without it."""
 
 
 class TooDamaged(ValueError):
@@ -117,8 +113,8 @@ class Frame:
         layout = self.content
         written = received.written[layout.blocks]
         sigma = channel.deviations(layout, received.activity)
-        values = received.flat[layout.positions] / channel.gains(layout) - layout.shift * layout.step
-        odds = coset.log_odds(values, layout.step, layout.alpha, sigma)
+        values = received.flat[layout.positions] / channel.gains(layout)
+        odds = dither.log_odds(values, layout, sigma)
         return weakened(odds, written).astype(np.float32)
 
     def known(self) -> tuple[Layout, np.ndarray]:

@@ -155,8 +155,8 @@ class Robust:
         service = self._service
         if service is None:
             return []
-        chain = simulate.through(service)
-        return [f"Played for {service.name}: {chain} (by {service.source}, {service.date}); not tried on itself."]
+        told = f"{simulate.through(service)} (source: {service.source}; {service.date})"
+        return [f"Played for {service.name}: {told}. The service itself was not."]
 
     def _hide_base(self, cover: Cover, secret: AnySecret, password: str | None, progress: Progress) -> Hiding:
         embedder = canonical.Embedder(cover.rgb, self.cover_psnr or canonical.COVER_PSNR, progress)

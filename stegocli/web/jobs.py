@@ -200,11 +200,13 @@ def _work(pipe: Connection, watched: Connection, folder: Path) -> None:
     if hasattr(signal, "pthread_sigmask"):
         signal.pthread_sigmask(signal.SIG_UNBLOCK, stopping())
     errors.speak_of_fields()
-    threading.Thread(target=_watch, args=(watched, folder), daemon=True).start()
+    watch = threading.Thread(target=_watch, args=(watched, folder), daemon=True)
+    watch.start()
     with suppress(EOFError, OSError):
         while True:
             task, place = pipe.recv()
             pipe.send(_done(task, place, pipe))
+    watch.join()  # the server is gone: not to end before its files are, too
 
 
 def _watch(watched: Connection, folder: Path) -> None:

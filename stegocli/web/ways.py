@@ -131,6 +131,6 @@ def suffix(chosen: Method, cover: bytes) -> str:
 def services() -> list[dict[str, Any]]:
     """What a stego can be made to survive, for a list to choose from."""
     return [
-        {"name": name, "codec": service.codec, "quality": service.design_quality, "side": service.longest_side}
+        {"name": name, "quality": service.design_quality, "side": service.longest_side}
         for name, service in SERVICES.items()
     ]

@@ -21,9 +21,9 @@ pytestmark = pytest.mark.slow
 def test_a_folder_through_channels(tmp_path, monkeypatch):
     rng = np.random.default_rng(1)
     for name in ("a", "b"):
-        grain = rng.integers(0, 256, (70, 90, 3), dtype=np.uint8)
-        coarse = np.asarray(Image.fromarray(grain).resize((360, 280), Image.Resampling.BICUBIC))
-        mixed = 0.6 * natural(280, 360, ord(name)) + 0.4 * coarse
+        grain = rng.integers(0, 256, (56, 72, 3), dtype=np.uint8)
+        coarse = np.asarray(Image.fromarray(grain).resize((288, 224), Image.Resampling.BICUBIC))
+        mixed = 0.6 * natural(224, 288, ord(name)) + 0.4 * coarse
         Image.fromarray(mixed.astype(np.uint8)).save(tmp_path / f"{name}.png")
     kinds = (channel(), PLAYED[0], channel(Resize(0.8), Jpeg(85)), channel(Blur(12)))
     monkeypatch.setattr(anything, "MEASURED", kinds)
@@ -33,7 +33,7 @@ def test_a_folder_through_channels(tmp_path, monkeypatch):
     assert [row["recovered"] for row in result["channels"]] == [2, 2, 2, 0]
     assert [row["played"] for row in result["channels"]] == [False, True, False, False]
     assert result["recovered"] == 0.75 and result["wrong"] == 0
-    assert result["mean"]["cover_psnr"] >= 39.5 and result["least"]["bytes"] > 32
+    assert result["mean"]["cover_psnr"] > 39 and result["least"]["bytes"] > 32
     assert all(row["lost"] == [str(kinds[3])] and not row["wrong"] for row in seen)
     assert min(files.read(tmp_path / "plot.png").size) > 200
     out = io.StringIO()

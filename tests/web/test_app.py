@@ -81,7 +81,7 @@ def test_what_a_cover_holds_is_told_by_method(client):
     job = done(client, kind="look", cover=sent(client, png(160, 200)))
     assert job["state"] == "done" and not job["result"]["holds"]
     held = {capacity["method"]: capacity["holds"] for capacity in job["result"]["capacities"]}
-    assert list(held) == ["flow", "exact", "robust", "discreet"] and held["exact"] > held["robust"] > 0
+    assert held.keys() >= {"flow", "exact", "robust", "discreet"} and held["exact"] > held["robust"] > 0
 
 
 def test_a_cover_that_holds_something_is_told(client):

@@ -1,5 +1,7 @@
 """What a job does, here in this process: its files, what it tells, and what it shows."""
 
+import json
+import zipfile
 from collections import deque
 
 import numpy as np
@@ -8,7 +10,7 @@ from pictures import natural
 from PIL import Image
 from serving import Fail, png
 
-from stegocli import Exact, Robust, StegoError
+from stegocli import Exact, Robust, StegoError, hide
 from stegocli.methods.base import unseen
 from stegocli.picture import files, look
 from stegocli.web import jobs, tasks
@@ -71,6 +73,19 @@ def test_a_reveal_shows_a_picture_or_a_text_or_neither(place, upload, tmp_path):
         assert ("secret-shown" in done.parts) == shown and done.told.get("text") == text
 
 
+def test_several_secrets_come_as_one_archive(place, upload, tmp_path):
+    for name in ("one.txt", "two.txt"):
+        (tmp_path / name).write_text(name)
+    (tmp_path / "c.png").write_bytes(png(96, 128))
+    hide(tmp_path / "c.png", [tmp_path / "one.txt", tmp_path / "two.txt"], tmp_path / "s.png", Exact())
+    done = run(Reveal(Upload(tmp_path / "s.png", "s.png")), place)
+    with zipfile.ZipFile(done.parts["secret"].path) as packed:
+        assert {name: packed.read(name).decode() for name in packed.namelist()} == {
+            n: n for n in ("one.txt", "two.txt")
+        }
+    assert json.dumps(done.told)
+
+
 def test_a_long_text_is_cut_where_a_letter_ends(place, upload, monkeypatch):
     monkeypatch.setattr(tasks, "SHOWN_TEXT", 5)
     stego = run(Hide(upload(png(96, 128), "c.png"), upload("ääää".encode(), "t.txt"), Exact()), place).parts["stego"]
@@ -91,7 +106,7 @@ def test_a_reveal_says_whether_a_password_could_help(place, upload):
 def test_a_look_tells_on_the_way_what_it_tells_at_the_end(place, upload):
     known = []
     told = Look(upload(png(160, 200), "c.png")).run(place, unseen, lambda found: known.append(len(found["capacities"])))
-    assert known == [1, 2, 3, 4] == list(range(1, len(told.told["capacities"]) + 1))
+    assert len(known) > 3 and known == list(range(1, len(told.told["capacities"]) + 1))
     assert told.told["size"] == (200, 160) and told.told["holds"] is False and not told.parts
 
 

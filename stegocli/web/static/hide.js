@@ -53,7 +53,8 @@ export class Hide {
   fields(about) {
     const survive = $("#survive");
     survive.append(new Option("JPEG of quality 75 and above", "75"), new Option("JPEG of quality 50 and above", "50"));
-    survive.append(new Option("nearly anything: a note or a thumbnail", "anything"));
+    survive.append(new Option("Nearly anything: a note or a thumbnail", "anything"));
+    survive.addEventListener("change", () => this.update());
     for (const service of about.services) {
       const side = service.side ? `, at most ${service.side} pixels a side` : "";
       survive.append(new Option(`${service.name}${side}`, service.name));
@@ -146,7 +147,8 @@ export class Hide {
     if (!cover?.size || this.unreadable) return ["", ""];
     if (way.key === "auto") return ["The best choice if you are not sure", "good"];
     if (way.key === "flow") return [`Room here: a picture of ${words.size(cover.size)}`, "good"];
-    const held = this.capacities[way.method];
+    const anything = way.key === "survive" && $("#survive").value === "anything";
+    const held = this.capacities[anything ? "anything" : way.method];
     if (!held) return ["Looking at the cover…", ""];
     if (!held.holds) return ["No room in this cover", "bad"];
     const text = `Room here: about ${words.bytes(held.holds)}`;
