@@ -132,12 +132,13 @@ def _degrees(information: int, ends: int, profile: dict[int, float]) -> np.ndarr
     counts = np.array(list(profile.values())) / wanted
     edges = np.cumsum(counts) / counts.sum() * information
     degrees = wanted[np.searchsorted(edges, np.arange(information) + 0.5)].astype(float)
-    # The profile is for one rate: at others all that is above the least degree grows or shrinks alike. Bits in fewer
-    # checks than that make words that differ in few places, and where these are not written nothing tells them apart.
-    above = degrees - wanted[0]
-    spare = ends - wanted[0] * information
-    if spare > 0 and above.any():
-        degrees = wanted[0] + above * spare / above.sum()
+    # The profile is for one rate. At lower ones all degrees grow alike; at higher ones they shrink, but to no less than
+    # the least: bits in two checks make knots that no round undoes.
+    low, high = 0.0, 1.0
+    for _ in range(20 if degrees.sum() > ends else 0):
+        middle = (low + high) / 2
+        low, high = (low, middle) if np.maximum(middle * degrees, wanted[0]).sum() > ends else (middle, high)
+    degrees = np.maximum(high * degrees, wanted[0])
     reached = np.rint(np.cumsum(degrees) / degrees.sum() * ends).astype(np.int64)
     return np.diff(reached, prepend=0)
 

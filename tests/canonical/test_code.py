@@ -36,6 +36,14 @@ def test_noise_is_corrected(rate, sigma):
         assert np.array_equal(decoded, bits)
 
 
+def test_no_knot_of_few_bits_is_left_in_a_long_code():
+    rng = np.random.default_rng(2)
+    code = Code(3300, 10000)
+    for _ in range(3):
+        bits, log_odds = noisy(code, 1.07, rng)
+        assert np.array_equal(code.decode(log_odds)[0], bits)
+
+
 def test_what_cannot_be_corrected_is_known():
     log_odds = np.random.default_rng(2).normal(size=1000)
     assert not Code(300, 1000).decode(log_odds)[1]
