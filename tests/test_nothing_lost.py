@@ -6,7 +6,6 @@ import subprocess
 import sys
 import threading
 import time
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -16,6 +15,7 @@ from stegos import content, stego_of
 from systems import fifo, fifos, posix
 
 from stegocli import api, errors, folders
+from stegocli.calls import Call
 from stegocli.errors import StegoError, printable
 from stegocli.folders import Failed
 from stegocli.methods import Exact, Robust
@@ -281,15 +281,16 @@ def test_any_fault_of_a_pair_is_its_own(here, monkeypatch, error):
 
 
 def test_a_killed_worker_costs_its_own_pair_alone():
-    calls = [folders._Call(Path(f"{i}"), partial(str, i)) for i in range(2)]
-    calls[1:1] = [folders._Call(Path("killed"), partial(os._exit, 9))]
-    done = list(folders._each([*calls, Failed(Path("early"), "")], 2))
+    # What is called is given its place, here what it returns or ends with.
+    work = [Call(Path(f"{i}"), str, Path(f"{i}")) for i in range(2)]
+    work[1:1] = [Call(Path("killed"), os._exit, 9)]
+    done = list(folders._each([*work, Failed(Path("early"), "")], 2))
     assert [d if isinstance(d, str) else str(d.path) for d in done] == ["0", "killed", "1", "early"]
 
 
 def test_workers_speak_as_their_parent_does(monkeypatch):
     monkeypatch.setattr(errors, "_at_command_line", True)
-    assert list(folders._each([folders._Call(Path("a"), partial(errors.option, "cover_psnr"))], 2)) == ["--cover-psnr"]
+    assert list(folders._each([Call(Path("a"), errors.option, "cover_psnr")], 2)) == ["--cover-psnr"]
 
 
 # -- signals ------------------------------------------------------------------------------------------------------
@@ -313,11 +314,13 @@ __main__.main()
 
 WORKING = """
 import os, sys, time
-from functools import partial
 from pathlib import Path
 from stegocli import __main__, cli, folders
+from stegocli.calls import Call
+def process(place):
+    return os.getpid()
 def work():
-    calls = [folders._Call(Path("a"), os.getpid), folders._Call(Path("b"), partial(time.sleep, 60))]
+    calls = [Call(Path("a"), process, None), Call(Path("b"), time.sleep, 60)]
     for done in folders._each(calls, 2):
         print(done, flush=True)
 if __name__ == "__main__":
