@@ -19,6 +19,8 @@ LONGEST = {128: 256, 192: 360, 256: 480, 384: 720, 512: 1000}
 _LOWEST = 640
 # A copy's sides are rounded: its aspect may point to the neighbour of the grid that the cover's did.
 _ASPECT_PIXELS = 1.1
+# Of the least longest side of a grid's covers: less than half is lost, and a third is not worth a look.
+_SMALLEST_COPY = 1 / 3
 _ROWS = 256
 
 
@@ -58,11 +60,16 @@ def size_for(shape: tuple[int, ...]) -> tuple[int, int] | None:
 
 
 def sizes(shape: tuple[int, ...]) -> list[tuple[int, int]]:
-    """The grids that a copy of this shape may have come from, the likeliest aspect of each longest side first."""
+    """The grids that a copy of this shape may have come from, the likeliest aspect of each longest side first.
+
+    Of a picture that is too small to be what a stego was scaled to there are none.
+    """
     height, width = shape[:2]
     short, long = min(height, width), max(height, width)
     found = []
-    for longest in LONGEST:
+    for longest, least in LONGEST.items():
+        if long < _SMALLEST_COPY * least:
+            continue
         exact = _short(longest, short, long)
         doubt = _ASPECT_PIXELS * longest / SIDE / long
         near = {max(1, round(value)) for value in (exact, exact - doubt, exact + doubt)}
