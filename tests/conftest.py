@@ -21,6 +21,15 @@ def pytest_collection_modifyitems(items):
             item.add_marker("network")
 
 
+@pytest.fixture(scope="module")
+def quick_keys():
+    """Passwords at a trifle of what they cost in earnest: a tenth of a second a guess."""
+    import forge
+
+    with forge.quick_keys():
+        yield
+
+
 @pytest.fixture
 def pair(tmp_path):
     """Paths of a cover and a secret, PNG, of different odd sizes."""

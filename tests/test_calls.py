@@ -7,13 +7,14 @@ from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from forge import quick_keys
 from pictures import natural
 from PIL import Image
 from systems import posix
 
 from stegocli import folders
 from stegocli.methods import Exact
+
+pytestmark = pytest.mark.usefixtures("quick_keys")
 
 
 @pytest.fixture
@@ -140,9 +141,3 @@ def test_a_dask_cluster_of_two_processes_of_which_one_is_killed(desk, monkeypatc
     assert len(found) == 9 and not any(isinstance(one, folders.Failed) for one in found)
     list(folders.reveal("a", "ra"))
     assert tree("ra") == tree("rb")
-
-
-@pytest.fixture(autouse=True)
-def quick():
-    with quick_keys():
-        yield

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from forge import quick_keys
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pictures import natural, photograph
@@ -20,13 +19,9 @@ from stegocli.methods import Auto, Discreet, Exact, Flow, Robust
 from stegocli.payload import container, header, several
 from stegocli.payload.container import pack
 
+pytestmark = pytest.mark.usefixtures("quick_keys")
+
 PASSWORD = "correct horse"
-
-
-@pytest.fixture(autouse=True)
-def quick():
-    with quick_keys():
-        yield
 
 
 @pytest.fixture

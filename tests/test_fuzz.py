@@ -19,17 +19,12 @@ from stegocli import StegoError, hide, load_model, reveal
 from stegocli.flow.couplings import FlowConfig
 from stegocli.flow.network import StegoNetwork
 from stegocli.methods import Auto, Exact, Flow
-from stegocli.payload import header, keys
+from stegocli.payload import header
 from stegocli.picture import files
 
+pytestmark = pytest.mark.usefixtures("quick_keys")
+
 PASSWORD = forge.PASSWORD
-
-
-@pytest.fixture(autouse=True)
-def quick_keys(monkeypatch):
-    """Argon2id at its true cost takes a tenth of a second."""
-    monkeypatch.setattr(keys, "PASSES", 1)
-    monkeypatch.setattr(keys, "MEMORY_KIB", 32)
 
 
 class Bench:

@@ -15,8 +15,10 @@ from stegocli.delivery import AS_SEEN, Delivery
 from stegocli.errors import StegoError
 from stegocli.methods import Exact, Flow
 from stegocli.methods.base import Found, Outcome, Stego
-from stegocli.payload import codings, container, keys
+from stegocli.payload import codings, container
 from stegocli.picture import png
+
+pytestmark = pytest.mark.usefixtures("quick_keys")
 
 FORGED = [
     "../up.txt", "/etc/passwd", "a/b.txt", "a\\b.txt", "C:x.txt", "..", ".a.b", ".", "-rf", "~root", "CON", "con.txt",
@@ -34,12 +36,6 @@ PLAIN = [
     "console.txt",
     "a" * 200,
 ]
-
-
-@pytest.fixture(autouse=True)
-def quick_keys(monkeypatch):
-    monkeypatch.setattr(keys, "PASSES", 1)
-    monkeypatch.setattr(keys, "MEMORY_KIB", 32)
 
 
 @pytest.mark.parametrize("name", FORGED)

@@ -9,20 +9,10 @@ from stegocli.canonical.channels import PLAYED, Jpeg, Resize, Tone, Wide, channe
 from stegocli.canonical.embedding import Embedder, Unsuitable
 from stegocli.canonical.lock import Lock
 from stegocli.canonical.reading import NothingFound, TooDamaged
-from stegocli.payload import keys
 from stegocli.picture import metrics
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("quick_keys")]
 REFUSED = (NothingFound, TooDamaged)
-
-
-@pytest.fixture(autouse=True, scope="module")
-def quick_keys():
-    """Argon2id at its true cost takes a tenth of a second."""
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(keys, "PASSES", 1)
-        patched.setattr(keys, "MEMORY_KIB", 32)
-        yield
 
 
 def with_sky(height, width, seed=0):

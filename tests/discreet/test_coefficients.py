@@ -8,13 +8,9 @@ from stegocli.discreet import coefficients
 from stegocli.discreet.embedding import Unsuitable
 from stegocli.discreet.jpegfile import JpegFile
 
+pytestmark = pytest.mark.usefixtures("quick_keys")
+
 pytest.importorskip("jpeglib")
-
-
-@pytest.fixture(autouse=True)
-def quick_keys(monkeypatch):
-    monkeypatch.setattr("stegocli.payload.keys.PASSES", 1)
-    monkeypatch.setattr("stegocli.payload.keys.MEMORY_KIB", 64)
 
 
 def cover(seed, height=130, width=150, quality=85, grey=False):

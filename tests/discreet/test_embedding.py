@@ -10,14 +10,7 @@ from stegocli.discreet import embedding, frame
 from stegocli.discreet.embedding import Unsuitable
 from stegocli.payload import header
 
-pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(autouse=True)
-def quick_keys(monkeypatch):
-    """A password costs a tenth of a second and 64 MiB, which no test here is about."""
-    monkeypatch.setattr("stegocli.payload.keys.PASSES", 1)
-    monkeypatch.setattr("stegocli.payload.keys.MEMORY_KIB", 64)
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("quick_keys")]
 
 
 def drawn(height, width, seed):

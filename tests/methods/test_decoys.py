@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from command import stego
-from forge import quick_keys
 from pictures import natural, photograph
 from PIL import Image
 
@@ -19,13 +18,9 @@ from stegocli.methods import Auto, Decoy, Discreet, Exact, Robust
 from stegocli.payload import estimate, slots
 from stegocli.picture import files
 
+pytestmark = pytest.mark.usefixtures("quick_keys")
+
 REAL, HARMLESS = {"STEGO_PASSWORD": "real"}, {"STEGO_PASSWORD": "harmless"}
-
-
-@pytest.fixture(autouse=True)
-def quick():
-    with quick_keys():
-        yield
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from stegocli.methods import Discreet
 from stegocli.methods.discreet import SIZES
 from stegocli.picture import files, metrics
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("quick_keys")]
 
 
 @pytest.fixture(scope="module")
@@ -43,12 +43,6 @@ def folder(tmp_path_factory):
     (here / "note.txt").write_text("Meet me at nine.\n")
     Image.fromarray(photograph(40, 48, 3)).save(here / "secret.png")
     return here
-
-
-@pytest.fixture(autouse=True)
-def quick_keys(monkeypatch):
-    monkeypatch.setattr("stegocli.payload.keys.PASSES", 1)
-    monkeypatch.setattr("stegocli.payload.keys.MEMORY_KIB", 64)
 
 
 @pytest.mark.parametrize("name", ["s.png", "s.webp", "s.tif", "s.bmp"])

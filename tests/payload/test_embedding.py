@@ -26,14 +26,9 @@ from stegocli.payload.errors import AuthenticationError, InvalidContent
 from stegocli.payload.header import Header
 from stegocli.picture import files, metrics
 
+pytestmark = pytest.mark.usefixtures("quick_keys")
+
 PASSWORDS = [None, "Käse & Brot"]
-
-
-@pytest.fixture(autouse=True)
-def quick_keys(monkeypatch):
-    """Argon2id at its true cost takes a tenth of a second: too long for thousands of trials."""
-    monkeypatch.setattr(keys, "PASSES", 1)
-    monkeypatch.setattr(keys, "MEMORY_KIB", 32)
 
 
 def plan_for(rgb, content, password):

@@ -8,18 +8,12 @@ from pictures import natural
 from PIL import Image
 from stegos import encoder
 
-from stegocli.payload import embedding, estimate, header, keys
+from stegocli.payload import embedding, estimate, header
 from stegocli.payload.codings import Secret
 from stegocli.picture import files, metrics
 from stegocli.picture.inputs import Source
 
-pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(autouse=True)
-def quick_keys(monkeypatch):
-    monkeypatch.setattr(keys, "PASSES", 1)
-    monkeypatch.setattr(keys, "MEMORY_KIB", 32)
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("quick_keys")]
 
 
 def busy(height: int, width: int, seed: int) -> np.ndarray:

@@ -10,15 +10,11 @@ from stegocli.errors import StegoError
 from stegocli.payload import embedding, keys, slots
 from stegocli.payload.errors import AuthenticationError
 
+pytestmark = pytest.mark.usefixtures("quick_keys")
+
 COMPOSED, DECOMPOSED = (unicodedata.normalize(form, "Käse é Å") for form in ("NFC", "NFD"))
 # Neither: one letter of each kind, as when a password was pasted together.
 MIXED = "Ka\u0308se \u00e9 \u212b"
-
-
-@pytest.fixture(autouse=True)
-def quick_keys(monkeypatch):
-    monkeypatch.setattr(keys, "PASSES", 1)
-    monkeypatch.setattr(keys, "MEMORY_KIB", 32)
 
 
 def embedded(password: str) -> np.ndarray:

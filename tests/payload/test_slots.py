@@ -7,15 +7,11 @@ from hypothesis import strategies as st
 from pictures import natural, photograph
 from watcher import auc, caught, play
 
-from stegocli.payload import embedding, estimate, keys, slots
+from stegocli.payload import embedding, estimate, slots
 from stegocli.payload.errors import AuthenticationError
 from stegocli.picture import metrics
 
-
-@pytest.fixture(autouse=True)
-def quick_keys(monkeypatch):
-    monkeypatch.setattr(keys, "PASSES", 1)
-    monkeypatch.setattr(keys, "MEMORY_KIB", 32)
+pytestmark = pytest.mark.usefixtures("quick_keys")
 
 
 @pytest.mark.parametrize("segment", [1 << 22, 4000])

@@ -5,21 +5,13 @@ import pytest
 from pictures import photograph
 
 from stegocli.canonical.lock import Lock
-from stegocli.payload import keys
 from stegocli.robust import blocks, legacy, sync
 from stegocli.robust.embedding import Embedder
 from stegocli.robust.reading import NothingFound, extract
 
+pytestmark = pytest.mark.usefixtures("quick_keys")
+
 SHAPE = (20, 21)
-
-
-@pytest.fixture(autouse=True, scope="module")
-def quick_keys():
-    """Argon2id at its true cost takes a tenth of a second."""
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(keys, "PASSES", 1)
-        patched.setattr(keys, "MEMORY_KIB", 32)
-        yield
 
 
 def embedded_header(rng: np.random.Generator, lock: Lock, quality: int = 75) -> tuple[np.ndarray, np.ndarray]:
