@@ -123,10 +123,10 @@ def hide(
     Args:
         cover: any format that `files.read` takes, from 16x16; a path is opened once.
         secret: such a picture, or any file; a folder, or a sequence of files and folders, goes whole, as bytes.
-        output: ends in .png, .tif, .webp or .bmp, or, for what survives it, in .jpg; a folder (also one to be made,
-            with a slash at its end) gets `default_stego(cover)`.
-        method: one of `methods.Auto`, `Flow`, `Exact` and `Robust`; by default `Auto()`: the network for a picture,
-            bytes where they are better, and for a .jpg what survives it.
+        output: ends in .png, .tif, .webp or .bmp, or, for what survives it and for `Discreet`, in .jpg; a folder (also
+            one to be made, with a slash at its end) gets `default_stego(cover)`.
+        method: one of `methods.Auto`, `Flow`, `Exact`, `Robust` and `Discreet`; by default `Auto()`: the network for a
+            picture, bytes where they are better, and for a .jpg what survives it.
         force: replace `output` if it exists.
         report: also write a picture of cover, stego, residual, secret and revealed here, in any of these formats;
             for secret pictures, a line for each.
@@ -334,19 +334,8 @@ def _found(
     stego: Stego, readers: Iterable[Reader], password: str | Callable[[], str | None] | None, progress: Progress
 ) -> tuple[Found, bool]:
     """What the first method finds, without the password or with it, and whether it took the password."""
-
-    def ask() -> str | None:
-        if stego.header is not None:
-            raise LaterVersion(f"method {stego.header.method}")
-        return password() if callable(password) else password
-
     try:
-        looked = look(
-            readers,
-            methods.searchers(),
-            lambda reader, word: reader.reveal(stego, word, progress),
-            password if isinstance(password, str) else ask,
-        )
+        looked = look(readers, methods.searchers(), lambda reader, word: reader.reveal(stego, word, progress), password)
         if looked.found is None and stego.header is not None:
             raise LaterVersion(f"method {stego.header.method}")
     except LaterVersion as error:

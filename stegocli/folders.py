@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from functools import partial
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
@@ -21,7 +22,7 @@ from .calls import Failed as Failed
 from .errors import StegoError
 from .methods import Method
 from .methods.base import ModelLike
-from .payload.gathering import Gathered, listed
+from .payload.gathering import Gathered, Given, listed
 from .picture import files, outputs
 from .picture.inputs import LITTER, Identity, Source, identity, reason, short
 from .processes import stopping, undisturbed
@@ -137,7 +138,7 @@ def hide(
         method: as for `api.hide`; weights are loaded once in each process.
         jobs: processes to share the work, each with its share of the cores.
         executor: whatever shares the work instead, as of `concurrent.futures` or Dask's `Client.get_executor()`; its
-            workers see all folders under the same absolute names.
+            workers see all folders under the same absolute names, and `model` and `keep` must be absolute, too.
         shard: (which, of how many) to do only one of so many equal parts: each file is in exactly one of them.
         note: called with what the user should know about the folders, one sentence each.
         options: of `api.hide`; `force` replaces what was there before, never a result of the same run.
@@ -155,7 +156,10 @@ def hide(
     work = pairs(Path(covers), given, note)
     _check_weights(getattr(method, "model", None))
     pairwise = isinstance(given, Path) and os.path.isdir(given)
-    shared = None if pairwise else _shared(given)
+    shared = None if pairwise else _shared(given, executor is not None)
+    decoy = getattr(method, "decoy", None)
+    if decoy is not None:
+        method = replace(method, decoy=replace(decoy, secret=_shared(decoy.secret, executor is not None)))  # type: ignore[type-var]
     folder = outputs.make_folder(output)
     names = _names([cover for cover, _ in work])
     inputs = {identity(cover) for cover, _ in work}
@@ -170,7 +174,7 @@ def hide(
             _not_a_file(cover)
             or (_not_a_file(secret) if isinstance(secret, Path) and pairwise else None)
             or _lost(cover, target, inputs, targets)
-            or Call(cover, partial(_hide, cover, shared or secret, method, options), target, force)
+            or Call(cover, partial(api.hide, cover, shared or secret, method=method, **options), target, force)
         )
     return _done(calls, jobs, executor, shard, folder)
 
@@ -183,16 +187,19 @@ def _check_weights(model: ModelLike) -> None:
         weights.find(model)
 
 
-def _hide(cover: Path, secret: Any, method: Method | None, options: dict[str, Any], target: Path) -> Hidden:
-    return api.hide(cover, secret, target, method, **options)
+def _shared(given: Given, elsewhere: bool) -> list[Source | Path]:
+    """What goes into every cover; a pipe gives its content only once, so it is read here.
 
-
-def _shared(given: Path | Sequence[Path]) -> list[Source | Path]:
-    """What goes into every cover; a pipe gives its content only once, so it is read here."""
-    return [
-        one if isinstance(one, Source) or os.path.isdir(one) or os.path.isfile(one) else Source.read(one)
-        for one in listed(given)
-    ]
+    Args:
+        elsewhere: whether it is opened by workers that may start anywhere.
+    """
+    every: list[Source | Path] = []
+    for one in listed(given):
+        if not isinstance(one, Source) and (os.path.isdir(one) or os.path.isfile(one)):
+            every.append(one.absolute() if elsewhere else one)
+        else:
+            every.append(Source.of(one))
+    return every
 
 
 def _lost(cover: Path, target: Path, inputs: set[Identity | None], targets: dict[str, Path]) -> Failed | None:
@@ -230,14 +237,10 @@ def reveal(
     places = outputs.Folder.at_start(folder, stems, found)
     force = bool(options.get("force"))
     calls = [
-        _not_a_file(stego) or Call(stego, partial(_reveal, stego, model, options), place, force)
+        _not_a_file(stego) or Call(stego, partial(api.reveal, stego, model=model, **options), place, force)
         for stego, place in zip(found, places, strict=True)
     ]
     return _done(calls, jobs, executor, shard, folder)
-
-
-def _reveal(stego: Path, model: ModelLike, options: dict[str, Any], place: outputs.Folder) -> Revealed:
-    return api.reveal(stego, place, model, **options)
 
 
 # -- doing it -----------------------------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ from stegocli import api, errors, folders
 from stegocli.calls import Call
 from stegocli.errors import StegoError, printable
 from stegocli.folders import Failed
-from stegocli.methods import Exact, Robust
+from stegocli.methods import Decoy, Exact, Robust
 from stegocli.picture import files, outputs
 
 
@@ -70,6 +70,19 @@ def test_one_pipe_goes_into_every_cover(here):
     with fifo(here / "pipe", b"content") as pipe:
         done = list(folders.hide(covers, pipe, "out", Exact()))
     assert [api.reveal(d.path, f"{i}").path.read_bytes() for i, d in enumerate(done)] == [b"content"] * 3
+
+
+@fifos
+def test_a_decoy_from_a_pipe_goes_into_every_cover(here):
+    covers = here / "covers"
+    covers.mkdir()
+    for i in range(3):
+        Image.fromarray(natural(64, 80, i)).save(covers / f"{i}.png")
+    with fifo(here / "pipe", b"a rose") as pipe:
+        done = list(folders.hide(covers, "t.txt", "out", Exact("real", decoy=Decoy(pipe, "other"))))
+    for number, one in enumerate(done):
+        assert api.reveal(one.path, f"{number}", password="other").path.read_bytes() == b"a rose"
+        assert api.reveal(one.path, f"{number}.txt", password="real").path.read_text() == "a note"
 
 
 # -- outputs of one run -------------------------------------------------------------------------------------------

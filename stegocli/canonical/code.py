@@ -13,7 +13,7 @@ import numpy as np
 from ..payload.keys import shuffle
 
 # Rounds of message passing, at most.
-ROUNDS = 150
+_ROUNDS = 150
 _LIMIT = np.float32(30)
 _NEARLY_ONE = np.float32(0.9999999)
 # Coded bits for each bit of information of the longest code that repeats nothing.
@@ -58,12 +58,11 @@ class Code:
         parity = np.bitwise_xor.accumulate(np.bitwise_xor.reduce(bits[self._members], 1))
         return np.concatenate([bits, parity])[self._order]
 
-    def decode(self, log_odds: np.ndarray, rounds: int = ROUNDS) -> tuple[np.ndarray, bool]:
+    def decode(self, log_odds: np.ndarray) -> tuple[np.ndarray, bool]:
         """The information bits, uint8 (information,), and whether every check holds.
 
         Args:
             log_odds: (coded,), ln P(0) / P(1) of each coded bit.
-            rounds: of message passing, at most.
         """
         channel = np.bincount(self._order, log_odds, self._length).astype(np.float32)
         own, chain = channel[: self.information], channel[self.information :]
@@ -72,7 +71,7 @@ class Code:
         sent = np.zeros((width + 2, checks), np.float32)
         heard = np.zeros((width + 2, checks), np.float32)
         members = np.ascontiguousarray(self._members.T)
-        for _ in range(rounds):
+        for _ in range(_ROUNDS):
             heard[:width] = total[members]
             heard[width] = parity
             heard[width + 1, 1:] = parity[:-1]

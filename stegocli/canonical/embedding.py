@@ -52,12 +52,12 @@ class Embedded:
     Attributes:
         stego: uint8, the cover's shape.
         worst: of the channels that were played, the one that leaves least.
-        spare: bits that it leaves unused, as a share of those that the content takes.
+        played: the channels that the stego was sent through.
     """
 
     stego: np.ndarray
     worst: Channel
-    spare: float
+    played: tuple[Channel, ...]
 
 
 def _information(log_odds: np.ndarray, bits: np.ndarray) -> float:
@@ -82,7 +82,7 @@ class Embedder:
 
     Args:
         cover: uint8 (height, width, 3).
-        cover_psnr: dB that the stego keeps of the cover, at least.
+        cover_psnr: in dB; about the least that is accepted.
         progress: called with what is done and how far it is, 0 to 1.
 
     Raises:
@@ -290,4 +290,4 @@ class Embedder:
         worst = min(left, key=lambda channel: left[channel])
         if left[worst] < _ENOUGH * needed:
             return None, left[worst] / needed
-        return Embedded(stego, worst, (left[worst] - needed) / needed), 1.0
+        return Embedded(stego, worst, played), 1.0

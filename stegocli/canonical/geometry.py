@@ -11,9 +11,8 @@ from functools import cache, cached_property
 from itertools import product
 
 import numpy as np
-from PIL import Image
 
-from . import estimate, fixed, grid, reading, texture
+from . import estimate, fixed, grid, reading, scalers, texture
 from .lock import Lock
 from .reading import NothingFound, TooDamaged
 
@@ -38,8 +37,6 @@ _SCALED = 2.2
 _PLAIN, _SHARE, _LEAST_SIDE = 24, 0.8, 64
 # Of a border so many steps of the first search may be left.
 _LEFT = 2
-# Of larger pictures, in pixels of the longest side, the rest is finer than any grid.
-_ENOUGH = 1280
 _Edges = tuple[float, float, float, float]
 
 
@@ -56,13 +53,11 @@ class Pose:
         turn: see `turned`.
         size: of the grid.
         missing: left, top, right and bottom, pixels of the grid that the turned picture lies on.
-        agreement: of the pilots then, -1 to 1.
     """
 
     turn: int
     size: tuple[int, int]
     missing: _Edges
-    agreement: float
 
 
 # -- the grid from a part of a picture ----------------------------------------------------------------------------
@@ -106,20 +101,6 @@ def straightened(luma: np.ndarray, pose: Pose) -> np.ndarray:
 # -- guesses ------------------------------------------------------------------------------------------------------
 
 
-def _basis() -> np.ndarray:
-    at = np.arange(grid.SIDE)
-    basis = np.cos((2 * at[None] + 1) * at[:, None] * np.pi / (2 * grid.SIDE)) / 2
-    basis[0] /= np.sqrt(2)
-    return basis.astype(np.float32)
-
-
-_BASIS = _basis()
-
-
-def _kernel(distance: np.ndarray) -> np.ndarray:
-    return np.where(np.abs(distance) < _TAPS, np.sinc(distance) * np.sinc(distance / _TAPS), 0)
-
-
 def _samplers(places: np.ndarray, size: int, missing: np.ndarray, start: int, length: int) -> np.ndarray:
     """From samples as received to those of the grid along one side, for each guess: float32 (guesses, places, length).
 
@@ -132,7 +113,7 @@ def _samplers(places: np.ndarray, size: int, missing: np.ndarray, start: int, le
     whole = size + missing.sum(1, keepdims=True)
     at = (places + 0.5) * whole / size - missing[:, :1] - 0.5
     first = np.floor(at).astype(int) - _TAPS + 1
-    weights = _kernel(at - first - np.arange(2 * _TAPS)[:, None, None])
+    weights = scalers.lanczos(at - first - np.arange(2 * _TAPS)[:, None, None])
     weights /= weights.sum(0)
     out = np.zeros((len(missing), len(places), length), np.float32)
     guess, place = np.ogrid[: len(missing), : len(places)]
@@ -154,7 +135,7 @@ class _Pilots:
         self.samples, self.size = samples, (samples.shape[0], samples.shape[1])
         self.layout = where.pilots(self.size)
         across = self.size[1] // grid.SIDE
-        self._own = _BASIS @ samples.reshape(-1, grid.SIDE, across, grid.SIDE).transpose(0, 2, 1, 3) @ _BASIS.T
+        self._own = grid.BASIS @ samples.reshape(-1, grid.SIDE, across, grid.SIDE).transpose(0, 2, 1, 3) @ grid.BASIS.T
         self.weights = written.reshape(-1)[self.layout.blocks]
         self.least = max(_PRESENT, reading.SURE * estimate.chance(self.weights))
         # Of each: its block and frequency down, and across.
@@ -184,7 +165,7 @@ class _Pilots:
             size, first = self.size[axis], grid.SIDE * block
             start, end = max(0, first - margin), min(size, first + grid.SIDE + margin)
             places = first + np.arange(grid.SIDE)
-            return slice(start, end), _BASIS @ _samplers(places, size, missing, start, end - start)
+            return slice(start, end), grid.BASIS @ _samplers(places, size, missing, start, end - start)
 
         total = np.zeros((len(missing), len(missing)), np.float32)
         for number in chosen:
@@ -208,7 +189,7 @@ class _Pilots:
         def side(axis: int, edges: np.ndarray) -> np.ndarray:
             size = self.size[axis]
             own = _samplers(np.arange(size), size, edges[None], 0, size)[0]
-            return (_BASIS @ own.reshape(-1, grid.SIDE, size)).reshape(size, size)
+            return (grid.BASIS @ own.reshape(-1, grid.SIDE, size)).reshape(size, size)
 
         best = -1.0
         for step, around in _FINE:
@@ -297,7 +278,7 @@ class Search:
             progress(number / len(tasks))
             pilots = self._pilots(turn, size)
             found = [(pilots.straight(), (0.0, 0.0, 0.0, 0.0))] if turn else self._cropped(pilots)
-            yield from (Pose(turn, size, missing, agrees) for agrees, missing in found if agrees >= pilots.least)
+            yield from (Pose(turn, size, missing) for agrees, missing in found if agrees >= pilots.least)
 
     def _cropped(self, pilots: _Pilots) -> list[tuple[float, _Edges]]:
         longest = max(pilots.size)
@@ -349,20 +330,6 @@ def _views(rgb: np.ndarray) -> Iterator[tuple[np.ndarray, bool]]:
     yield rgb, False
 
 
-def _reduced(rgb: np.ndarray) -> np.ndarray:
-    """A picture, made smaller where that loses nothing that a grid holds."""
-    share = _ENOUGH / max(rgb.shape[:2])
-    if share >= 1:
-        return rgb
-    size = max(1, round(rgb.shape[1] * share)), max(1, round(rgb.shape[0] * share))
-    return np.asarray(Image.fromarray(rgb).resize(size, Image.Resampling.LANCZOS))
-
-
-def straight(rgb: np.ndarray, lock: Lock | None) -> bytes:
-    """The content of a stego as received, uint8 (height, width, 3), that is whole and upright: see `reading.read`."""
-    return reading.read(_reduced(rgb), lock)
-
-
 def search(rgb: np.ndarray, lock: Lock | None, progress: Callable[[float], None] = lambda share: None) -> bytes:
     """The content of a stego as received, uint8 (height, width, 3), that was cropped, framed, turned or mirrored.
 
@@ -378,7 +345,7 @@ def search(rgb: np.ndarray, lock: Lock | None, progress: Callable[[float], None]
     """
     failed: ValueError = NothingFound("nothing that survived is hidden here")
     for view, loose in _views(rgb):
-        luma = grid.lowest(_reduced(view))
+        luma = grid.lowest(view)
         for pose in Search(luma, max(view.shape), reading.places(lock), loose).poses(progress):
             try:
                 return reading.read(straightened(luma, pose), lock)

@@ -31,6 +31,10 @@ def _cosines(rows: int, size: int) -> np.ndarray:
     return waves
 
 
+# The 8-point DCT-II, orthonormal: float32 (8, 8).
+BASIS = _cosines(SIDE, SIDE).astype(np.float32)
+
+
 def _in_blocks(size: int) -> np.ndarray:
     """The 8-point DCT of each block of a row of samples, after the DCT-II of the row is undone: float64, square."""
     rows = _cosines(size, size).T.reshape(size // SIDE, SIDE, size)
@@ -142,6 +146,5 @@ def add(rgb: np.ndarray, change: np.ndarray, limit: np.ndarray) -> np.ndarray:
 
 def samples(blocks: np.ndarray) -> np.ndarray:
     """The grid's own small picture from its block coefficients: float32 (rows, columns)."""
-    basis = _cosines(SIDE, SIDE).astype(np.float32)
     down, across = blocks.shape[:2]
-    return (basis.T @ blocks @ basis).transpose(0, 2, 1, 3).reshape(down * SIDE, across * SIDE)
+    return (BASIS.T @ blocks @ BASIS).transpose(0, 2, 1, 3).reshape(down * SIDE, across * SIDE)

@@ -24,15 +24,7 @@ class NothingFound(ValueError):
 
 
 class TooDamaged(ValueError):
-    """Something is here, but lost.
-
-    Attributes:
-        share: of it that is lost, 0 to 1, about.
-    """
-
-    def __init__(self, share: float):
-        super().__init__(f"{100 * share:.0f} % of the content can't be corrected")
-        self.share = share
+    """Something is here, but lost."""
 
 
 def places(lock: Lock | None) -> fixed.Places:
@@ -49,20 +41,6 @@ def receive(picture: np.ndarray, size: tuple[int, int]) -> Received:
     """
     blocks = grid.coefficients(picture, size)
     return Received.of(blocks, texture.likely_written(texture.flatness(blocks)))
-
-
-def score(picture: np.ndarray, size: tuple[int, int], where: fixed.Places = fixed.OPEN) -> float:
-    """How strongly the pilots are there, -1 to 1: about 0 (deviation .05) where nothing is, .3 and more where it is.
-
-    For finding crops, turns and mirrors: the pilots of low frequency alone, under no gain, which is cheap.
-
-    Args:
-        picture: uint8 (height, width, 3), or luma as float32 (height, width), padded or cropped to what may have been
-            the whole picture.
-        size: of the grid, see `grid.sizes`.
-        where: the pilots of no password, or of one (`places`).
-    """
-    return estimate.agreement(receive(picture, size), where.pilots(size), 0, np.zeros(3))
 
 
 @dataclass(frozen=True)
@@ -165,12 +143,12 @@ def content(received: Received, frame: Frame) -> bytes:
     """
     length = 8 * frame.preamble.length
     if not length < len(frame.content):
-        raise TooDamaged(1.0)
+        raise TooDamaged("the content can't be corrected")
     odds = frame.log_odds(received, measured(received, frame))
     bits, _ = code.code(length, len(odds)).decode(odds)
     found = frame.open(np.packbits(bits).tobytes())
     if found is None:
-        raise TooDamaged(1.0)
+        raise TooDamaged("the content can't be corrected")
     return found
 
 
@@ -203,5 +181,5 @@ def read(picture: np.ndarray, lock: Lock | None) -> bytes:
     for agrees, size, received in looked[:1]:
         pilots = places(lock).pilots(size)
         if agrees > max(PRESENT, SURE * estimate.chance(received.written[pilots.blocks])):
-            raise TooDamaged(1.0)
+            raise TooDamaged("the content can't be corrected")
     raise NothingFound("nothing that survived is hidden here")

@@ -31,12 +31,12 @@ def _cubic(distance: np.ndarray) -> np.ndarray:
     return np.where(at <= 1, near, np.where(at < 2, far, 0))
 
 
-def _lanczos(distance: np.ndarray) -> np.ndarray:
+def lanczos(distance: np.ndarray) -> np.ndarray:
     return np.where(np.abs(distance) < 4, np.sinc(distance) * np.sinc(distance / 4), 0)
 
 
 # Each kernel with the pixels on either side that it takes.
-_KERNELS = {"OpenCV linear": (_linear, 1), "OpenCV cubic": (_cubic, 2), "OpenCV Lanczos": (_lanczos, 4)}
+_KERNELS = {"OpenCV linear": (_linear, 1), "OpenCV cubic": (_cubic, 2), "OpenCV Lanczos": (lanczos, 4)}
 AREA = "OpenCV area"
 NAMES = (*PILLOW, AREA, *_KERNELS)
 

@@ -131,7 +131,7 @@ DecoyOption = Annotated[
     list[Path] | None,
     typer.Option(
         "--decoy", readable=False, metavar="FILE", rich_help_panel=PRIVACY,
-        help=f"Also hide this under a second password (or ${DECOY_VARIABLE}): one shows not whether there are two.",
+        help=f"Also hide this under a second password (or ${DECOY_VARIABLE}): neither tells whether there is another.",
     ),
 ]  # fmt: skip
 DecoyPasswordFileOption = Annotated[
@@ -337,12 +337,12 @@ def _with_decoy(
         raise typer.BadParameter("it is for --decoy: leave it out", param_hint="--decoy-password-file")
     if not private or not isinstance(method, (Auto, Discreet, Exact)):
         raise typer.BadParameter(
-            "it stands before a secret of --password or --discreet: add one of them, and leave out what survives",
+            "it needs a secret under --password or --discreet: add one of them, and leave out --survive and --flow",
             param_hint="--decoy",
         )
 
-    changed: Any = Decoy(decoy, _asked(asked_now, password_file, "Decoy password", DECOY_VARIABLE))
-    return replace(method, decoy=changed)
+    added: Any = Decoy(decoy, _asked(asked_now, password_file, "Decoy password", DECOY_VARIABLE))
+    return replace(method, decoy=added)
 
 
 def _show_one_of_many(done: Any, console: "Console") -> None:

@@ -6,7 +6,6 @@ from dataclasses import replace
 import numpy as np
 
 from ..canonical import geometry, preamble, reading
-from ..canonical.channels import PLAYED
 from ..canonical.embedding import Embedded
 from ..canonical.lock import Lock
 from ..canonical.reading import NothingFound, TooDamaged
@@ -44,7 +43,7 @@ def shown(secret: Secret, packed: Payload) -> tuple[np.ndarray, np.ndarray]:
 
 def notes(secret: AnySecret, packed: Payload, done: Embedded) -> list[str]:
     """What the user should know."""
-    played = f"Played before it was written: {'; '.join(map(str, PLAYED))}. The hardest was {done.worst}."
+    played = f"Played before it was written: {'; '.join(map(str, done.played))}. The hardest was {done.worst}."
     if isinstance(secret, Bundle) or packed.picture is None or packed.picture.size == secret.picture.size:
         return [played]
     width, height = secret.picture.size
@@ -82,7 +81,7 @@ def content(stego: Stego, password: str | None, thoroughly: bool, progress: Prog
     try:
         if not thoroughly:
             try:
-                return geometry.straight(stego.rgb, lock)
+                return reading.read(stego.rgb, lock)
             except NothingFound:
                 return None
             except TooDamaged as error:
@@ -104,11 +103,11 @@ def found(content: bytes, stego: Stego) -> Found:
     return back
 
 
-def damaged(stego: Stego, error: TooDamaged) -> StegoError:
+def damaged(stego: Stego) -> StegoError:
     """What to say of a base layer that is lost."""
     return StegoError(
-        f"{stego.path} holds something that was made to survive, but {error.share:.0%} of it can't be corrected: ask "
-        "for a copy that was compressed less, resized less and not edited."
+        f"{stego.path} holds something that was made to survive, but it can't be corrected: ask for a copy that was "
+        "compressed less, resized less and not edited."
     )
 
 
@@ -134,5 +133,5 @@ class Search:
             return None
         try:
             return content(stego, password, True, progress) or Locked()
-        except TooDamaged as error:
-            raise damaged(stego, error) from None
+        except TooDamaged:
+            raise damaged(stego) from None

@@ -107,9 +107,10 @@ class Discreet:
         except (Unsuitable, segments.Unsuitable) as error:
             raise StegoError(f"{cover.path} can't carry this ({error}): use a larger or livelier cover.") from None
         progress("checking", 0.0)
-        for _, made, word in coded:
-            if _content(Stego(cover.path, rgb, content=file), word) != made.content:
-                raise StegoError(f"{secret.path} does not come back from {cover.path}: please report this.")
+        written = Stego(cover.path, rgb, content=file)
+        for one, made, word in coded:
+            if _content(written, word) != made.content:
+                raise StegoError(f"{one.path} does not come back from {cover.path}: please report this.")
         (_, packed, _), *others = coded
         summary = f"discreet, {self.size}; {packed.coding}; {packed.fidelity}; "
         summary += f"{len(packed.content):,} of {carrier.capacity(slots):,} bytes, encrypted"

@@ -61,7 +61,7 @@ class Exact(Lossless):
             raise StegoError(f"{secret.path} is no picture and is hidden whole: leave {option('fit')} out.")
         password = asked(self.password)
         if self.decoy is not None and password is None:
-            raise StegoError(f"A decoy stands before a secret under a password: give {option('password')}.")
+            raise StegoError(f"A decoy needs a secret under a password of its own: give {option('password')}.")
         private, pixels = password is not None, cover.rgb.size // 3
         progress("coding", 0.0)
         holds = estimate.holds(cover.rgb, private, self.cover_psnr)
@@ -83,10 +83,11 @@ class Exact(Lossless):
             others = self._decoys(secret, packed, password, pixels)
             rgb = self._private(cover, (secret, packed, password), *others)
         progress("checking", 0.0)
-        for _, made, word in [(secret, packed, password), *others]:
-            back = _content(Stego(cover.path, rgb, cover.picture.alpha), word)
+        written = Stego(cover.path, rgb, cover.picture.alpha)
+        for one, made, word in [(secret, packed, password), *others]:
+            back = _content(written, word)
             if back is None or back[0] != made.content:
-                raise StegoError(f"{secret.path} does not come back from {cover.path}: please report this.")
+                raise StegoError(f"{one.path} does not come back from {cover.path}: please report this.")
         summary = f"{packed.coding}; {packed.fidelity}; {len(packed.content):,} of {holds:,} bytes"
         told = Choice(method=self.name, summary=summary + (", encrypted" if private else ""))
         remedies = f"or a lower {option('cover_psnr')}"

@@ -239,8 +239,8 @@ def _content(stego: Stego, password: str | None, progress: Progress) -> _Content
         raise LaterVersion(str(error)) from None
     try:
         base = anything.content(stego, password, lost is not None, progress)
-    except BaseTooDamaged as error:
-        raise lost or anything.damaged(stego, error) from None
+    except BaseTooDamaged:
+        raise lost or anything.damaged(stego) from None
     if base is not None:
         return _Content(base, True)
     if lost is not None:

@@ -76,10 +76,8 @@ class Encoder:
         if len(whole.content) <= budget:
             return whole
 
-        def coders(secret: Secret, exact: Payload) -> Callable[[int], Payload]:
-            return partial(secret.encoder.within, carrier=carrier) if secret.is_readable else lambda _: exact
-
-        return self._shared(list(map(coders, self._secrets, whole.parts)), whole.parts, budget, carrier)
+        coders = [partial(secret.encoder.within, carrier=carrier) for secret in self._secrets]
+        return self._shared(coders, whole.parts, budget, carrier)
 
     def fit_lossy(self, budget: int, carrier: int | None = None) -> Payload:
         """The files' own bytes where they fit a small budget; pictures as well as can be in it, all about equally.
@@ -92,11 +90,9 @@ class Encoder:
         if len(whole.content) <= budget:
             return whole
 
-        def coders(secret: Secret, own: Payload) -> Callable[[int], Payload]:
-            return partial(secret.encoder.fit_lossy, carrier=carrier) if secret.is_readable else lambda _: own
-
+        coders = [partial(secret.encoder.fit_lossy, carrier=carrier) for secret in self._secrets]
         try:
-            return self._shared(list(map(coders, self._secrets, own)), own, budget, carrier)
+            return self._shared(coders, own, budget, carrier)
         except TooLarge as error:
             raise StegoError(
                 f"{self._bundle.path} needs more than the {budget:,} bytes that fit into this cover, {error.fewest:,} "

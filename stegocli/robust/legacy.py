@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..canonical.preamble import check_crc
 from ..payload.keys import Keys, decrypt, derive, shuffle
 from . import ldpc, sync
 from .services import QUALITIES
@@ -38,7 +39,7 @@ class Front:
     @classmethod
     def unpack(cls, content: bytes) -> "Front | None":
         """None when this is no front, or a damaged or an impossible one."""
-        body = sync.check_crc(content)
+        body = check_crc(content)
         if body is None:
             return None
         kind, quality, size, salt, nonce = _FRONT.unpack(body)
@@ -65,10 +66,10 @@ class Seal:
         return self.keys.order if self.keys else sync.CONTENT_ORDER
 
     def parameters(self, content: bytes) -> bytes | None:
-        return decrypt(self.keys.plan, self.nonce, content) if self.keys else sync.check_crc(content)
+        return decrypt(self.keys.plan, self.nonce, content) if self.keys else check_crc(content)
 
     def content(self, content: bytes) -> bytes | None:
-        return decrypt(self.keys.content, self.nonce, content) if self.keys else sync.check_crc(content)
+        return decrypt(self.keys.content, self.nonce, content) if self.keys else check_crc(content)
 
 
 def front(reader: sync.Reader) -> tuple[Front | None, np.ndarray, np.ndarray]:

@@ -14,12 +14,12 @@ them for unknown. Format 1 (`legacy`) is read too.
 
 import os
 import struct
-import zlib
 from dataclasses import dataclass
 
 import numpy as np
 
 from ..canonical.lock import Lock, Seal
+from ..canonical.preamble import append_crc, check_crc
 from ..payload.keys import SALT, TAG, shuffle
 from . import blocks, ldpc, strength
 from .services import QUALITIES
@@ -29,8 +29,7 @@ FORMAT = 2
 LOCK = "stego survive 2"
 _HEADER = struct.Struct(">BBHB")
 _PARAMETERS = struct.Struct(">HIB")
-_CRC = struct.Struct(">I")
-CRC = _CRC.size
+CRC = 4
 _OPEN_SIZE = _HEADER.size + CRC
 _PRIVATE_SIZE = SALT + _HEADER.size + TAG
 # Low frequencies (row, column) that few contents need most: the lowest stay with the content.
@@ -55,17 +54,6 @@ _ROUNDS = 30
 
 class LaterFormat(ValueError):
     """Made by a later version."""
-
-
-def append_crc(content: bytes) -> bytes:
-    """With a CRC-32 behind."""
-    return content + _CRC.pack(zlib.crc32(content))
-
-
-def check_crc(content: bytes) -> bytes | None:
-    """Undo `append_crc`; None when damaged."""
-    body = content[: -_CRC.size]
-    return body if len(content) >= CRC and append_crc(body) == content else None
 
 
 def close(content: bytes, seal: Seal | None) -> bytes:

@@ -93,7 +93,7 @@ async def _broken(request: Request, error: Exception) -> Response:
 async def _about(request: Request) -> Response:
     """What the page shows before anything is chosen."""
     told = {"version": __version__, "ways": [asdict(way) for way in ways.WAYS], "services": ways.services()}
-    return JSONResponse(told | {"sizes": SIZES, "most_bytes": claims.MOST_SENT})
+    return JSONResponse(told | {"sizes": SIZES})
 
 
 async def _json(request: Request) -> dict[str, Any]:

@@ -136,15 +136,15 @@ class Queue:
                 job = self._current = self._waiting.popleft()
                 if self._worker is None or not self._worker.is_alive():
                     self._worker = _Worker(self._folder)
-                worker, task = self._worker, job.task
-                job.task, job.state = None, RUNNING
+                worker = self._worker
+                job.state = RUNNING
             try:
                 job.folder.mkdir()
-                worker.do(task, job)
+                worker.do(job)
             except OSError as error:
                 _fail(job, f"There is no place for the files ({reason(error)}): make room on the disk.")
             with self._changed:
-                job.ended, self._current = time.monotonic(), None
+                job.task, job.ended, self._current = None, time.monotonic(), None
                 self._changed.notify_all()
 
 
@@ -171,11 +171,11 @@ class _Worker:
         self._process.kill()
         self._process.join()
 
-    def do(self, task: Task | None, job: Job) -> None:
-        """Have a task done, and write into the job what the process tells of it."""
+    def do(self, job: Job) -> None:
+        """Have its task done and forgotten here, and write into the job what the process tells of it."""
         try:
-            self._pipe.send((task, job.folder))
-            del task
+            self._pipe.send((job.task, job.folder))
+            job.task = None
             while job.state == RUNNING:
                 kind, told = self._pipe.recv()
                 if kind == "progress":
@@ -204,8 +204,7 @@ def _work(pipe: Connection, watched: Connection, folder: Path) -> None:
     watch.start()
     with suppress(EOFError, OSError):
         while True:
-            task, place = pipe.recv()
-            pipe.send(_done(task, place, pipe))
+            pipe.send(_next(pipe))
     watch.join()  # the server is gone: not to end before its files are, too
 
 
@@ -217,6 +216,12 @@ def _watch(watched: Connection, folder: Path) -> None:
     for _ in range(3):  # the other thread may be making a file
         shutil.rmtree(folder, ignore_errors=True)
     os._exit(0)
+
+
+def _next(pipe: Connection) -> tuple[str, Any]:
+    """Do the next task, which is not kept: it may hold a password."""
+    task, folder = pipe.recv()
+    return _done(task, folder, pipe)
 
 
 def _done(task: Task, folder: Path, pipe: Connection) -> tuple[str, Any]:

@@ -28,8 +28,6 @@ HEADERS = {
     "cross-origin-resource-policy": "same-origin",
     "permissions-policy": "camera=(), microphone=(), geolocation=()",
 }
-# Where anyone may read: nothing there is anyone's own.
-OPEN = ("/", "/api/session")
 BROKEN = "This should not have happened: please report it."
 _READING = ("GET", "HEAD")
 
@@ -138,7 +136,7 @@ class Guard:
             if headers.get("sec-fetch-site", "same-origin") != "same-origin":
                 return _refusal(403, "This did not come from the page.")
             owner = self._sessions.owner(headers.get("authorization", ""))
-            if owner is None and scope["path"] not in OPEN:
+            if owner is None and scope["path"] != "/api/session":
                 return _refusal(401, "The page needs the address that `stego serve` printed.")
             scope.setdefault("state", {})["owner"] = owner
         return None

@@ -122,7 +122,7 @@ class Hide:
                 shown |= {"secret": pictures.secret, "revealed": pictures.revealed}
             for part, rgb in shown.items():
                 parts[f"{part}-shown"] = _shown(folder / f"{part}-shown.png", rgb)
-            change = _thinned(look.residual(_thinned(pictures.cover.rgb), _thinned(pictures.stego.rgb)))
+            change = look.residual(_thinned(pictures.cover.rgb), _thinned(pictures.stego.rgb))
             parts["residual-shown"] = _shown(folder / "residual-shown.png", change)
 
         done = api.hide(cover, self.secret.source(), stego, self.method, progress=progress, show=show)

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from pictures import natural, photograph
+from pilots import score
 
 from stegocli.canonical import dither, embedding, fixed, grid, preamble, reading
 from stegocli.canonical.channels import PLAYED, Jpeg, Resize, Tone, Wide, channel
@@ -122,8 +123,8 @@ def test_a_password_opens_and_nothing_else_does(private):
 def test_nothing_is_open_under_a_password(private, cover):
     """A watcher knows all but the password: neither pilots nor preamble stand on the lattices that are public."""
     size = grid.size_for(private.shape)
-    assert abs(reading.score(private, size)) < 0.25
-    assert reading.score(private, size, reading.places(Lock.of("right", preamble.LOCK))) > 0.5
+    assert abs(score(private, size)) < 0.25
+    assert score(private, size, reading.places(Lock.of("right", preamble.LOCK))) > 0.5
     values = grid.coefficients(private, size).reshape(-1)
     for layout in (fixed.OPEN.pilots(size), fixed.OPEN.preamble(size, 2000)):
         # Twice the phase: whether the bits are 0 or 1.
@@ -169,8 +170,8 @@ def test_damage_gives_the_content_or_is_told(full):
 def test_pilots_tell_that_something_is_here(full, cover):
     stego = full[1]
     size = grid.size_for(cover.shape)
-    assert abs(reading.score(cover, size)) < 0.25
+    assert abs(score(cover, size)) < 0.25
     for received in (stego, PLAYED[0](stego), PLAYED[3](stego)):
-        assert reading.score(received, size) > 0.3
-        assert reading.score(grid.luma(received), size) > 0.3
-    assert abs(reading.score(stego[:, ::-1], size)) < 0.25
+        assert score(received, size) > 0.3
+        assert score(grid.luma(received), size) > 0.3
+    assert abs(score(stego[:, ::-1], size)) < 0.25

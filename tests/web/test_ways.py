@@ -1,7 +1,11 @@
 """The cards: every method is on one, and each means what it says."""
 
+import re
+from pathlib import Path
+
 import pytest
 
+import stegocli
 from stegocli import methods
 from stegocli.methods import Auto, Discreet, Exact, Flow, Robust
 from stegocli.web import ways
@@ -39,3 +43,10 @@ def test_a_choice_is_a_method(choice, method):
 )  # fmt: skip
 def test_a_stego_is_a_jpeg_where_that_is_meant(method, cover, suffix):
     assert ways.suffix(method, cover) == suffix
+
+
+def test_every_stage_has_its_words():
+    package = Path(stegocli.__file__).parent
+    stages = {name for path in package.rglob("*.py") for name in re.findall(r'progress\("(\w+)"', path.read_text())}
+    words = (package / "web/static/words.js").read_text()
+    assert len(stages) > 8 and not {name for name in stages if f"  {name}: " not in words}

@@ -22,9 +22,7 @@ export class Hide {
     this.cards();
     this.fields(about);
     this.drops = { cover: new Drop("cover", (file) => this.covered(file)), secret: new Drop("secret", () => this.chosen()) };
-    const ended = (told) => this.ended(told);
-    ended.began = (id) => remember("hide-job", id);
-    this.work = new Work($("#hide-work"), ended);
+    this.work = new Work($("#hide-work"), (told) => this.ended(told), (id) => remember("hide-job", id));
     this.form.addEventListener("submit", (event) => {
       event.preventDefault();
       this.go();

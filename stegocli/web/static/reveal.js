@@ -11,9 +11,7 @@ export class Reveal {
   constructor() {
     this.result = $("#reveal-result");
     this.drop = new Drop("stego", (file) => this.chosen(file));
-    const ended = (told) => this.ended(told);
-    ended.began = (id) => remember("reveal-job", id);
-    this.work = new Work($("#reveal-work"), ended);
+    this.work = new Work($("#reveal-work"), (told) => this.ended(told), (id) => remember("reveal-job", id));
     this.restoring = false;
   }
 

@@ -12,6 +12,8 @@ const STAGES = {
   drawing: "Drawing what you will see",
   revealing: "Revealing",
   decoding: "Making it whole again",
+  playing: "Sending it through what it must survive",
+  searching: "Looking whether it was cropped or turned",
 };
 
 export const stage = (name) => STAGES[name] ?? "Starting";

@@ -6,9 +6,10 @@ import * as words from "./words.js";
 
 export class Work {
   /** `place` shows the progress; `ended` is called with the job's last state, or with null when it was stopped. */
-  constructor(place, ended) {
+  constructor(place, ended, began) {
     this.place = place;
     this.ended = ended;
+    this.began = began;
     this.id = null;
     this.watch = new AbortController();
   }
@@ -22,10 +23,10 @@ export class Work {
       const job = await net.start(task);
       if (watch.signal.aborted) return void net.drop("jobs", job.id);
       this.id = job.id;
-      this.ended.began?.(job.id);
+      this.began(job.id);
       await this.follow();
     } catch (error) {
-      if (!watch.signal.aborted) this.over({ state: "failed", error: error.message, status: error.status });
+      if (!watch.signal.aborted) this.over({ state: "failed", error: error.message });
     }
   }
 
@@ -64,7 +65,6 @@ export class Work {
     line.textContent = told.state === "waiting" && told.ahead ? ahead : words.stage(told.stage);
     if (told.share > 0) bar.value = told.share;
     else bar.removeAttribute("value");
-    this.ended.seen?.(told);
   }
 
   over(told) {
