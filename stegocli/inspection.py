@@ -13,8 +13,8 @@ from .picture import files
 from .picture.inputs import Source
 from .robust.services import ANYTHING
 
-# Pixels of the longest side, of which the base layer uses no more.
-_ENOUGH = 1200
+# Longest side, in pixels, to which a larger cover is shrunk before its base layer is measured: its grid is the same.
+_MEASURED_SIDE = 1200
 
 
 @dataclass(frozen=True)
@@ -126,7 +126,7 @@ def _through_anything(cover: Cover, progress: Progress) -> Capacity:
     """What nearly anything leaves, measured on a smaller copy of a large cover: more pixels hold no more."""
     method = Robust(ANYTHING)
     cover = method.prepare(cover)
-    share = _ENOUGH / max(cover.picture.size)
+    share = _MEASURED_SIDE / max(cover.picture.size)
     if share < 1:
         width, height = (max(1, round(share * side)) for side in cover.picture.size)
         cover = replace(cover, picture=replace(cover.picture, rgb=files.resize(cover.rgb, (width, height))))

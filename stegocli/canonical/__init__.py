@@ -10,7 +10,7 @@
     fixed        where pilots and preamble lie
     preamble     what a reader must know first
     estimate     gain and noise of what a stego went through
-    reading      `extract`, and `score` for who looks for a crop
+    reading      `extract`: the content of a stego as received
     geometry     crops, turns, mirrors and borders, found from the pilots
     embedding    `Embedder`: the whole of it
     channels     what happens to a picture that is shared, and what of it the writer tries

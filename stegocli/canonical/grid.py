@@ -19,7 +19,7 @@ LONGEST = {128: 256, 192: 360, 256: 480, 384: 720, 512: 1000}
 _LOWEST = 640
 # A copy's sides are rounded: its aspect may point to the neighbour of the grid that the cover's did.
 _ASPECT_PIXELS = 1.1
-# Of the least longest side of a grid's covers: less than half is lost, and a third is not worth a look.
+# Copies smaller than this share of a grid's smallest cover are not looked for: below half the size nearly all is lost.
 _SMALLEST_COPY = 1 / 3
 _ROWS = 256
 

@@ -66,8 +66,8 @@ class Lock:
     """The first keys.
 
     Attributes:
-        order: of the first thing's positions.
-        whitening: of its code word.
+        order: of the positions of the sync header (`robust.sync`).
+        whitening: of the sync header's code word.
         first: makes the keys of each stego.
         format: names what is locked and its version.
     """

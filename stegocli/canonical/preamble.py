@@ -20,7 +20,8 @@ LOCK = "stego canonical 1"
 _FIELDS = 3
 _CRC, _TAG, SALT = 2, 8, 8
 LONGEST = (1 << 14) - 1
-# Coefficients for each coded bit at least, and for each block of the grid: most blocks may be too flat to hold any.
+# Coefficients for each bit of the preamble and of its code's tail, at least; and for each block of the grid, since most
+# blocks may be too flat to hold any.
 _SPREAD, _A_BLOCK = 8, 0.6
 
 

@@ -14,7 +14,7 @@ _WINDOW, _STRIDE = 4, 2
 _HALF = 8.0
 # Windows around a sample reach so far; of their standard deviation a change may be so much, beside what rounding does.
 _REACH, _TOLERATED, _LEAST = 1, 0.7, 0.5
-# No pixel changes by more, so that no block falls below 30 dB.
+# No pixel changes by more, or the lowest blocks would show.
 _MOST = 12.0
 # Blocks flatter than this are left as they are.
 FLAT = 0.35

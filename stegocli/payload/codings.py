@@ -117,7 +117,7 @@ class Encoder:
 
     @property
     def plain(self) -> Payload:
-        """The file's own bytes, which nothing has to be asked for."""
+        """The file's own bytes, not packed: to give them back takes no memory beyond them."""
         return replace(self.own, content=container.pack(container.FILE, self.secret.kept_name, self.secret.content))
 
     @cached_property

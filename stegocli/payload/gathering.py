@@ -110,7 +110,7 @@ class Gathered:
     def _walk(self, folder: Path, prefix: str) -> None:
         """The files of a folder and of those in it, in name order; a link to a folder is left out."""
         if prefix.count("/") > DEEPEST:
-            self._add(folder, prefix)
+            self._add(folder, prefix)  # which refuses it
         names, left = _Names(), []
         for path in _sorted(folder):
             if path.is_dir() and not path.is_symlink():

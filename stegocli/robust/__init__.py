@@ -4,8 +4,8 @@
     fastdct           the same after an encoder with the fast integer DCT
     ldpc              error correction with soft decisions
     lattice           bits in coefficients, by a trellis, on the quantiser's own grid
-    rangecoder        that map as bytes
     strength          how much each part of a picture may change, and the coarse map of it
+    rangecoder        that map as bytes
     sync              what a reader must know first, and where it lies
     legacy            the same of format 1
     carriers          the coefficients of the content, and its stream of bits
@@ -15,5 +15,5 @@
     embedding         `Embedder`: the whole of it
     services          what known services do to pictures
 
-This room imports from `payload` and `picture` below it, and from nothing above.
+This room imports from `canonical`, `payload` and `picture` below it, and from nothing above.
 """
