@@ -12,6 +12,9 @@ from stegocli.payload.errors import AuthenticationError
 
 pytestmark = pytest.mark.usefixtures("quick_keys")
 
+# Read before a test makes passwords cheap.
+COST = keys.PASSES, keys.MEMORY_KIB, keys.LANES
+
 COMPOSED, DECOMPOSED = (unicodedata.normalize(form, "Käse é Å") for form in ("NFC", "NFD"))
 # Neither: one letter of each kind, as when a password was pasted together.
 MIXED = "Ka\u0308se \u00e9 \u212b"
@@ -20,6 +23,10 @@ MIXED = "Ka\u0308se \u00e9 \u212b"
 def embedded(password: str) -> np.ndarray:
     rgb = natural(30, 30)
     return embedding.embed_private(rgb, b"secret", embedding.plan(embedding.capacity(rgb.size, True), 400), password)
+
+
+def test_a_guess_costs_what_is_documented():
+    assert COST == (3, 65536, 4)
 
 
 @pytest.mark.parametrize("revealing", [COMPOSED, DECOMPOSED, MIXED])
