@@ -67,6 +67,7 @@ class Hidden(Choice):
         secret_size: the secret picture's (width, height), or None.
         parts: of several secrets, each.
         decoys: of what a second password opens, each.
+        beneath: the thumbnail that comes back where the secret picture itself is lost, or None.
     """
 
     path: Path
@@ -76,6 +77,7 @@ class Hidden(Choice):
     secret_size: tuple[int, int] | None = None
     parts: list[HiddenPart] = field(default_factory=list)
     decoys: list[HiddenPart] = field(default_factory=list)
+    beneath: HiddenPart | None = None
 
     @property
     def score(self) -> Score | None:
@@ -254,16 +256,14 @@ def _told(output: Path, cover: Cover, hiding: Hiding) -> Hidden:
         notes.append(f"{cover.path} is grey, but the stego needs colour: its file has three channels.")
     figures: dict[str, Any] = {"cover": metrics.compare(cover.rgb, hiding.rgb), **_figures(hiding)}
     for name, parts in (("parts", hiding.parts), ("decoys", hiding.decoys)):
-        figures[name] = [
-            HiddenPart(
-                name=part.name,
-                summary=f"{part.payload.coding}; {part.payload.fidelity}",
-                length=len(part.payload.content),
-                **_figures(part),
-            )
-            for part in parts
-        ]
+        figures[name] = list(map(_part_told, parts))
+    figures["beneath"] = None if hiding.beneath is None else _part_told(hiding.beneath)
     return Hidden(**(vars(hiding.told) | figures | {"notes": notes, "path": output, "size": cover.picture.size}))
+
+
+def _part_told(part: HidingPart) -> HiddenPart:
+    summary = f"{part.payload.coding}; {part.payload.fidelity}"
+    return HiddenPart(name=part.name, summary=summary, length=len(part.payload.content), **_figures(part))
 
 
 def _figures(hiding: Hiding | HidingPart) -> dict[str, Any]:

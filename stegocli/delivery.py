@@ -56,6 +56,7 @@ class Revealed(Outcome):
         size: the picture's (width, height), or None.
         name: what the secret's file was called when it was hidden, or None.
         authenticated: whether a password opened it, so that whoever hid it knew the password.
+        layer: of a picture that was hidden in two layers, which came back: "picture" or "thumbnail"; else None.
         parts: of several files, each.
     """
 
@@ -63,6 +64,7 @@ class Revealed(Outcome):
     size: tuple[int, int] | None = None
     name: str | None = None
     authenticated: bool = False
+    layer: str | None = None
     parts: list[RevealedPart] = field(default_factory=list)
 
 
@@ -111,7 +113,9 @@ class Delivery:
         """A file's own bytes under its extension, a picture in any lossless format."""
         stego, found = self.stego, self.found
         outputs.check_place(target, self.inputs, force)
-        told = Revealed(**vars(found.told), path=target, name=found.name, authenticated=self.authenticated)
+        told = Revealed(
+            **vars(found.told), path=target, name=found.name, authenticated=self.authenticated, layer=found.layer
+        )
         if isinstance(secret, Picture):
             picture = secret
         else:

@@ -60,6 +60,31 @@ class Embedded:
     played: tuple[Channel, ...]
 
 
+@dataclass(frozen=True)
+class Layer:
+    """A stego in the making on which something else is to lie.
+
+    Attributes:
+        stego: the cover with this layer alone, uint8.
+        size: of the grid.
+        targets: where its coefficients should be, float64, flat.
+        moved: which of them matter, bool, flat.
+        tolerance: see `texture.tolerance`.
+    """
+
+    stego: np.ndarray
+    size: tuple[int, int]
+    targets: np.ndarray
+    moved: np.ndarray
+    tolerance: np.ndarray
+
+    def nearer(self, rgb: np.ndarray) -> np.ndarray:
+        """A picture with the least change that brings its coefficients to their targets, but for rounding."""
+        now = grid.coefficients(rgb, self.size)
+        change = np.where(self.moved, self.targets - now.reshape(-1), 0)
+        return grid.add(rgb, change.reshape(now.shape).astype(np.float32), self.tolerance)
+
+
 def _information(log_odds: np.ndarray, bits: np.ndarray) -> float:
     """Bits that log-odds tell of these, in all."""
     agrees = np.where(bits == 1, -log_odds, log_odds)
@@ -130,6 +155,10 @@ class Embedder:
 
     def _stego(self, frame: Frame, bits: np.ndarray) -> np.ndarray:
         """The cover with everything embedded, aimed so that the hardest channels come near."""
+        return self._moved(*self._aimed(frame, bits))
+
+    def _aimed(self, frame: Frame, bits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Where to put each coefficient so that the hardest channels bring it near, and which are to be moved."""
         known, known_bits = frame.known()
         host = self._coefficients.reshape(-1).astype(np.float64)
         targets, moved = host.copy(), np.zeros(len(host), bool)
@@ -150,7 +179,7 @@ class Embedder:
             weight = max(left, 1) ** -_HARDEST
             missed += weight * (received.flat / estimate.all_gains(through.gain, len(host)) - targets)
             weights += weight
-        return self._moved(targets - _AIMS * missed / weights, moved)
+        return targets - _AIMS * missed / weights, moved
 
     def _moved(self, targets: np.ndarray, moved: np.ndarray) -> np.ndarray:
         """The cover with the coefficients that are to be moved near their targets."""
@@ -257,6 +286,25 @@ class Embedder:
                 strength += max(1, round(_STEPS * np.log2(1 / min(share, 1))))
         raise Unsuitable("the cover can't carry so much")
 
+    def layer(self, content: bytes, lock: Lock | None, share: float) -> Layer:
+        """The weakest layer that holds bytes though what will lie on it leaves this share of what it can hold.
+
+        Raises:
+            Unsuitable: when the cover can't carry so much.
+        """
+        private = lock is not None
+        length = len(content) + reading.seal_size(private)
+        if self._strongest < 0 or length > share * (self.capacity(private) + reading.seal_size(private)):
+            raise Unsuitable("the cover can't carry so much beneath something else")
+        frame = self._frame(self._least(_needed(length) / share, private), length, lock)
+        targets, moved = self._aimed(frame, frame.bits(frame.close(content)))
+        return Layer(self._moved(targets, moved), self.size, targets, moved, self._tolerance)
+
+    @property
+    def played(self) -> tuple[Channel, ...]:
+        """The channels that a stego goes through before it is written."""
+        return PLAYED if self._part is self else PLAYED[:_PLAYED_LARGE]
+
     def _least(self, needed: float, private: bool) -> int:
         """The least strength that is likely to leave so many bits, from what the strongest leaves."""
         factor = self._measured(private) / self._ideal(self._strongest)
@@ -276,9 +324,8 @@ class Embedder:
         bits = frame.bits(frame.close(content))
         stego = self._stego(frame, bits)
         left: dict[Channel, float] = {}
-        played = PLAYED if self._part is self else PLAYED[:_PLAYED_LARGE]
-        for number, channel in enumerate(played):
-            self.progress("playing", number / len(played))
+        for number, channel in enumerate(self.played):
+            self.progress("playing", number / len(self.played))
             received = channel(stego)
             try:
                 if reading.read(received, lock) != content:
@@ -290,4 +337,4 @@ class Embedder:
         worst = min(left, key=lambda channel: left[channel])
         if left[worst] < _ENOUGH * needed:
             return None, left[worst] / needed
-        return Embedded(stego, worst, played), 1.0
+        return Embedded(stego, worst, self.played), 1.0

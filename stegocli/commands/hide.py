@@ -360,7 +360,7 @@ def _show(done: Any, secret: list[Path], console: "Console") -> None:
     if done.advice and console.is_terminal:
         show_notes([done.advice], console)
     console.print(f"{done.path}: {done.size[0]}x{done.size[1]}, holds {what}; {done.summary}", soft_wrap=True)
-    for part in [*done.parts, *done.decoys]:
+    for part in [*done.parts, *done.decoys, *([done.beneath] if done.beneath else [])]:
         size = f" ({part.secret_size[0]}x{part.secret_size[1]}, {part.secret.psnr:.2f} dB)" if part.secret else ""
         decoy = "decoy " * (part in done.decoys)
         console.print(f"  {decoy}{part.name}{size}: {part.summary}; {part.length:,} bytes", soft_wrap=True)

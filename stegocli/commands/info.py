@@ -83,6 +83,11 @@ def _show(found: Any, asked: bool, console: "Console") -> None:
             size = f"; {part.size[0]}x{part.size[1]}" if part.size else ""
             lost = f"; does not come back: {part.problem}" if part.problem else ""
             console.print(f"  {part.name}: {part.coding}{size}; {part.length:,} bytes{lost}", soft_wrap=True)
+        if held.beneath is not None:
+            size = f"{held.beneath.size[0]}x{held.beneath.size[1]}, " if held.beneath.size else ""
+            console.print(
+                f"beneath it, for when it is lost: its thumbnail, {size}{held.beneath.length:,} bytes", soft_wrap=True
+            )
         return
     nothing = "nothing shows under this password" if asked else "nothing shows without a password"
     console.print(f"{nothing}; as a cover it holds:", soft_wrap=True)

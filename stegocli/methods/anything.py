@@ -19,6 +19,8 @@ from .base import AnySecret, Contents, Found, Locked, Progress, Secret, Stego, d
 
 SURVIVES = "survives half the size, WebP, AVIF, screenshots, and crops of 2 %"
 NAME = "robust"
+# To what a picture is lost that its thumbnail survives.
+RESIZED, RECOMPRESSED = "resizing, another format or an edit", "recompression"
 
 
 def told(packed: Payload) -> str:
@@ -95,11 +97,13 @@ def content(stego: Stego, password: str | None, thoroughly: bool, progress: Prog
         raise LaterVersion(str(error)) from None
 
 
-def found(content: bytes, stego: Stego) -> Found:
-    """What the base layer brings back."""
+def found(content: bytes, stego: Stego, lost_to: str = RESIZED) -> Found:
+    """What the base layer brings back, and to what the picture above it was lost, in words."""
     back = unpacked(content, stego, NAME)
     if isinstance(back.secret, Picture) and back.told.summary == APPROXIMATE:
-        return replace(back, told=replace(back.told, summary=_thumbnail(back.secret)))
+        above = f"its thumbnail: the picture itself was lost to {lost_to}"
+        summary = _thumbnail(back.secret) if back.layer is None else above
+        return replace(back, told=replace(back.told, summary=summary))
     return back
 
 

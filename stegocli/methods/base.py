@@ -121,6 +121,7 @@ class Hiding:
         file: the stego's whole file, for a method that makes it itself; `rgb` is how it looks.
         parts: of several secrets, each.
         decoys: of what another password opens, each.
+        beneath: what comes back where the secret itself is lost, or None.
     """
 
     rgb: np.ndarray
@@ -131,11 +132,13 @@ class Hiding:
     file: bytes | None = None
     parts: tuple[HidingPart, ...] = ()
     decoys: tuple[HidingPart, ...] = ()
+    beneath: HidingPart | None = None
 
     @property
     def pictures(self) -> list[tuple[np.ndarray, np.ndarray]]:
-        """(reference, decoded) of each secret that is a picture."""
-        every: tuple[Hiding | HidingPart, ...] = (self, *self.parts)
+        """(reference, decoded) of each secret that is a picture, and of a thumbnail beneath."""
+        beneath = () if self.beneath is None else (self.beneath,)
+        every: tuple[Hiding | HidingPart, ...] = (self, *self.parts, *beneath)
         return [(one.reference, one.decoded) for one in every if one.reference is not None and one.decoded is not None]
 
     def telling(self, *notes: str, **changed: Any) -> "Hiding":
@@ -171,12 +174,14 @@ class Found:
         extension: of the secret's own name, with its dot, or nothing.
         told: see `Outcome`; the summary says how true it is, or with which weights.
         name: what the secret's file was called, safe to show and to call a file by; None when that is not known.
+        layer: of a picture that was hidden in two layers, which came back: "picture" or "thumbnail".
     """
 
     secret: Picture | bytes | Several
     extension: str
     told: Outcome
     name: str | None = None
+    layer: str | None = None
 
     def telling(self, *notes: str) -> "Found":
         """The same with more notes."""
@@ -208,6 +213,7 @@ class Contents:
         private: whether it took the password.
         intact: whether the picture is as it was written; None where nothing tells.
         parts: of several files, each.
+        beneath: what lies in a second layer, for when this is lost, or None.
     """
 
     method: str
@@ -219,12 +225,14 @@ class Contents:
     private: bool = False
     intact: bool | None = None
     parts: list[ContentsPart] = field(default_factory=list)
+    beneath: "Contents | None" = None
 
 
 def unpacked(content: bytes, stego: "Stego", method: str) -> Found:
     """What embedded bytes bring back; the stego's own pixels bound what anyone's content may ask for."""
     found = codings.unpack(content, stego.rgb.size // 3)
-    return Found(found.secret, found.extension, Outcome(method=method, summary=found.fidelity), name=found.name)
+    told = Outcome(method=method, summary=found.fidelity)
+    return Found(found.secret, found.extension, told, found.name, found.layer)
 
 
 def described(content: bytes, stego: "Stego", method: str, **known: Any) -> "Contents":

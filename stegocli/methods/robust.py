@@ -20,7 +20,7 @@ from ..robust.embedding import COVER_PSNR, Embedded, Embedder, Unsuitable
 from ..robust.reading import NothingFound, PasswordNeeded, TooDamaged
 from ..robust.services import ANYTHING, QUALITIES, SERVICES, Service
 from ..robust.simulate import lowest
-from . import anything
+from . import anything, layers
 from .base import (
     AnySecret,
     Choice,
@@ -58,6 +58,7 @@ class Robust:
             longest side the cover is shrunk; or "anything", for few bytes in the base layer.
         password: encrypt with it; or a function that asks for it.
         cover_psnr: how far the cover may change, in dB; None for 37, and 39.5 in the base layer.
+        thumbnail: lay a picture's thumbnail beneath it, in the base layer; by default for a service and a .jpg.
 
     Raises:
         StegoError: for a quality that can't be, or an unknown service.
@@ -66,6 +67,7 @@ class Robust:
     survive: int | str = QUALITY
     password: Password = None
     cover_psnr: float | None = None
+    thumbnail: bool | None = None
     name = "robust"
 
     def __post_init__(self) -> None:
@@ -100,7 +102,9 @@ class Robust:
         return self._asked if isinstance(self._asked, int) else None
 
     def to_file(self, suffix: str) -> "Robust":
-        return self
+        if self.thumbnail is not None:
+            return self
+        return replace(self, thumbnail=suffix in files.LOSSY or self._service is not None)
 
     def prepare(self, cover: Cover) -> Cover:
         picture, side = cover.picture, self._service.longest_side if self._service else None
@@ -131,24 +135,48 @@ class Robust:
             ) from None
 
     def _hide(self, cover: Cover, secret: AnySecret, password: str | None, quality: int, progress: Progress) -> Hiding:
-        embedder = Embedder(cover.rgb, quality, self.cover_psnr or COVER_PSNR, progress)
-        packed, done = _fitted(
-            embedder.capacity(password is not None),
-            lambda budget: secret.encoder.fit_lossy(budget, cover.rgb.size // 3),
-            lambda packed: _sturdiest(embedder, packed, password),
-            progress,
-        )
+        packed, done, base = self._laid(cover, secret, password, quality, progress)
         several = ", ".join(f"{n} in a row: {lowest(done.quality, times)}" for n, times in SEVERAL)
         summary = f"survives JPEG down to quality {done.quality} ({several}); {packed.coding}; {packed.fidelity}; "
         summary += f"{len(packed.content):,} bytes" + (", encrypted" if password is not None else "")
-        told = Choice(method=self.name, summary=summary, notes=self._simulated())
-        check = _comes_back(packed.content, password)
+        above = _comes_back(packed.content, password)
+        hiding = Hiding(done.stego, Choice(method=self.name, summary=summary), comes_back=above)
+        if base is not None:
+            hiding = replace(
+                hiding.telling(base.note, summary=f"{summary}; {base.told}"),
+                comes_back=lambda received: above(received) and base.comes_back(received),
+                beneath=base.part if base.is_thumbnail else None,
+            )
+        elif self.thumbnail:
+            hiding = hiding.telling(layers.bare(cover, secret))
         return judged(
-            Hiding(done.stego, told, comes_back=check),
+            hiding.telling(*self._simulated()),
             secret,
             packed,
             f"a higher {option('survive')}, or a .png with {option('exact')}, which survives no JPEG",
         )
+
+    def _laid(
+        self, cover: Cover, secret: AnySecret, password: str | None, quality: int, progress: Progress
+    ) -> tuple[Payload, Embedded, layers.Base | None]:
+        """A secret coded and embedded, on what lies beneath where that is asked for and both survive."""
+        psnr, pixels = self.cover_psnr or COVER_PSNR, cover.rgb.size // 3
+
+        def laid_on(base: layers.Base | None) -> tuple[Payload, Embedded]:
+            embedder = Embedder(cover.rgb, quality, psnr, progress, base.layer if base else None)
+            return _fitted(
+                embedder.capacity(password is not None),
+                lambda budget: layers.above(secret.encoder.fit_lossy(budget, pixels), base),
+                lambda packed: _sturdiest(embedder, packed, password),
+                progress,
+            )
+
+        for base in layers.bases(cover, secret, password, psnr, progress) if self.thumbnail else ():
+            with suppress(Unsuitable):
+                packed, done = laid_on(base)
+                if base.survives(done.stego, progress):
+                    return packed, done, base
+        return *laid_on(None), None
 
     def _simulated(self) -> list[str]:
         """What of a service was played."""
@@ -202,7 +230,8 @@ class Robust:
         content = _content(stego, password, progress)
         if not isinstance(content, _Content):
             return content
-        return described(content.content, stego, self.name, private=password is not None)
+        told = described(content.content, stego, self.name, private=password is not None)
+        return told if content.base else layers.with_beneath(told, content.content, stego, password)
 
     def reveal(self, stego: Stego, password: str | None = None, progress: Progress = unseen) -> Found | Locked | None:
         content = _content(stego, password, progress)
@@ -210,15 +239,17 @@ class Robust:
             return content
         progress("decoding", 0.0)
         if content.base:
-            return anything.found(content.content, stego)
-        return unpacked(content.content, stego, self.name)
+            return anything.found(content.content, stego, content.lost_to)
+        found = unpacked(content.content, stego, self.name)
+        return found if found.layer is None else replace(found, told=replace(found.told, summary="the picture"))
 
 
 class _Content(NamedTuple):
-    """Bytes that survived, and whether in the base layer alone."""
+    """Bytes that survived, whether in the base layer alone, and then to what those above it were lost, in words."""
 
     content: bytes
     base: bool
+    lost_to: str = ""
 
 
 def _content(stego: Stego, password: str | None, progress: Progress) -> _Content | Locked | None:
@@ -242,7 +273,7 @@ def _content(stego: Stego, password: str | None, progress: Progress) -> _Content
     except BaseTooDamaged:
         raise lost or anything.damaged(stego) from None
     if base is not None:
-        return _Content(base, True)
+        return _Content(base, True, anything.RESIZED if lost is None else anything.RECOMPRESSED)
     if lost is not None:
         raise lost
     return Locked()  # under a password there is nothing to be seen without it

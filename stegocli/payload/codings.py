@@ -19,6 +19,7 @@ from .container import APPROXIMATE, SAME_FILE, SAME_PIXELS, Payload
 from .errors import InvalidContent, LaterVersion
 from .streams import picture_of, samples_of
 
+_LAYERS = {container.UPPER: "picture", container.THUMBNAIL: "thumbnail"}
 _TOO_MUCH = "more than may come back from this picture"
 # A file for other bytes with the same pixels is only worth it for so much less.
 WORTH_RECODING = 0.95
@@ -243,12 +244,14 @@ class Unpacked:
         extension: of its name, in lower case with the dot, or nothing.
         name: what the file was called, safe to show and to call a file by; None where that is not known.
         fidelity: `SAME_FILE`, `SAME_PIXELS` or `APPROXIMATE`.
+        layer: of a picture that lies in two layers, which this is: "picture" or "thumbnail".
     """
 
     secret: "Picture | bytes | Several"
     extension: str
     name: str | None
     fidelity: str
+    layer: str | None = None
 
 
 @dataclass(frozen=True)
@@ -354,13 +357,14 @@ def unpack(content: bytes, carrier: int | None = None) -> Unpacked:
         StegoError: when JPEG XL is not installed.
     """
     frame = container.unframe(content)
-    if frame.kind > container.SEVERAL:
+    if frame.kind not in container.CODINGS:
         raise LaterVersion(f"content of kind {frame.kind}")
     if frame.kind == container.SEVERAL:
         return Unpacked(Several(several.entries(frame), carrier), "", None, SAME_FILE)
-    if frame.kind in (container.NEAR_LOSSLESS, container.LOSSY, container.SMALL):
+    if frame.kind in (container.NEAR_LOSSLESS, container.LOSSY, container.SMALL, *_LAYERS):
         extension = frame.extension if frame.extension in files.LOSSLESS else ".png"
-        return Unpacked(lossy.open_frame(frame, carrier), extension, frame.name, APPROXIMATE)
+        picture = lossy.open_frame(frame, carrier)
+        return Unpacked(picture, extension, frame.name, APPROXIMATE, _LAYERS.get(frame.kind))
     secret = lossless.open_frame(frame, carrier)
     if isinstance(secret, bytes):
         return Unpacked(secret, frame.extension, frame.name, SAME_FILE)

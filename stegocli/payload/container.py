@@ -14,6 +14,8 @@ Content: kind (1 byte), length of the name (1), the file's name or only its exte
     kind 8  a PNG to be rebuilt: its remarks in a part, its `png.recipe` in a part; a stream
     kind 9  the file's own bytes, packed: their number (4), LZMA2 without a container (dictionary of 8 MiB)
     kind 10 several files, each as content of its own: see `several`
+    kind 11 as kind 5, of a picture whose thumbnail lies in another layer
+    kind 12 as kind 5, that thumbnail
 
 A part is its length (4, big-endian) and that many bytes of deflate, a stream lossless JPEG XL or WebP.
 """
@@ -29,7 +31,7 @@ from ..picture.files import Picture
 from .errors import InvalidContent
 
 FILE, JXL, WEBP, NEAR_LOSSLESS, LOSSY, SMALL = range(6)
-PNG_PIXELS, AROUND, PNG_REBUILT, PACKED, SEVERAL = 6, 7, 8, 9, 10
+PNG_PIXELS, AROUND, PNG_REBUILT, PACKED, SEVERAL, UPPER, THUMBNAIL = 6, 7, 8, 9, 10, 11, 12
 CODINGS = {
     FILE: "the file itself",
     PACKED: "the file itself, packed",
@@ -42,6 +44,8 @@ CODINGS = {
     AROUND: "a file around bare samples",
     PNG_REBUILT: "a PNG to be rebuilt",
     SEVERAL: "several files",
+    UPPER: "a picture made small, with its thumbnail beneath",
+    THUMBNAIL: "the thumbnail of a picture that lay above it",
 }
 # What a receiver gets.
 SAME_FILE, SAME_PIXELS, APPROXIMATE = "same file", "same pixels", "approximate"
@@ -109,6 +113,11 @@ def pack(kind: int, name: str, *parts: bytes) -> bytes:
     """Content of a kind, under a name that `name_to_keep` gave."""
     field = name.encode()
     return bytes([kind, len(field)]) + field + b"".join(parts)
+
+
+def as_kind(kind: int, content: bytes) -> bytes:
+    """Content of another kind whose body is the same."""
+    return bytes([kind]) + content[1:]
 
 
 def unframe(content: bytes) -> Frame:

@@ -12,6 +12,7 @@ from functools import cached_property, partial
 
 import numpy as np
 
+from ..canonical.embedding import Layer
 from ..canonical.lock import Lock
 from ..payload.keys import TAG
 from . import blocks, carriers, lattice, rangecoder, reading, simulate, strength, sync
@@ -160,6 +161,7 @@ class Embedder:
         quality: design quality, one of `QUALITIES`: JPEG of it and better is survived.
         cover_psnr: in dB; about the least that is accepted.
         progress: told what is being done and how far it is, 0 to 1.
+        base: a layer of this cover that lies beneath, and takes its share of what the cover may change.
 
     Raises:
         Unsuitable: for a cover too small, or a quality out of range.
@@ -171,6 +173,7 @@ class Embedder:
         quality: int,
         cover_psnr: float = COVER_PSNR,
         progress: Progress = lambda what, share: None,
+        base: Layer | None = None,
     ):
         if quality not in QUALITIES:
             raise Unsuitable(f"a design quality of {quality}: from {QUALITIES[0]} to {QUALITIES[-1]}")
@@ -179,12 +182,13 @@ class Embedder:
             least = sync.SMALLEST_BLOCKS * blocks.SIDE**2
             raise Unsuitable(f"a cover of {cover.shape[1]}x{cover.shape[0]}: {least} pixels are needed")
         self.cover, self.quality, self.cover_psnr, self.progress = cover, quality, cover_psnr, progress
+        self.base, self.host = base, cover if base is None else base.stego
         self.large = cover.shape[0] * cover.shape[1] > LARGE
         self._first_rate = _FIRST_RATE
 
     @cached_property
     def _coefficients(self) -> np.ndarray:
-        return blocks.forward(self.cover)
+        return blocks.forward(self.host)
 
     @cached_property
     def _energies(self) -> np.ndarray:
@@ -193,7 +197,8 @@ class Embedder:
     @cached_property
     def _designer(self) -> Designer:
         allowed = 10 ** (-self.cover_psnr / 10)
-        return Designer(self.cover, self.quality, 255**2 * allowed, _LOSS * allowed / 10 ** (-COVER_PSNR / 10))
+        loss = _LOSS * allowed / 10 ** (-COVER_PSNR / 10)
+        return Designer(self.cover, self.quality, 255**2 * allowed, loss, self.host)
 
     @cached_property
     def _most(self) -> Design:
@@ -203,7 +208,8 @@ class Embedder:
     def _rate(self) -> float:
         """The code's rate that the worst chain bears, measured with random bits; on a part of a large picture."""
         self.progress("measuring", 0.0)
-        part = Embedder(_strips(self.cover), self.quality, self.cover_psnr) if self.large else self
+        # Of a large picture's base layer the trial sees what it changed, and no more.
+        part = Embedder(_strips(self.host), self.quality, self.cover_psnr) if self.large else self
         design = part._designer.design(self._most.lambda_, self._most.strength)
         frame = part._frame(design, None)
         if frame is None or frame.carriers.capacity < _LEAST_CAPACITY:
@@ -211,9 +217,8 @@ class Embedder:
         stream = np.random.default_rng(0).integers(0, 2, frame.carriers.capacity).astype(np.uint8)
         rounds = _ROUNDS_LARGE if self.large else _ROUNDS
         parameters = bytes(frame.header.size - sync.CRC)
-        stego = precompensated(
-            part.cover, part._target(frame, stream, parameters), self.quality, rounds, lambda share: None
-        )
+        target = part._target(frame, stream, parameters)
+        stego = precompensated(part.host, target, self.quality, rounds, lambda share: None, part.base)
         worst = _worst_first(stego, frame.carriers, stream)[0]
         return _trusted_rate(worst.information, frame.carriers.capacity)
 
@@ -233,10 +238,10 @@ class Embedder:
         for times in (3, 2):
             lower = math.floor(simulate.between_qualities(blocks.scale(self.quality) * times))
             if lower in QUALITIES:
-                other = Embedder(self.cover, lower, max(self.cover_psnr, spared_psnr), self.progress)
+                other = Embedder(self.cover, lower, max(self.cover_psnr, spared_psnr), self.progress, self.base)
                 frame = other._fitting(max(_LEAST_CAPACITY, 8 * size / _FIRST_RATE), None)
                 if frame is not None and frame.design.cost <= 1:
-                    found = Embedder(self.cover, lower, self.cover_psnr, self.progress)
+                    found = Embedder(self.cover, lower, self.cover_psnr, self.progress, self.base)
                     found._first_rate = max(_LEAST_RATE, self.__dict__.get("_rate", _FIRST_RATE))
                     return found
         return self
@@ -345,7 +350,7 @@ class Embedder:
             points = lattice.write(values, stream, at.bits, weights[block] * np.square(at.steps))
             squares = np.square((points - values) * at.steps)
             mse = np.bincount(cells[block], squares, cells[-1] + 1) / strength.CELL_PIXELS
-            excess = mse / self._designer.most_mse
+            excess = mse / self._designer.most_mse.reshape(-1)
             if excess.max() <= 1:
                 break
             weights = weights * np.where(excess > 1, _DEARER * excess, 1)[cells]
@@ -361,7 +366,7 @@ class Embedder:
         rounds = _ROUNDS_LARGE if self.large else _ROUNDS
         target = self._target(frame, stream, parameters)
         stego = precompensated(
-            self.cover, target, self.quality, rounds, lambda share: self.progress("precompensating", share)
+            self.host, target, self.quality, rounds, partial(self.progress, "precompensating"), self.base
         )
         worst, *others = _worst_first(stego, at, stream)
         trusted = _trusted_rate(worst.information, at.capacity)

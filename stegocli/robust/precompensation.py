@@ -7,6 +7,7 @@ from functools import partial
 
 import numpy as np
 
+from ..canonical.embedding import Layer
 from . import blocks, simulate
 from .simulate import Chain
 
@@ -43,7 +44,12 @@ class Target:
 
 
 def applied(
-    cover: np.ndarray, target: Target, quality: int, rounds: int, progress: Callable[[float], None]
+    cover: np.ndarray,
+    target: Target,
+    quality: int,
+    rounds: int,
+    progress: Callable[[float], None],
+    base: Layer | None = None,
 ) -> np.ndarray:
     """The stego whose coefficients survive the hardest chains as well as can be; `target.aim` becomes what it took.
 
@@ -53,8 +59,12 @@ def applied(
         quality: design quality.
         rounds: each simulates the hardest chains once.
         progress: told the share that is done.
+        base: what the cover holds already. Once it is brought back where no coefficient of the target is in its way:
+            more often costs the cover more than it is worth.
     """
     stego = target.applied(target.applied(cover, dithered=True))
+    if base is not None:
+        stego = target.applied(target.applied(base.nearer(stego)))
     tried = simulate.hardest(quality)
     limit, reach = _FAILING * target.steps, _REACH * target.steps
     for turn in range(rounds):

@@ -26,6 +26,8 @@ _BUSIEST = 0.02
 # Mean squared error that no cell is designed to exceed, so that its PSNR stays above 30 dB; where more is allowed of
 # the whole picture, in shares of that.
 _CELL_MSE, _CELL_SHARE = 255**2 / 10**3.13, 3.6
+# Something for cells that have exceeded it.
+_LEAST_MSE = 1e-3
 # A strength index is an eighth of an octave of squared step.
 OCTAVE = 8
 STRONGEST = 18 * OCTAVE
@@ -86,6 +88,14 @@ def flatness(rgb: np.ndarray) -> np.ndarray:
     return out
 
 
+def _squares(rgb: np.ndarray, host: np.ndarray) -> np.ndarray:
+    """The mean squared difference of two pictures in each block: float32 (down, across)."""
+    down, across = blocks.grid(rgb.shape)
+    part = (slice(None, down * blocks.SIDE), slice(None, across * blocks.SIDE))
+    squares = np.square(rgb[part].astype(np.float32) - host[part])
+    return squares.reshape(down, blocks.SIDE, across, 3 * blocks.SIDE).mean((1, 3))
+
+
 def clipped(rgb: np.ndarray) -> np.ndarray:
     """Share of samples in each block that are all but black or white: (down, across)."""
     down, across = blocks.grid(rgb.shape)
@@ -143,15 +153,17 @@ class Designer:
         rgb: uint8 (height, width, 3).
         quality: design quality.
         mse, loss: squared error and structural loss that count as 1.
+        host: the same after changes that count too; None for none.
 
     Attributes:
-        most_mse: mean squared error that no cell should exceed.
+        most_mse: mean squared error that no cell should exceed beyond what it has, (down, across) cells.
     """
 
-    def __init__(self, rgb: np.ndarray, quality: int, mse: float, loss: float):
+    def __init__(self, rgb: np.ndarray, quality: int, mse: float, loss: float, host: np.ndarray | None = None):
         self.quality, self.mse, self.loss = quality, mse, loss
-        self.most_mse = max(_CELL_MSE, _CELL_SHARE * mse)
         self.shape = blocks.grid(rgb.shape)
+        self._spent = _cells(_squares(rgb, rgb if host is None else host))
+        self.most_mse = np.maximum(max(_CELL_MSE, _CELL_SHARE * mse) - self._spent, _LEAST_MSE)
         self.block_flatness = np.clip(np.maximum(flatness(rgb), _CLIPS * clipped(rgb)), _BUSIEST, 1)
         self._cell_flatness = _cells(self.block_flatness)
 
@@ -167,10 +179,10 @@ class Designer:
         costs = lattice.mean_cost(table) * np.square(steps(self.quality))
         power = costs.mean((0, 2, 3))
         # The busiest cells get no more than what leaves them above the floor.
-        floor = np.flatnonzero(power <= self.most_mse)[0]
+        floor = (power > self.most_mse[..., None]).sum(-1)
         empty = np.flatnonzero(at.sum(0) == 0)[0]
         levels = np.where(self._cell_flatness > FLAT, empty, np.clip(levels, floor, empty)).astype(np.uint8)
-        noise = power[levels]
+        noise = power[levels] + self._spent
         share = noise * self._cell_flatness / C2
         cost = max(noise.mean() / self.mse, (share / (1 + share)).mean() / self.loss)
         total = at[_phase(self.shape), of_blocks(levels, self.shape)].sum()
