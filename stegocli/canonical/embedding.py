@@ -25,11 +25,15 @@ _BEARS, _SHORT = 0.84, 3.5
 _LARGE, _PLAYED_LARGE = 1400, 2
 # Trials of strength; and what is aimed costs more, so that the first is weaker by this factor.
 _TRIALS, _AIMING = 4, 0.8
+# A trial that spends so much of what is allowed is the last.
+_NEAR = 0.93
 # Share of what they miss by that the coefficients are aimed the other way; and a channel that leaves half as much as
 # another counts for more by this many octaves.
 _AIMS, _HARDEST = 0.5, 1.5
 # Safety factor on the measured capacity: other bits come through a little differently.
 _HONEST = 0.97
+# Of a large cover's information, the share that what will lie on it leaves; of others this is measured.
+_UNDER = 0.6
 # Attempts, how far an index may go over the strongest, and indices for each octave of information that is missing.
 _TRIES, _OVERDRAFT, _STEPS = 4, 3, 16
 # Share of what is needed that is there, where a channel could not be decoded though it left enough by the figures.
@@ -109,19 +113,25 @@ class Embedder:
         cover: uint8 (height, width, 3).
         cover_psnr: in dB; about the least that is accepted.
         progress: called with what is done and how far it is, 0 to 1.
+        covered: gives a stego of a layer as what will lie on it leaves it; None where nothing will.
 
     Raises:
         Unsuitable: for a cover too small.
     """
 
     def __init__(
-        self, cover: np.ndarray, cover_psnr: float = COVER_PSNR, progress: Progress = lambda what, share: None
+        self,
+        cover: np.ndarray,
+        cover_psnr: float = COVER_PSNR,
+        progress: Progress = lambda what, share: None,
+        covered: Callable[[Layer], np.ndarray] | None = None,
     ):
         size = grid.size_for(cover.shape)
         if size is None:
             least = min(grid.LONGEST.values())
             raise Unsuitable(f"a cover of {cover.shape[1]}x{cover.shape[0]}: its longer side needs {least} pixels")
         self.cover, self.size, self.cover_psnr, self.progress = cover, size, cover_psnr, progress
+        self._covered = covered
         self._measurements: dict[bool, float] = {}
 
     @cached_property
@@ -238,7 +248,10 @@ class Embedder:
                 good = strength
             else:
                 bad = strength
-            budget = self._cost(strength) * allowed / max(metrics.mse(self.cover, stego), 1e-3)
+            spent = max(metrics.mse(self.cover, stego), 1e-3)
+            if good == strength and spent > _NEAR * allowed:
+                break
+            budget = self._cost(strength) * allowed / spent
             if bad == strength:
                 budget = min(budget, self._cost(max(strength - 1, 0)))
         return good
@@ -246,12 +259,14 @@ class Embedder:
     def _measured(self, private: bool) -> float:
         """Bits that the worst channel leaves at the strongest."""
         if self._part is not self:
-            return self._part._measured(private)
+            return self._part._measured(private) * (1 if self._covered is None else _UNDER)
         if private not in self._measurements:
             self.progress("measuring", 0.0)
             frame = self._frame(self._strongest, 1, _ANY_LOCK if private else None)
             bits = self._noise_bits(frame)
-            self._measurements[private] = min(self._left(self._stego(frame, bits), frame, bits).values())
+            layer = self._layer(frame, bits)
+            stego = layer.stego if self._covered is None else self._covered(layer)
+            self._measurements[private] = min(self._left(stego, frame, bits).values())
         return self._measurements[private]
 
     def capacity(self, private: bool = False) -> int:
@@ -286,18 +301,21 @@ class Embedder:
                 strength += max(1, round(_STEPS * np.log2(1 / min(share, 1))))
         raise Unsuitable("the cover can't carry so much")
 
-    def layer(self, content: bytes, lock: Lock | None, share: float) -> Layer:
-        """The weakest layer that holds bytes though what will lie on it leaves this share of what it can hold.
+    def layer(self, content: bytes, lock: Lock | None) -> Layer:
+        """The weakest layer that is likely to hold bytes beneath what will lie on it.
 
         Raises:
             Unsuitable: when the cover can't carry so much.
         """
         private = lock is not None
         length = len(content) + reading.seal_size(private)
-        if self._strongest < 0 or length > share * (self.capacity(private) + reading.seal_size(private)):
+        if len(content) > self.capacity(private):
             raise Unsuitable("the cover can't carry so much beneath something else")
-        frame = self._frame(self._least(_needed(length) / share, private), length, lock)
-        targets, moved = self._aimed(frame, frame.bits(frame.close(content)))
+        frame = self._frame(self._least(_needed(length), private), length, lock)
+        return self._layer(frame, frame.bits(frame.close(content)))
+
+    def _layer(self, frame: Frame, bits: np.ndarray) -> Layer:
+        targets, moved = self._aimed(frame, bits)
         return Layer(self._moved(targets, moved), self.size, targets, moved, self._tolerance)
 
     @property

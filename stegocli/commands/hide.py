@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperCommand
 
-from ..robust.services import ANYTHING, SERVICES
+from ..robust.services import ANYTHING, BENEATH, SERVICES
 from .common import (
     DECOY_VARIABLE,
     FLAG,
@@ -143,10 +143,11 @@ DecoyPasswordFileOption = Annotated[
 SurviveOption = Annotated[
     str | None,
     typer.Option(
-        metavar=f"QUALITY|SERVICE|{ANYTHING}", rich_help_panel=SURVIVING, autocompletion=_services,
+        metavar=f"QUALITY|SERVICE[{BENEATH}]|{ANYTHING}", rich_help_panel=SURVIVING, autocompletion=_services,
         show_default="75 for .jpg",
         help=f"Survive JPEG down to this quality, 30 to 95; or what a service does: {', '.join(SERVICES)}; or "
-        f"{ANYTHING}: a note or a thumbnail through resizing, WebP, AVIF, screenshots and small crops.",
+        f"{ANYTHING}: a note or a thumbnail through resizing, WebP, AVIF, screenshots and small crops. With {BENEATH} "
+        "that lies beneath the picture, which is a little coarser.",
     ),
 ]  # fmt: skip
 DiscreetOption = Annotated[

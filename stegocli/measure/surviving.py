@@ -71,14 +71,16 @@ def folder(
 
 
 def _through(stego: Path, quality: int, wanted: np.ndarray) -> float | None:
-    """PSNR of what a recompressed copy reveals; None when it reveals nothing."""
+    """PSNR of the picture that a recompressed copy reveals; None when it reveals none, or its thumbnail alone."""
     copy, revealed = stego.with_name("copy.jpg"), stego.with_name("revealed.png")
     content = io.BytesIO()
     Image.fromarray(files.read(stego).rgb).save(content, "JPEG", quality=quality, subsampling="4:2:0")
     copy.write_bytes(content.getvalue())
     try:
-        api.reveal(copy, revealed, force=True)
+        done = api.reveal(copy, revealed, force=True)
     except StegoError:
+        return None
+    if done.layer == "thumbnail":
         return None
     return metrics.psnr(wanted, files.read(revealed).rgb)
 

@@ -56,8 +56,8 @@ class Auto(Lossless):
         if self.decoy is not None:
             raise StegoError(f"A {suffix} has no room for a decoy: name a .png, or use {option('discreet')}.")
         if self.cover_psnr is None:
-            return Robust(password=self.password).to_file(suffix)
-        return Robust(password=self.password, cover_psnr=self.cover_psnr).to_file(suffix)
+            return Robust(password=self.password)
+        return Robust(password=self.password, cover_psnr=self.cover_psnr)
 
     def hide(self, cover: Cover, secret: AnySecret, progress: Progress = unseen) -> Hiding:
         exact = Exact(self.password, COVER_PSNR if self.cover_psnr is None else self.cover_psnr, decoy=self.decoy)

@@ -3,7 +3,7 @@
 A file goes whole into both, where it fits; of several secrets nothing lies beneath.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
@@ -18,13 +18,14 @@ from ..errors import StegoError
 from ..payload import container
 from ..payload.bundle import Bundle
 from ..payload.container import APPROXIMATE, SAME_FILE, Payload
+from ..robust.embedding import Embedder as Above
 from . import anything
-from .base import AnySecret, Contents, Cover, HidingPart, Progress, Stego, described
+from .base import AnySecret, Contents, Cover, HidingPart, Stego, described
 
 # By how many dB the cover is nearer with the base layer alone than with both.
 _APART = 5.5
-# Share of what the base layer can hold that the layer on top leaves of it; then, where that was too much, less.
-_SHARES = 0.62, 0.5
+# Share of what the base layer holds beneath the other that is taken; then, where that was too much, less.
+_SHARES = 1.0, 0.8
 
 
 @dataclass(frozen=True)
@@ -32,11 +33,11 @@ class Base:
     """What lies beneath.
 
     Attributes:
-        layer: which the picture is laid on.
+        above: embeds on it.
         part: what it holds.
     """
 
-    layer: Layer
+    above: Above
     part: HidingPart
     _embedder: Embedder
     _lock: Lock | None
@@ -46,10 +47,10 @@ class Base:
         """Whether it is less than the secret."""
         return self.part.payload.fidelity == APPROXIMATE
 
-    def survives(self, stego: np.ndarray, progress: Progress) -> bool:
+    def survives(self, stego: np.ndarray) -> bool:
         """Whether all channels that are played leave it readable."""
         for number, channel in enumerate(self._embedder.played):
-            progress("playing", number / len(self._embedder.played))
+            self.above.progress("playing", number / len(self._embedder.played))
             if not self.comes_back(channel(stego)):
                 return False
         return True
@@ -104,15 +105,22 @@ def with_beneath(told: Contents, content: bytes, stego: Stego, password: str | N
 
 
 def bases(
-    cover: Cover, secret: AnySecret, password: str | None, cover_psnr: float, progress: Progress
+    cover: Cover, secret: AnySecret, password: str | None, above: Callable[[Layer | None], Above]
 ) -> Iterator[Base]:
     """What may lie beneath a secret, the most first; nothing where there is no room for it.
 
     Args:
-        cover_psnr: in dB, with both layers.
+        above: what embeds on a layer, or on the cover itself.
     """
+    bare = above(None)
+    tried: list[Above] = []
+
+    def covered(layer: Layer) -> np.ndarray:
+        tried.append(above(layer))
+        return tried[0].trial
+
     try:
-        embedder = Embedder(cover.rgb, cover_psnr + _APART, progress)
+        embedder = Embedder(cover.rgb, bare.cover_psnr + _APART, bare.progress, covered)
     except Unsuitable:
         return
     capacity = embedder.capacity(password is not None)
@@ -122,13 +130,13 @@ def bases(
         if payload is None:
             return
         with suppress(Unsuitable):
-            layer = embedder.layer(payload.content, lock, share)
+            layer = embedder.layer(payload.content, lock)
             part = HidingPart("thumbnail", payload)
             if payload.fidelity == APPROXIMATE:
                 assert not isinstance(secret, Bundle)
                 reference, decoded = anything.shown(secret, payload)
                 part = replace(part, reference=reference, decoded=decoded)
-            yield Base(layer, part, embedder, lock)
+            yield Base(tried[0].on(layer) if tried else above(layer), part, embedder, lock)
 
 
 def _coded(secret: AnySecret, budget: int, pixels: int) -> Payload | None:

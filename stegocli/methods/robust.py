@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import NamedTuple, TypeVar
 
 import numpy as np
@@ -18,7 +18,7 @@ from ..picture import files
 from ..robust import reading, simulate, sync
 from ..robust.embedding import COVER_PSNR, Embedded, Embedder, Unsuitable
 from ..robust.reading import NothingFound, PasswordNeeded, TooDamaged
-from ..robust.services import ANYTHING, QUALITIES, SERVICES, Service
+from ..robust.services import ANYTHING, BENEATH, QUALITIES, SERVICES, Service
 from ..robust.simulate import lowest
 from . import anything, layers
 from .base import (
@@ -55,10 +55,10 @@ class Robust:
 
     Attributes:
         survive: the lowest JPEG quality that the stego survives; or a service's name (see `robust.services`), to whose
-            longest side the cover is shrunk; or "anything", for few bytes in the base layer.
+            longest side the cover is shrunk; or "anything", for few bytes in the base layer. A quality or a service
+            may end in "+thumbnail": then a picture's thumbnail lies in the base layer beneath it (see `layers`).
         password: encrypt with it; or a function that asks for it.
         cover_psnr: how far the cover may change, in dB; None for 37, and 39.5 in the base layer.
-        thumbnail: lay a picture's thumbnail beneath it, in the base layer; by default for a service and a .jpg.
 
     Raises:
         StegoError: for a quality that can't be, or an unknown service.
@@ -67,28 +67,35 @@ class Robust:
     survive: int | str = QUALITY
     password: Password = None
     cover_psnr: float | None = None
-    thumbnail: bool | None = None
     name = "robust"
 
     def __post_init__(self) -> None:
+        told = f"{option('survive')} {self.survive}"
         if self.quality is not None and self.quality not in QUALITIES:
-            told = f"{option('survive')} {self.quality}"
             raise StegoError(f"{told} can't be done: use {QUALITIES[0]} to {QUALITIES[-1]}.")
+        if self.quality is None and self._beneath:
+            raise StegoError(f"{told} hides a thumbnail and no more by itself: leave {BENEATH} out.")
 
     @cached_property
     def _asked(self) -> int | Service | None:
         """A quality, a service, or None for anything."""
         if isinstance(self.survive, int):
             return self.survive
-        if self.survive.isdecimal() and len(self.survive) <= 3:
-            return int(self.survive)
-        if self.survive.lower() == ANYTHING:
+        name = self.survive.lower().removesuffix(BENEATH)
+        if name.isdecimal() and len(name) <= 3:
+            return int(name)
+        if name == ANYTHING:
             return None
-        service = SERVICES.get(self.survive.lower())
+        service = SERVICES.get(name)
         if service is None:
             known = ", ".join((ANYTHING, *SERVICES))
             raise StegoError(f"{option('survive')} {self.survive} is no quality and no service: use one of {known}.")
         return service
+
+    @property
+    def _beneath(self) -> bool:
+        """Whether something is to lie beneath."""
+        return isinstance(self.survive, str) and self.survive.lower().endswith(BENEATH)
 
     @property
     def _service(self) -> Service | None:
@@ -102,21 +109,20 @@ class Robust:
         return self._asked if isinstance(self._asked, int) else None
 
     def to_file(self, suffix: str) -> "Robust":
-        if self.thumbnail is not None:
-            return self
-        return replace(self, thumbnail=suffix in files.LOSSY or self._service is not None)
+        return self
 
     def prepare(self, cover: Cover) -> Cover:
-        picture, side = cover.picture, self._service.longest_side if self._service else None
+        picture, service = cover.picture, self._service
         notes = [*cover.notes]
         if picture.alpha is not None:
             if picture.alpha.min() < 255:
                 notes.append(f"{cover.path} has transparent parts, which JPEG lacks: they are white in the stego.")
             picture = replace(picture, rgb=files.over_white(picture), alpha=None)
-        if side is not None and max(picture.size) > side:
-            width, height = (max(1, round(n * side / max(picture.size))) for n in picture.size)
+        if service is not None and max(picture.size) > service.longest_side:
+            share = service.longest_side / max(picture.size)
+            width, height = (max(1, round(n * share)) for n in picture.size)
             picture = replace(picture, rgb=files.resize(picture.rgb, (width, height)))
-            notes.append(f"{cover.path} was shrunk to {width}x{height}, the most that {self.survive} leaves alone.")
+            notes.append(f"{cover.path} was shrunk to {width}x{height}, the most that {service.name} leaves alone.")
         return Cover(cover.path, picture, tuple(notes))
 
     def hide(self, cover: Cover, secret: AnySecret, progress: Progress = unseen) -> Hiding:
@@ -147,7 +153,7 @@ class Robust:
                 comes_back=lambda received: above(received) and base.comes_back(received),
                 beneath=base.part if base.is_thumbnail else None,
             )
-        elif self.thumbnail:
+        elif self._beneath:
             hiding = hiding.telling(layers.bare(cover, secret))
         return judged(
             hiding.telling(*self._simulated()),
@@ -160,21 +166,21 @@ class Robust:
         self, cover: Cover, secret: AnySecret, password: str | None, quality: int, progress: Progress
     ) -> tuple[Payload, Embedded, layers.Base | None]:
         """A secret coded and embedded, on what lies beneath where that is asked for and both survive."""
-        psnr, pixels = self.cover_psnr or COVER_PSNR, cover.rgb.size // 3
+        embedder_on = partial(Embedder, cover.rgb, quality, self.cover_psnr or COVER_PSNR, progress)
 
         def laid_on(base: layers.Base | None) -> tuple[Payload, Embedded]:
-            embedder = Embedder(cover.rgb, quality, psnr, progress, base.layer if base else None)
+            embedder = base.above if base else embedder_on()
             return _fitted(
                 embedder.capacity(password is not None),
-                lambda budget: layers.above(secret.encoder.fit_lossy(budget, pixels), base),
+                lambda budget: layers.above(secret.encoder.fit_lossy(budget, cover.rgb.size // 3), base),
                 lambda packed: _sturdiest(embedder, packed, password),
                 progress,
             )
 
-        for base in layers.bases(cover, secret, password, psnr, progress) if self.thumbnail else ():
+        for base in layers.bases(cover, secret, password, embedder_on) if self._beneath else ():
             with suppress(Unsuitable):
                 packed, done = laid_on(base)
-                if base.survives(done.stego, progress):
+                if base.survives(done.stego):
                     return packed, done, base
         return *laid_on(None), None
 

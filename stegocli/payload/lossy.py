@@ -65,6 +65,8 @@ _BOXES = (
 # A careful encoder's stream is longer or shorter than the draft's of the same quality: it is looked for so far around
 # it, with so few of its slow runs.
 _REACH, _CAREFUL_TRIES = 8, 3
+# A budget that is filled to so much is not worth another run: the next quality is mostly too long.
+_FULL = 0.97
 
 # By how much the logarithm of a length grows with the quality, about.
 _STEEP = 0.04
@@ -245,6 +247,8 @@ def _finest(
         lengths[guess] = math.log(len(stream))
         if len(stream) <= budget:
             best, low = (guess, stream), guess + 1
+            if len(stream) > _FULL * budget:
+                break
         else:
             high = guess - 1
         # Lengths grow about exponentially with the quality: the next guess is on the line through the nearest two.

@@ -43,7 +43,7 @@ _ROUNDS, _ROUNDS_LARGE = 4, 2
 # Candidate LLR slopes, in eighths per unit distance from the decision threshold. The encoder stores the best.
 _LLR_SCALES = (16, 24, 32, 40, 48, 56, 64, 80)
 # Of the chains, so many that leave least are decoded in earnest; and one of a large picture.
-_DECODED = 4
+_DECODED = 2
 # The trellis goes through so often to keep cells above their floor, changes beyond it made dearer by a little more.
 _FLOOR_TRIES, _DEARER = 5, 1.3
 Progress = Callable[[str, float], None]
@@ -204,23 +204,38 @@ class Embedder:
     def _most(self) -> Design:
         return self._designer.most()
 
-    @cached_property
+    @property
     def _rate(self) -> float:
         """The code's rate that the worst chain bears, measured with random bits; on a part of a large picture."""
+        return self._tried[0]
+
+    @property
+    def trial(self) -> np.ndarray:
+        """The stego that was measured, uint8: of a large picture a part, and what can carry nothing as it is."""
+        return self._tried[1]
+
+    @cached_property
+    def _tried(self) -> tuple[float, np.ndarray]:
         self.progress("measuring", 0.0)
         # Of a large picture's base layer the trial sees what it changed, and no more.
         part = Embedder(_strips(self.host), self.quality, self.cover_psnr) if self.large else self
         design = part._designer.design(self._most.lambda_, self._most.strength)
         frame = part._frame(design, None)
         if frame is None or frame.carriers.capacity < _LEAST_CAPACITY:
-            return 0.0
+            return 0.0, part.host
         stream = np.random.default_rng(0).integers(0, 2, frame.carriers.capacity).astype(np.uint8)
         rounds = _ROUNDS_LARGE if self.large else _ROUNDS
         parameters = bytes(frame.header.size - sync.CRC)
         target = part._target(frame, stream, parameters)
         stego = precompensated(part.host, target, self.quality, rounds, lambda share: None, part.base)
         worst = _worst_first(stego, frame.carriers, stream)[0]
-        return _trusted_rate(worst.information, frame.carriers.capacity)
+        return _trusted_rate(worst.information, frame.carriers.capacity), stego
+
+    def on(self, base: Layer) -> "Embedder":
+        """The same with another layer beneath; what the trial has told still holds."""
+        other = Embedder(self.cover, self.quality, self.cover_psnr, self.progress, base)
+        other._tried = self._tried
+        return other
 
     def capacity(self, private: bool = False) -> int:
         """Bytes of content that the cover surely carries, with or without a password; 0 where nothing fits."""
@@ -229,6 +244,11 @@ class Embedder:
             return 0
         honest = _HONEST_OF_A_PART if self.large else _HONEST
         return max(0, int(honest * self._rate * frame.carriers.capacity) // 8 - (TAG if private else sync.CRC))
+
+    @property
+    def _known_rate(self) -> float | None:
+        """The rate, if it has been measured."""
+        return self._rate if "_tried" in self.__dict__ else None
 
     def sturdier(self, size: int, spared_psnr: float = SPARED_PSNR) -> "Embedder":
         """An embedder for a lower quality that carries `size` bytes all the same, with the cover above `spared_psnr`.
@@ -242,7 +262,7 @@ class Embedder:
                 frame = other._fitting(max(_LEAST_CAPACITY, 8 * size / _FIRST_RATE), None)
                 if frame is not None and frame.design.cost <= 1:
                     found = Embedder(self.cover, lower, self.cover_psnr, self.progress, self.base)
-                    found._first_rate = max(_LEAST_RATE, self.__dict__.get("_rate", _FIRST_RATE))
+                    found._first_rate = max(_LEAST_RATE, self._known_rate or _FIRST_RATE)
                     return found
         return self
 
@@ -259,7 +279,7 @@ class Embedder:
         lock = None if password is None else Lock.of(password, sync.LOCK, self.shape)
         size = len(content) + (TAG if lock else sync.CRC)
         # A large picture's rate is that of `capacity`, so that what was promised is kept.
-        rate = 0.99 * self._rate if self.large else self.__dict__.get("_rate", self._first_rate)
+        rate = 0.99 * self._rate if self.large else self._known_rate or self._first_rate
         needed = max(_LEAST_CAPACITY, 8 * size / max(rate, _LEAST_RATE))
         for _ in range(_TRIES):
             frame = self._fitting(needed, lock)

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 QUALITIES = range(30, 96)
 # What can be asked for beside a quality and a service.
 ANYTHING = "anything"
+# At the end of a quality or a service's name: a thumbnail beneath, which survives nearly anything.
+BENEATH = "+thumbnail"
 # Where no source tells a quality.
 PRUDENT = 60
 

@@ -51,6 +51,7 @@ export class Hide {
   fields(about) {
     const survive = $("#survive");
     survive.append(new Option("JPEG of quality 75 and above", "75"), new Option("JPEG of quality 50 and above", "50"));
+    survive.append(new Option("JPEG of quality 75, its thumbnail through nearly anything", "75+thumbnail"));
     survive.append(new Option("Nearly anything: a note or a thumbnail", "anything"));
     survive.addEventListener("change", () => this.update());
     for (const service of about.services) {
@@ -227,8 +228,11 @@ export class Hide {
     compare.show("cover");
     this.figures(told);
     download($(".download", this.result), job, "stego", told.bytes);
-    const anything = $("#survive").value === "anything";
-    const again = anything ? "It may be resized, cropped a little and compressed again." : "It may be compressed again; resizing destroys the secret.";
+    const survives = {
+      anything: "It may be resized, cropped a little and compressed again.",
+      "75+thumbnail": "It may be compressed again; when it is resized, the secret's thumbnail comes back.",
+    };
+    const again = survives[$("#survive").value] ?? "It may be compressed again; resizing destroys the secret.";
     const copies = way.key === "survive" ? again : "Send this very file: what an app saves anew loses the secret.";
     $(".send", this.result).textContent = copies;
     notes($(".notes", this.result), told.notes);
