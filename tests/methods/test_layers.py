@@ -19,12 +19,12 @@ ABOVE, BENEATH = "the picture", "its thumbnail: the picture itself was lost to"
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """A lively cover of 360x300, a picture, a note, and stegos of the picture: open and under a password."""
+    """A lively cover of 480x400, a picture, a note, and stegos of the picture: open and under a password."""
     here = tmp_path_factory.mktemp("layers")
     rng = np.random.default_rng(5)
-    grain = rng.integers(0, 256, (75, 90, 3), dtype=np.uint8)
-    coarse = np.asarray(Image.fromarray(grain).resize((360, 300), Image.Resampling.BICUBIC))
-    Image.fromarray((0.6 * natural(300, 360, 1) + 0.4 * coarse).astype(np.uint8)).save(here / "cover.png")
+    grain = rng.integers(0, 256, (100, 120, 3), dtype=np.uint8)
+    coarse = np.asarray(Image.fromarray(grain).resize((480, 400), Image.Resampling.BICUBIC))
+    Image.fromarray((0.6 * natural(400, 480, 1) + 0.4 * coarse).astype(np.uint8)).save(here / "cover.png")
     Image.fromarray(natural(200, 240, 2)).save(here / "secret.png")
     (here / "note.txt").write_text("Meet me at nine.\n")
     return here
@@ -41,7 +41,7 @@ def told(folder):
 
 
 @pytest.fixture(scope="module")
-def private(folder):
+def private(folder, quick_keys):
     method = Robust("75+thumbnail", "mill")
     return api.hide(folder / "cover.png", folder / "secret.png", folder / "private.png", method)
 
