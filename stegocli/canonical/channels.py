@@ -191,7 +191,7 @@ PLAYED = (
     channel(Resize(0.6, "Pillow box")),
     channel(Resize(0.66, "Pillow Hamming"), Jpeg(62)),
     channel(Resize(0.75, BICUBIC), WebP(80)),
-    channel(Avif(60)),
+    channel(Avif(60)),  # the last never leaves least, and takes longest
 )
 # Of these, how many its coefficients are aimed at: the scaler's and JPEG's part in what they do can be foreseen.
 AIMED = 3

@@ -203,9 +203,9 @@ class Embedder:
         return stego
 
     def _left(self, stego: np.ndarray, frame: Frame, bits: np.ndarray) -> dict[Channel, float]:
-        """Bits that each channel leaves of the content's coded bits."""
+        """Bits that each channel leaves of the content's coded bits; the last but that never leaves least."""
         left = {}
-        for channel in PLAYED:
+        for channel in PLAYED[:-1]:
             received = reading.receive(channel(stego), self.size)
             left[channel] = _information(frame.log_odds(received, reading.measured(received, frame)), bits)
         return left

@@ -141,12 +141,12 @@ def bases(
 
 def _coded(secret: AnySecret, budget: int, pixels: int) -> Payload | None:
     """A file whole, or a picture's thumbnail; None where it does not fit."""
-    try:
-        payload = secret.encoder.thumbnail(budget, pixels)
-    except StegoError:
-        return None
-    if payload.fidelity == SAME_FILE:
-        return payload
     if isinstance(secret, Bundle):
+        with suppress(StegoError):
+            payload = secret.encoder.thumbnail(budget, pixels)
+            return payload if payload.fidelity == SAME_FILE else None
         return None
-    return replace(payload, content=container.as_kind(container.THUMBNAIL, payload.content))
+    thumbnail = secret.encoder.whole_within(budget) or secret.encoder.tiny(budget)
+    if thumbnail is None or thumbnail.fidelity == SAME_FILE:
+        return thumbnail
+    return replace(thumbnail, content=container.as_kind(container.THUMBNAIL, thumbnail.content))

@@ -14,13 +14,15 @@ from ..errors import StegoError
 from ..picture import claims, files
 from ..picture.files import Picture
 from ..picture.inputs import Source
-from . import container, lossless, lossy, several
+from . import container, lossless, lossy, several, tiny
 from .container import APPROXIMATE, SAME_FILE, SAME_PIXELS, Payload
 from .errors import InvalidContent, LaterVersion
 from .streams import picture_of, samples_of
 
 _LAYERS = {container.UPPER: "picture", container.THUMBNAIL: "thumbnail"}
 _TOO_MUCH = "more than may come back from this picture"
+# Up to so many bytes a thumbnail is better without AVIF's headers.
+_TINY = 250
 # A file for other bytes with the same pixels is only worth it for so much less.
 WORTH_RECODING = 0.95
 
@@ -175,7 +177,7 @@ class Encoder:
         Raises:
             StegoError: when it does not fit, or for a picture of more pixels than the carrier may bring back.
         """
-        return self._own_within(budget) or self._coded(budget, carrier, lossy.fit_picture)
+        return self.whole_within(budget) or self._coded(budget, carrier, lossy.fit_picture)
 
     def thumbnail(self, budget: int, carrier: int | None = None) -> Payload:
         """The file's own bytes where they fit a tiny budget; of a picture a small copy that is good to look at.
@@ -183,7 +185,18 @@ class Encoder:
         Raises:
             StegoError: as `fit_lossy`.
         """
-        return self._own_within(budget) or self._coded(budget, carrier, lossy.fit_thumbnail)
+        whole = self.whole_within(budget)
+        if whole is None and budget <= _TINY:
+            whole = self.tiny(budget)
+        return whole or self._coded(budget, carrier, lossy.fit_thumbnail)
+
+    def tiny(self, budget: int) -> Payload | None:
+        """Of a picture as it looks a thumbnail that takes hardly any bytes beside its own; None where none fits."""
+        if self._picture is None:
+            return None
+        seen, head = self.secret.seen, container.pack(container.TINY, "")
+        coded = tiny.fit(seen.rgb[..., 0] if seen.grey else seen.rgb, budget - len(head))
+        return coded and Payload(head + coded[0], picture_of(coded[1]), "a DCT of its own", APPROXIMATE)
 
     @cached_property
     def _nameless(self) -> Payload:
@@ -191,7 +204,8 @@ class Encoder:
         extension = container.extension_to_keep(self.secret.source.own_name)
         return replace(self.own, content=lossless.file_content(extension, self.secret.content))
 
-    def _own_within(self, budget: int) -> Payload | None:
+    def whole_within(self, budget: int) -> Payload | None:
+        """The file's own bytes where they fit a budget, be it without its name."""
         return next((own for own in (self.own, self._nameless) if len(own.content) <= budget), None)
 
     def _coded(
@@ -361,9 +375,12 @@ def unpack(content: bytes, carrier: int | None = None) -> Unpacked:
         raise LaterVersion(f"content of kind {frame.kind}")
     if frame.kind == container.SEVERAL:
         return Unpacked(Several(several.entries(frame), carrier), "", None, SAME_FILE)
-    if frame.kind in (container.NEAR_LOSSLESS, container.LOSSY, container.SMALL, *_LAYERS):
+    if frame.kind in (container.NEAR_LOSSLESS, container.LOSSY, container.SMALL, container.TINY, *_LAYERS):
         extension = frame.extension if frame.extension in files.LOSSLESS else ".png"
-        picture = lossy.open_frame(frame, carrier)
+        if frame.kind in (container.TINY, container.THUMBNAIL):
+            picture = picture_of(tiny.open_(frame.body))
+        else:
+            picture = lossy.open_frame(frame, carrier)
         return Unpacked(picture, extension, frame.name, APPROXIMATE, _LAYERS.get(frame.kind))
     secret = lossless.open_frame(frame, carrier)
     if isinstance(secret, bytes):

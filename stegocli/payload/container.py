@@ -15,7 +15,8 @@ Content: kind (1 byte), length of the name (1), the file's name or only its exte
     kind 9  the file's own bytes, packed: their number (4), LZMA2 without a container (dictionary of 8 MiB)
     kind 10 several files, each as content of its own: see `several`
     kind 11 as kind 5, of a picture whose thumbnail lies in another layer
-    kind 12 as kind 5, that thumbnail
+    kind 12 a thumbnail, as `tiny.fit` gives it
+    kind 13 the same, of a picture that lies in another layer
 
 A part is its length (4, big-endian) and that many bytes of deflate, a stream lossless JPEG XL or WebP.
 """
@@ -31,7 +32,8 @@ from ..picture.files import Picture
 from .errors import InvalidContent
 
 FILE, JXL, WEBP, NEAR_LOSSLESS, LOSSY, SMALL = range(6)
-PNG_PIXELS, AROUND, PNG_REBUILT, PACKED, SEVERAL, UPPER, THUMBNAIL = 6, 7, 8, 9, 10, 11, 12
+PNG_PIXELS, AROUND, PNG_REBUILT, PACKED, SEVERAL = 6, 7, 8, 9, 10
+UPPER, TINY, THUMBNAIL = 11, 12, 13
 CODINGS = {
     FILE: "the file itself",
     PACKED: "the file itself, packed",
@@ -45,6 +47,7 @@ CODINGS = {
     PNG_REBUILT: "a PNG to be rebuilt",
     SEVERAL: "several files",
     UPPER: "a picture made small, with its thumbnail beneath",
+    TINY: "a thumbnail",
     THUMBNAIL: "the thumbnail of a picture that lay above it",
 }
 # What a receiver gets.

@@ -24,7 +24,6 @@ from .container import (
     LOSSY,
     NEAR_LOSSLESS,
     SMALL,
-    THUMBNAIL,
     UPPER,
     Frame,
     Payload,
@@ -156,7 +155,7 @@ def _first_that_fits(code: Callable[..., bytes], settings: Sequence[float], budg
 
 
 def open_frame(frame: Frame, carrier: int | None) -> Picture:
-    """The picture in content of kind 3, 4, 5, 11 or 12.
+    """The picture in content of kind 3, 4, 5 or 11.
 
     Args:
         carrier: as for `streams.decode`.
@@ -166,7 +165,7 @@ def open_frame(frame: Frame, carrier: int | None) -> Picture:
         LaterVersion: for a codec that this version does not know.
         StegoError: when JPEG XL is not installed.
     """
-    if frame.kind in (SMALL, UPPER, THUMBNAIL):
+    if frame.kind in (SMALL, UPPER):
         return streams.picture_of(open_picture(frame.body, carrier))
     profile, body = take_part(frame.body)
     if frame.kind == LOSSY:
