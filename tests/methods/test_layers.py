@@ -1,6 +1,7 @@
 """A picture that survives JPEG, its thumbnail beneath it: what comes back of which, and what is said of it."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from stegocli.picture import files, metrics
 
 pytestmark = pytest.mark.slow
 
+FIXTURES = Path(__file__).parents[1] / "fixtures" / "layers"
 ABOVE, BENEATH = "the picture", "its thumbnail: the picture itself was lost to"
 
 
@@ -113,12 +115,26 @@ def test_a_note_lies_whole_in_both(folder, tmp_path):
         assert done.path.read_text() == "Meet me at nine.\n" and done.layer is None
 
 
+@pytest.mark.parametrize(
+    ("name", "layer", "size", "summary"),
+    [("above", "picture", (240, 200), ABOVE), ("beneath", "thumbnail", (64, 53), BENEATH)],
+)
+def test_the_fixture_still_reveals(tmp_path, name, layer, size, summary):
+    """As received: at quality 75, and at half the size."""
+    done = api.reveal(FIXTURES / f"{name}.jpg", tmp_path / "r.png")
+    assert (done.layer, done.size) == (layer, size) and done.summary.startswith(summary)
+    above = api.reveal(FIXTURES / "above.jpg", tmp_path / "above.png")
+    small = files.resize(files.read(above.path).rgb, size)
+    assert metrics.psnr(small, files.read(done.path).rgb) > 28
+
+
 def test_what_does_not_lie_beneath_is_told(folder, tmp_path):
+    Image.open(folder / "cover.png").crop((0, 0, 264, 256)).save(tmp_path / "cover.png")
     several = [folder / "note.txt", folder / "secret.png"]
-    hidden = api.hide(folder / "cover.png", several, tmp_path / "s.png", Robust("75+thumbnail"))
+    hidden = api.hide(tmp_path / "cover.png", several, tmp_path / "s.png", Robust("75+thumbnail"))
     assert any("several secrets are too much for that" in note for note in hidden.notes) and hidden.beneath is None
     (tmp_path / "long.txt").write_bytes(np.random.default_rng(0).bytes(900))
-    hidden = api.hide(folder / "cover.png", tmp_path / "long.txt", tmp_path / "t.png", Robust("75+Thumbnail"))
+    hidden = api.hide(tmp_path / "cover.png", tmp_path / "long.txt", tmp_path / "t.png", Robust("75+Thumbnail"))
     assert any("long.txt does not fit whole" in note for note in hidden.notes)
     assert api.reveal(tmp_path / "t.png", tmp_path / "r.txt").layer is None
 
