@@ -26,6 +26,8 @@ from .base import AnySecret, Contents, Cover, HidingPart, Stego, described
 _APART = 5.5
 # Share of what the base layer holds beneath the other that is taken; then, where that was too much, less.
 _SHARES = 1.0, 0.8
+# The kinds of thumbnails, and what they are beneath.
+_THUMBNAILS = {container.TINY: container.THUMBNAIL, container.SMALL: container.LARGER_THUMBNAIL}
 
 
 @dataclass(frozen=True)
@@ -141,12 +143,14 @@ def bases(
 
 def _coded(secret: AnySecret, budget: int, pixels: int) -> Payload | None:
     """A file whole, or a picture's thumbnail; None where it does not fit."""
-    if isinstance(secret, Bundle):
-        with suppress(StegoError):
-            payload = secret.encoder.thumbnail(budget, pixels)
-            return payload if payload.fidelity == SAME_FILE else None
+    if isinstance(secret, Bundle) and sum(map(len, secret.contents)) > budget:
         return None
-    thumbnail = secret.encoder.whole_within(budget) or secret.encoder.tiny(budget)
-    if thumbnail is None or thumbnail.fidelity == SAME_FILE:
-        return thumbnail
-    return replace(thumbnail, content=container.as_kind(container.THUMBNAIL, thumbnail.content))
+    try:
+        payload = secret.encoder.thumbnail(budget, pixels)
+    except StegoError:
+        return None
+    if payload.fidelity == SAME_FILE:
+        return payload
+    if isinstance(secret, Bundle):
+        return None
+    return replace(payload, content=container.as_kind(_THUMBNAILS[payload.content[0]], payload.content))

@@ -19,7 +19,11 @@ from .container import APPROXIMATE, SAME_FILE, SAME_PIXELS, Payload
 from .errors import InvalidContent, LaterVersion
 from .streams import picture_of, samples_of
 
-_LAYERS = {container.UPPER: "picture", container.THUMBNAIL: "thumbnail"}
+_LAYERS = {
+    container.UPPER: "picture",
+    container.THUMBNAIL: "thumbnail",
+    container.LARGER_THUMBNAIL: "thumbnail",
+}
 _TOO_MUCH = "more than may come back from this picture"
 # Up to so many bytes a thumbnail is better without AVIF's headers.
 _TINY = 250

@@ -17,6 +17,7 @@ Content: kind (1 byte), length of the name (1), the file's name or only its exte
     kind 11 as kind 5, of a picture whose thumbnail lies in another layer
     kind 12 a thumbnail, as `tiny.fit` gives it
     kind 13 the same, of a picture that lies in another layer
+    kind 14 as kind 5, such a thumbnail
 
 A part is its length (4, big-endian) and that many bytes of deflate, a stream lossless JPEG XL or WebP.
 """
@@ -33,7 +34,7 @@ from .errors import InvalidContent
 
 FILE, JXL, WEBP, NEAR_LOSSLESS, LOSSY, SMALL = range(6)
 PNG_PIXELS, AROUND, PNG_REBUILT, PACKED, SEVERAL = 6, 7, 8, 9, 10
-UPPER, TINY, THUMBNAIL = 11, 12, 13
+UPPER, TINY, THUMBNAIL, LARGER_THUMBNAIL = 11, 12, 13, 14
 CODINGS = {
     FILE: "the file itself",
     PACKED: "the file itself, packed",
@@ -49,6 +50,7 @@ CODINGS = {
     UPPER: "a picture made small, with its thumbnail beneath",
     TINY: "a thumbnail",
     THUMBNAIL: "the thumbnail of a picture that lay above it",
+    LARGER_THUMBNAIL: "the thumbnail of a picture that lay above it",
 }
 # What a receiver gets.
 SAME_FILE, SAME_PIXELS, APPROXIMATE = "same file", "same pixels", "approximate"

@@ -21,6 +21,7 @@ from ..picture.files import Picture
 from . import streams
 from .container import (
     APPROXIMATE,
+    LARGER_THUMBNAIL,
     LOSSY,
     NEAR_LOSSLESS,
     SMALL,
@@ -155,7 +156,7 @@ def _first_that_fits(code: Callable[..., bytes], settings: Sequence[float], budg
 
 
 def open_frame(frame: Frame, carrier: int | None) -> Picture:
-    """The picture in content of kind 3, 4, 5 or 11.
+    """The picture in content of kind 3, 4, 5, 11 or 14.
 
     Args:
         carrier: as for `streams.decode`.
@@ -165,7 +166,7 @@ def open_frame(frame: Frame, carrier: int | None) -> Picture:
         LaterVersion: for a codec that this version does not know.
         StegoError: when JPEG XL is not installed.
     """
-    if frame.kind in (SMALL, UPPER):
+    if frame.kind in (SMALL, UPPER, LARGER_THUMBNAIL):
         return streams.picture_of(open_picture(frame.body, carrier))
     profile, body = take_part(frame.body)
     if frame.kind == LOSSY:

@@ -209,6 +209,9 @@ class Embedder:
         """The code's rate that the worst chain bears, measured with random bits; on a part of a large picture."""
         return self._tried[0]
 
+    def _known_rate(self, otherwise: float) -> float:
+        return self._rate if "_tried" in self.__dict__ else otherwise
+
     @property
     def trial(self) -> np.ndarray:
         """The stego that was measured, uint8: of a large picture a part, and what can carry nothing as it is."""
@@ -245,11 +248,6 @@ class Embedder:
         honest = _HONEST_OF_A_PART if self.large else _HONEST
         return max(0, int(honest * self._rate * frame.carriers.capacity) // 8 - (TAG if private else sync.CRC))
 
-    @property
-    def _known_rate(self) -> float | None:
-        """The rate, if it has been measured."""
-        return self._rate if "_tried" in self.__dict__ else None
-
     def sturdier(self, size: int, spared_psnr: float = SPARED_PSNR) -> "Embedder":
         """An embedder for a lower quality that carries `size` bytes all the same, with the cover above `spared_psnr`.
 
@@ -262,7 +260,7 @@ class Embedder:
                 frame = other._fitting(max(_LEAST_CAPACITY, 8 * size / _FIRST_RATE), None)
                 if frame is not None and frame.design.cost <= 1:
                     found = Embedder(self.cover, lower, self.cover_psnr, self.progress, self.base)
-                    found._first_rate = max(_LEAST_RATE, self._known_rate or _FIRST_RATE)
+                    found._first_rate = max(_LEAST_RATE, self._known_rate(_FIRST_RATE))
                     return found
         return self
 
@@ -279,7 +277,7 @@ class Embedder:
         lock = None if password is None else Lock.of(password, sync.LOCK, self.shape)
         size = len(content) + (TAG if lock else sync.CRC)
         # A large picture's rate is that of `capacity`, so that what was promised is kept.
-        rate = 0.99 * self._rate if self.large else self._known_rate or self._first_rate
+        rate = 0.99 * self._rate if self.large else self._known_rate(self._first_rate)
         needed = max(_LEAST_CAPACITY, 8 * size / max(rate, _LEAST_RATE))
         for _ in range(_TRIES):
             frame = self._fitting(needed, lock)
