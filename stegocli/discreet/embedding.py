@@ -24,6 +24,8 @@ from .viterbi import Unreachable
 SMALLEST_PIXELS = 1024
 # Row and column of the sub-lattices' first pixels. The first two have no neighbours in each other, nor have the others.
 _LATTICES = ((0, 0), (1, 1), (0, 1), (1, 0))
+# What the rounds see of each other leaves so many steps; see `_rounds`.
+_STEPS = 3
 # By this a change costs less that goes the way of its neighbours, and of the same pixel's first channel.
 _AGREEING = 9.0
 # The front has this many times the square root of the pixels, in samples, to itself: so it shows no more than the
@@ -122,9 +124,6 @@ class _Round(NamedTuple):
     channel: int
     pixels: np.ndarray
     bits: np.ndarray
-
-
-_STEPS = 3
 
 
 class _Embedder:
@@ -275,7 +274,7 @@ def _rounds(layout: _Layout, content: np.ndarray, shares: list[int]) -> Iterator
     ends = [0, *itertools.accumulate(layout.bits(len(content), shares))]
     for number, (begin, end) in enumerate(itertools.pairwise(ends)):
         lattice, channel = divmod(number, len(shares))
-        # A lattice of the second half sees one of the first, and a later channel sees the first.
+        # A lattice of the second half sees those of the first half, and a later channel the first one.
         step = int(lattice >= len(_LATTICES) // 2) + int(channel > 0)
         yield _Round(step, channel, layout.lattices[lattice], content[begin:end])
 
