@@ -37,6 +37,9 @@ _SCALE, _DEAREST = 100.0, 2000
 # A change that is less likely than exp of minus this holds nothing.
 _FARTHEST = 80.0
 
+# Bits (uint8, flat), the cost of flipping each (in nats, log-odds against it; infinite for never), and a message.
+_Layer = tuple[np.ndarray, np.ndarray, np.ndarray]
+
 
 @dataclass(frozen=True)
 class _Shape:
@@ -125,7 +128,7 @@ class _Trellis:
 
     @classmethod
     def of(cls, bits: np.ndarray, cost: np.ndarray, message: np.ndarray) -> "_Trellis":
-        """For a message that is not empty; arguments as for `_flips`."""
+        """For a message that is not empty; arguments as a `_Layer` has them."""
         shape = _Shape.of(len(bits), len(message))
         used = shape.length * shape.lanes
         whole = np.minimum(cost[:used] * _SCALE, _DEAREST)
@@ -197,18 +200,13 @@ def _batches(trellises: list[_Trellis]) -> Iterator[_Batch]:
         yield batch
 
 
-def _flips(parts: list[tuple[np.ndarray, np.ndarray, np.ndarray]]) -> list[np.ndarray]:
-    """Which bits to flip so that they hold the messages, at about the least cost.
-
-    Args:
-        parts: bits (uint8, flat), the cost of flipping each (in nats, log-odds against it; infinite for never), and the
-            message.
-    """
-    trellises = [_Trellis.of(*part) if len(part[2]) else None for part in parts]
+def _flips(layers: list[_Layer]) -> list[np.ndarray]:
+    """Which bits to flip so that they hold the messages, at about the least cost."""
+    trellises = [_Trellis.of(*layer) if len(layer[2]) else None for layer in layers]
     for batch in _batches([trellis for trellis in trellises if trellis is not None]):
         batch.solve()
     found = []
-    for (bits, _, _), trellis in zip(parts, trellises, strict=True):
+    for (bits, _, _), trellis in zip(layers, trellises, strict=True):
         out = np.zeros(len(bits), bool)
         if trellis is not None:
             out[: trellis.flips.size] = trellis.flips.ravel()
@@ -243,7 +241,7 @@ def rate(up: np.ndarray, down: np.ndarray, bits: float) -> float:
     bits *= len(up[::stride]) / max(1, len(up))
     up, down = up[::stride], down[::stride]
     finite = np.minimum(np.minimum(up, down), 1e15)
-    low = 1e-3 / max(1e-12, float(np.median(finite)))
+    low = 1 / max(1e-12, float(np.median(finite)))
     high = low
     while high < 1e15 and entropy(up, down, high) > bits:
         low, high = high, 8 * high
@@ -288,29 +286,36 @@ def embed(tasks: Iterable[Task]) -> Iterator[np.ndarray]:
     yield from _embedded(group)
 
 
+def _second_layer(task: Task) -> tuple[_Layer, np.ndarray]:
+    """For `_flips`: second bits, costs, and half of the message; and how likely is the change that leaves them."""
+    samples, up, down, message = task
+    factor = np.float32(rate(up, down, len(message)))
+    likely_up, likely_down = np.exp(-factor * up), np.exp(-factor * down)
+    # Of an odd sample adding 1 turns the second bit over, of an even one taking 1 does.
+    odd = (samples & 1) == 1
+    carry, other = np.where(odd, likely_up, likely_down), np.where(odd, likely_down, likely_up)
+    with np.errstate(divide="ignore"):
+        cost = np.log1p(other) - np.log(carry)
+    return ((samples >> 1).astype(np.uint8) & 1, cost, message[: (len(message) + 1) // 2]), other
+
+
+def _first_layer(task: Task, second: np.ndarray, other: np.ndarray) -> _Layer:
+    """Those whose second bit turns over change their lowest one as well; the others may go the other way."""
+    with np.errstate(divide="ignore"):
+        cost = np.where(second, np.float32(np.inf), -np.log(other))
+    return (task.samples.astype(np.uint8) & 1) ^ second, cost, task.message[(len(task.message) + 1) // 2 :]
+
+
 def _embedded(tasks: list[Task]) -> list[np.ndarray]:
     """Of tasks that are worked on together."""
-    second_layer, others = [], []
-    for samples, up, down, message in tasks:
-        factor = rate(up, down, len(message))
-        a, b = (np.where(np.isfinite(cost), np.exp(-factor * cost), 0).astype(np.float32) for cost in (up, down))
-        odd = (samples & 1) == 1
-        # Of an odd sample adding 1 turns the second bit over, of an even one taking 1 does.
-        carry, other = np.where(odd, a, b), np.where(odd, b, a)
-        with np.errstate(divide="ignore"):
-            cost = np.log1p(other) - np.log(carry)
-        second_layer.append(((samples >> 1).astype(np.uint8) & 1, cost, message[: (len(message) + 1) // 2]))
-        others.append(other)
-    seconds, first_layer = _flips(second_layer), []
-    for (samples, _, _, message), second, other in zip(tasks, seconds, others, strict=True):
-        # Those whose second bit turns over change their lowest one as well; the others may go the other way.
-        lowest = (samples.astype(np.uint8) & 1) ^ second
-        with np.errstate(divide="ignore"):
-            cost = np.where(second, np.float32(np.inf), -np.log(other))
-        first_layer.append((lowest, cost, message[(len(message) + 1) // 2 :]))
+    layers = [_second_layer(task) for task in tasks]
+    others = [other for _, other in layers]
+    seconds = _flips([layer for layer, _ in layers])
+    del layers
+    firsts = _flips([_first_layer(*each) for each in zip(tasks, seconds, others, strict=True)])
     return [
         np.where((task.samples & 1) == 1, 1, -1).astype(np.int8) * (second.astype(np.int8) - first)
-        for task, second, first in zip(tasks, seconds, _flips(first_layer), strict=True)
+        for task, second, first in zip(tasks, seconds, firsts, strict=True)
     ]
 
 
