@@ -8,6 +8,7 @@ high-capacity watermark", IEEE Transactions on Image Processing 13, 2004).
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -22,7 +23,7 @@ _RATIOS = np.linspace(np.log(0.06), np.log(1.5), 24)
 # What is not known of a channel, as a share of the deviation of its noise.
 _UNKNOWN = 0.9
 # Halvings of the interval in which the price lies; each place costs the square of its distance.
-_HALVINGS, _CHEAPEST, _DEAREST = 18, 1e-6, 1.0
+_HALVINGS, _CHEAPEST, _DEAREST = 12, 1e-5, 1e-1
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ class Aim:
         self._phase = layout.shift + bits / 2
         # Coefficients of one frequency have one alpha.
         _, first, self._kinds = np.unique(layout.frequencies, return_index=True, return_inverse=True)
-        self._losses = _losses(layout.alpha[first])
+        self._losses = _losses(tuple(layout.alpha[first]))
 
     def places(self, channels: list[Foreseen], price: np.ndarray, budget: float) -> np.ndarray:
         """How far each goes, float64 (n,), grey levels of the grid.
@@ -66,25 +67,27 @@ class Aim:
             offset = ((self._host + channel.shift) / step - self._phase)[:, None] + _PLACES
             column = np.rint(offset * _OFFSETS).astype(np.int64) % _OFFSETS
             loss += channel.weight * self._losses[self._kinds[:, None], row[:, None], column]
-        cost = (np.square(step) * price)[:, None] * np.square(_PLACES)
+        cost = ((np.square(step) * price)[:, None] * np.square(_PLACES)).astype(np.float32)
+        rows = np.arange(len(step))
         low, high = _CHEAPEST, _DEAREST
         for _ in range(_HALVINGS):
             middle = float(np.sqrt(low * high))
-            chosen = np.argmin(loss + (middle * cost).astype(np.float32), 1)
-            spent = float(np.take_along_axis(cost, chosen[:, None], 1).sum())
+            chosen = np.argmin(loss + np.float32(middle) * cost, 1)
+            spent = float(cost[rows, chosen].sum(dtype=np.float64))
             low, high = (middle, high) if spent > budget else (low, middle)
         return _PLACES[chosen] * step
 
 
-def _losses(alphas: np.ndarray) -> np.ndarray:
+@lru_cache(maxsize=8)
+def _losses(alphas: tuple[float, ...]) -> np.ndarray:
     """Bits that are lost on average: float32, by alpha, noise (`_RATIOS`) and offset from the bit's own point."""
-    offset = np.arange(_OFFSETS) / _OFFSETS
-    waves, wave = dither.waves(offset), np.fft.fftfreq(_OFFSETS) * _OFFSETS
-    out = np.empty((len(alphas), len(_RATIOS), _OFFSETS), np.float32)
+    offset, ratio = np.arange(_OFFSETS) / _OFFSETS, np.exp(_RATIOS)
+    wave = np.fft.rfftfreq(_OFFSETS, 1 / _OFFSETS)
+    unknown = np.exp(-2 * np.square(np.pi * wave * _UNKNOWN * ratio[:, None]))
+    waves, noise = np.tile(dither.waves(offset), len(ratio)), np.repeat(ratio, _OFFSETS)
+    out = np.empty((len(alphas), len(ratio), _OFFSETS), np.float32)
     for row, alpha in enumerate(alphas):
-        for column, ratio in enumerate(np.exp(_RATIOS)):
-            likely = dither.density(waves, np.full(_OFFSETS, alpha), np.full(_OFFSETS, ratio))
-            lost = np.log2(1 + np.roll(likely, _OFFSETS // 2) / likely)
-            unknown = np.exp(-2 * np.square(np.pi * wave * _UNKNOWN * ratio))
-            out[row, column] = np.fft.ifft(np.fft.fft(lost) * unknown).real
+        likely = dither.density(waves, np.full(len(noise), alpha), noise).reshape(out.shape[1:])
+        lost = np.log2(1 + np.roll(likely, _OFFSETS // 2, 1) / likely)
+        out[row] = np.fft.irfft(np.fft.rfft(lost) * unknown, _OFFSETS)
     return out

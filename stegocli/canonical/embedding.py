@@ -21,7 +21,7 @@ _SSIM, _BLOCK_PSNR = 0.957, 30.2
 _LESS, _LESS_TIMES = 0.9, 8
 # Share of the information left by the worst channel that a long code bears; and what it falls short by beside, in
 # square roots of the content's bits.
-_BEARS, _SHORT = 0.84, 3.5
+_BEARS, _SHORT = 0.865, 3.5
 # Longest side, in pixels, of what trials are made with; and how many channels a larger stego is tried with.
 _LARGE, _PLAYED_LARGE = 1400, 2
 # What it would cost to put every coefficient on its point, as a share of what is allowed, at the strength that is tried
@@ -30,13 +30,13 @@ _FIRST_COST, _APART = 0.8, 2
 # Safety factor on the measured capacity: other bits come through a little differently.
 _HONEST = 0.97
 # Attempts near capacity: by how much the strength is changed, and a factor on what is spent.
-_NEAR_CAPACITY = ((0, 1.0), (1, 1.0), (-1, 1.01), (0, 1.03))
+_NEAR_CAPACITY = ((0, 1.0), (1, 1.0), (-1, 1.0), (1, 1.02))
 # Attempts below it, and indices for each octave of information that is missing.
 _TRIES, _STEPS = 4, 16
 # Share of what is needed that is there, where a channel could not be decoded though it left enough by the figures.
 _MISSED = 0.96
 # Where all could, this share of what is needed is enough.
-_ENOUGH = 0.97
+_ENOUGH = 0.95
 # Stands for any password where only sizes matter.
 _ANY_LOCK = Lock(bytes(32), bytes(32), bytes(32), preamble.LOCK)
 Progress = Callable[[str, float], None]

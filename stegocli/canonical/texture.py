@@ -13,7 +13,7 @@ _WINDOW, _STRIDE = 4, 2
 # Variance, in squared grey levels of the grid's picture, of a window that counts as half flat.
 _HALF = 8.0
 # Windows around a sample reach so far; of their standard deviation a change may be so much, beside what rounding does.
-_REACH, _TOLERATED, _LEAST = 1, 0.7, 0.5
+_REACH, _TOLERATED, _LEAST = 1, 0.8, 0.5
 # No pixel changes by more, or the lowest blocks would show.
 _MOST = 12.0
 # Blocks flatter than this are left as they are.
