@@ -23,7 +23,7 @@ _RATIOS = np.linspace(np.log(0.06), np.log(1.5), 24)
 # What is not known of a channel, as a share of the deviation of its noise.
 _UNKNOWN = 0.9
 # Halvings of the interval in which the price lies; each place costs the square of its distance.
-_HALVINGS, _CHEAPEST, _DEAREST = 12, 1e-5, 1e-1
+_HALVINGS, _CHEAPEST, _DEAREST = 14, 1e-5, 1.0
 
 
 @dataclass(frozen=True)

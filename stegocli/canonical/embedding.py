@@ -121,7 +121,7 @@ class Embedder:
     def _stego(self, frame: Frame, bits: np.ndarray, spent: float) -> np.ndarray:
         """The cover with everything embedded, at a mean squared change."""
         foreseen = tuple(zip(self.played, FORESEEN, strict=False))
-        return self._writer.moved(*self._writer.aimed(frame, bits, spent, foreseen))
+        return self._writer.write(frame, bits, spent, foreseen).stego
 
     def _left(self, stego: np.ndarray, frame: Frame, bits: np.ndarray) -> dict[Channel, float]:
         """Bits that each channel leaves of the content's coded bits."""

@@ -15,9 +15,10 @@ from .reading import Frame
 
 # Rounds of moving the coefficients to their targets, each after rounding to 8 bits.
 _ROUNDS = 3
-# Rounds of trying what is foreseen and aiming anew; how often each is brought to what it may spend, the last one more
-# often; and the share of it that may be left over.
-_AIMINGS, _CORRECTIONS, _LAST_CORRECTIONS, _LEFT_OVER = 3, 2, 5, 0.004
+# Rounds of trying what is foreseen and aiming anew, and how often each is brought to what it may spend; of a picture of
+# more pixels, which has little noise and takes its time; and the share of what may be spent that may be left over.
+_CORRECTIONS, _CORRECTIONS_LARGE, _LARGE = (2, 2, 5), (2,), 3_000_000
+_LEFT_OVER = 0.004
 # Share of what they miss by that pilots and preamble are aimed the other way; and a channel that leaves half as much as
 # another counts for more by this many octaves.
 _AIMS, _HARDEST = 0.5, 1.5
@@ -50,6 +51,21 @@ class _Fixed:
     targets: np.ndarray
 
 
+@dataclass(frozen=True)
+class Written:
+    """A stego, and how it came about.
+
+    Attributes:
+        stego: uint8, the cover's shape.
+        targets: of the grid's coefficients, float64, flat.
+        moved: which of them were to be moved there, bool, flat.
+    """
+
+    stego: np.ndarray
+    targets: np.ndarray
+    moved: np.ndarray
+
+
 class Writer:
     """Writes into a cover, uint8 (height, width, 3), on a grid of `size`."""
 
@@ -74,7 +90,7 @@ class Writer:
         """The most that pixels may change, see `texture.tolerance`."""
         return texture.tolerance(self._coefficients)
 
-    def moved(self, targets: np.ndarray, moved: np.ndarray) -> np.ndarray:
+    def _moved(self, targets: np.ndarray, moved: np.ndarray) -> np.ndarray:
         """The cover with its coefficients near targets, float64 flat, where they are to be moved, bool flat."""
         change = np.zeros(self._coefficients.shape, np.float32)
         now, stego = self._coefficients, self.cover
@@ -85,10 +101,8 @@ class Writer:
             stego = grid.add(self.cover, change, self.tolerance)
         return stego
 
-    def aimed(
-        self, frame: Frame, bits: np.ndarray, spent: float, channels: Sequence[tuple[Channel, float]]
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Targets of the coefficients, for `moved`, and which are to be moved.
+    def write(self, frame: Frame, bits: np.ndarray, spent: float, channels: Sequence[tuple[Channel, float]]) -> Written:
+        """The cover with everything embedded, aimed so that the hardest channels leave most.
 
         Args:
             frame: of the stego.
@@ -104,17 +118,18 @@ class Writer:
         moved = np.zeros(len(self._host), bool)
         moved[positions], moved[fixed.positions] = True, True
         whole = self._targets(fixed, positions, targets)
-        stego, weights, budget = self.moved(whole, moved), np.ones(len(channels)), spent
-        for turn in range(_AIMINGS):
+        stego, weights, budget = self._moved(whole, moved), np.ones(len(channels)), spent
+        for turn, corrections in enumerate(_CORRECTIONS_LARGE if self.cover[..., 0].size > _LARGE else _CORRECTIONS):
             attained, price = self._attained(stego, whole, moved)
             left, missed, foreseen = np.empty(len(channels)), [], []
+            sent = grid.coefficients(stego, self.size).reshape(-1)
             for number, (channel, again) in enumerate(channels):
                 received = reading.receive(channel(stego), self.size)
                 through = reading.measured(received, frame)
                 left[number] = max(information(frame.log_odds(received, through), bits), 1)
                 arrived = received.flat / estimate.all_gains(through.gain, len(whole))
                 missed.append((arrived - whole)[fixed.positions])
-                shift = again * (arrived - grid.coefficients(stego, self.size).reshape(-1))[positions]
+                shift = again * (arrived - sent)[positions]
                 foreseen.append(Foreseen(shift, through.deviations(layout, received.activity), 0.0))
             weights = weights * (left.min() / left) ** _HARDEST
             weights /= weights.sum()
@@ -122,17 +137,17 @@ class Writer:
                 fixed = replace(fixed, targets=fixed.targets - _AIMS * np.average(missed, 0, weights))
             foreseen = [replace(one, weight=weight) for one, weight in zip(foreseen, weights, strict=True)]
             cost = float(np.square(fixed.targets - self._host[fixed.positions]).sum())
-            for _ in range(_CORRECTIONS if turn < _AIMINGS - 1 else _LAST_CORRECTIONS):
+            for _ in range(corrections):
                 # In squared grey levels of the grid, over all of its coefficients.
                 left_over = (budget - _ROUNDING) * len(whole) - cost
                 places = aim.places(foreseen, price[layout.blocks], left_over)
                 whole = self._targets(fixed, positions, self._host[positions] + places / attained[layout.blocks])
-                stego = self.moved(whole, moved)
+                stego = self._moved(whole, moved)
                 is_spent = metrics.mse(self.cover, stego)
                 if 1 - _LEFT_OVER <= is_spent / spent <= 1:
                     break
                 budget *= (1 - _LEFT_OVER / 2) * spent / is_spent
-        return whole, moved
+        return Written(stego, whole, moved)
 
     def least(self, frame: Frame) -> float:
         """Mean squared change that rounding, pilots and preamble come to, about."""
