@@ -12,7 +12,7 @@ from .channels import FORESEEN, PLAYED, Channel, Resize
 from .lock import Lock
 from .preamble import Preamble
 from .reading import Frame
-from .writing import Writer, information
+from .writing import Writer, left
 
 COVER_PSNR = 39.5
 # Structural similarity, and PSNR of the lowest 16x16 block, that no cover falls below; where one would, less is spent,
@@ -21,16 +21,16 @@ _SSIM, _BLOCK_PSNR = 0.957, 30.2
 _LESS, _LESS_TIMES = 0.9, 8
 # Share of the information left by the worst channel that a long code bears; and what it falls short by beside, in
 # square roots of the content's bits.
-_BEARS, _SHORT = 0.865, 3.5
+_BEARS, _SHORT = 0.86, 3.5
 # Longest side, in pixels, of what trials are made with; and how many channels a larger stego is tried with.
 _LARGE, _PLAYED_LARGE = 1400, 2
 # What it would cost to put every coefficient on its point, as a share of what is allowed, at the strength that is tried
 # first; and how far the next ones are away.
 _FIRST_COST, _APART = 0.8, 2
 # Safety factor on the measured capacity: other bits come through a little differently.
-_HONEST = 0.97
+_HONEST = 0.965
 # Attempts near capacity: by how much the strength is changed, and a factor on what is spent.
-_NEAR_CAPACITY = ((0, 1.0), (1, 1.0), (-1, 1.0), (1, 1.02))
+_NEAR_CAPACITY = ((0, 1.0), (1, 1.0), (-1, 1.0), (2, 1.0), (0, 1.02))
 # Attempts below it, and indices for each octave of information that is missing.
 _TRIES, _STEPS = 4, 16
 # Share of what is needed that is there, where a channel could not be decoded though it left enough by the figures.
@@ -125,11 +125,11 @@ class Embedder:
 
     def _left(self, stego: np.ndarray, frame: Frame, bits: np.ndarray) -> dict[Channel, float]:
         """Bits that each channel leaves of the content's coded bits."""
-        left = {}
+        remaining = {}
         for channel in self.played:
             received = reading.receive(channel(stego), self.size)
-            left[channel] = information(frame.log_odds(received, reading.measured(received, frame)), bits)
-        return left
+            remaining[channel] = left(frame, received, reading.measured(received, frame), bits)
+        return remaining
 
     def _good(self, stego: np.ndarray) -> bool:
         """Whether the cover keeps its structure, and each block of it enough."""
@@ -171,8 +171,8 @@ class Embedder:
             self.progress("measuring", 0.0)
             frame = self._frame(strength, 1, _ANY_LOCK if private else None)
             bits = self._noise_bits(frame)
-            left = self._left(self._stego(frame, bits, self._spent), frame, bits)
-            self._trials[strength, private] = min(left.values())
+            remaining = self._left(self._stego(frame, bits, self._spent), frame, bits)
+            self._trials[strength, private] = min(remaining.values())
         return self._trials[strength, private]
 
     @cached_property
@@ -259,7 +259,7 @@ class Embedder:
             return None, 0.5
         bits = frame.bits(frame.close(content))
         stego = self._stego(frame, bits, spent)
-        left: dict[Channel, float] = {}
+        remaining: dict[Channel, float] = {}
         for number, channel in enumerate(self.played):
             self.progress("playing", number / len(self.played))
             received = channel(stego)
@@ -269,8 +269,8 @@ class Embedder:
             except (reading.NothingFound, reading.TooDamaged):
                 return None, _MISSED
             seen = reading.receive(received, self.size)
-            left[channel] = information(frame.log_odds(seen, reading.measured(seen, frame)), bits)
-        worst = min(left, key=lambda channel: left[channel])
-        if left[worst] < _ENOUGH * needed:
-            return None, left[worst] / needed
+            remaining[channel] = left(frame, seen, reading.measured(seen, frame), bits)
+        worst = min(remaining, key=lambda channel: remaining[channel])
+        if remaining[worst] < _ENOUGH * needed:
+            return None, remaining[worst] / needed
         return Embedded(stego, worst, self.played), 1.0

@@ -19,9 +19,9 @@ _MOST = 12.0
 # Blocks flatter than this are left as they are.
 FLAT = 0.35
 # As received, at which flatness it is even whether a block was written to, and over what range that turns.
-_EVEN, _RANGE = 0.335, 0.035
+_EVEN, _RANGE = 0.345, 0.025
 # The reader is never surer than this.
-_SURE = 0.97
+_SURE = 0.985
 
 
 def flatness(blocks: np.ndarray) -> np.ndarray:

@@ -11,6 +11,7 @@ from . import dither, estimate, grid, reading, texture
 from .aiming import Aim, Foreseen
 from .channels import Channel
 from .dither import Layout
+from .estimate import Received
 from .reading import Frame
 
 # Rounds of moving the coefficients to their targets, each after rounding to 8 bits.
@@ -36,6 +37,11 @@ def information(log_odds: np.ndarray, bits: np.ndarray) -> float:
     """Bits that log-odds tell of these, in all."""
     agrees = np.where(bits == 1, -log_odds, log_odds)
     return len(bits) - float(np.log1p(np.exp(-agrees)).sum(dtype=np.float64)) / np.log(2)
+
+
+def left(frame: Frame, received: Received, through: estimate.Channel, bits: np.ndarray) -> float:
+    """Bits of information that a channel leaves of the content's coded bits, as the reader best takes them."""
+    return max(information(frame.log_odds(received, through, doubt), bits) for doubt in reading.DOUBTS)
 
 
 @dataclass(frozen=True)
@@ -121,17 +127,17 @@ class Writer:
         stego, weights, budget = self._moved(whole, moved), np.ones(len(channels)), spent
         for turn, corrections in enumerate(_CORRECTIONS_LARGE if self.cover[..., 0].size > _LARGE else _CORRECTIONS):
             attained, price = self._attained(stego, whole, moved)
-            left, missed, foreseen = np.empty(len(channels)), [], []
+            remaining, missed, foreseen = np.empty(len(channels)), [], []
             sent = grid.coefficients(stego, self.size).reshape(-1)
             for number, (channel, again) in enumerate(channels):
                 received = reading.receive(channel(stego), self.size)
                 through = reading.measured(received, frame)
-                left[number] = max(information(frame.log_odds(received, through), bits), 1)
+                remaining[number] = max(left(frame, received, through, bits), 1)
                 arrived = received.flat / estimate.all_gains(through.gain, len(whole))
                 missed.append((arrived - whole)[fixed.positions])
                 shift = again * (arrived - sent)[positions]
                 foreseen.append(Foreseen(shift, through.deviations(layout, received.activity), 0.0))
-            weights = weights * (left.min() / left) ** _HARDEST
+            weights = weights * (remaining.min() / remaining) ** _HARDEST
             weights /= weights.sum()
             if not turn:
                 fixed = replace(fixed, targets=fixed.targets - _AIMS * np.average(missed, 0, weights))
