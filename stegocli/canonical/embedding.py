@@ -24,9 +24,9 @@ _LESS, _LESS_TIMES = 0.9, 8
 _BEARS, _SHORT = 0.86, 3.5
 # Longest side, in pixels, of what trials are made with; and how many channels a larger stego is tried with.
 _LARGE, _PLAYED_LARGE = 1400, 2
-# What it would cost to put every coefficient on its point, as a share of what is allowed, at the strength that is tried
-# first; and how far the next ones are away.
-_FIRST_COST, _APART = 0.8, 2
+# What it would cost to put every coefficient on its point, as a share of what is allowed, at the strength that leaves
+# most: of stronger ones more coefficients fall by the way.
+_FULL_COST = 0.865
 # Safety factor on the measured capacity: other bits come through a little differently.
 _HONEST = 0.965
 # Attempts near capacity: by how much the strength is changed, and a factor on what is spent.
@@ -93,7 +93,7 @@ class Embedder:
             raise Unsuitable(f"a cover of {cover.shape[1]}x{cover.shape[0]}: its longer side needs {least} pixels")
         self.cover, self.size, self.cover_psnr, self.progress = cover, size, cover_psnr, progress
         self._writer = Writer(cover, size)
-        self._trials: dict[tuple[int, bool], float] = {}
+        self._measurements: dict[bool, float] = {}
 
     @cached_property
     def _part(self) -> "Embedder":
@@ -149,57 +149,38 @@ class Embedder:
             return self._part._spent
         if not self._writer.written.any():
             return 0.0
-        spent, frame = self._allowed, self._frame(self._first, 1, None)
+        self.progress("measuring", 0.0)
+        spent, frame = self._allowed, self._frame(self._strongest, 1, None)
         for _ in range(_LESS_TIMES):
             bits = self._noise_bits(frame)
             stego = self._stego(frame, bits, spent)
             if self._good(stego):
-                self._trials[self._first, False] = min(self._left(stego, frame, bits).values())
+                self._measurements[False] = min(self._left(stego, frame, bits).values())
                 return spent
             spent *= _LESS
         return 0.0
 
     @cached_property
-    def _first(self) -> int:
-        """The strength that is tried first."""
-        costs = (self._cost(index) <= _FIRST_COST * self._allowed for index in range(design.STRENGTHS))
-        return max(0, sum(costs) - 1)
-
-    def _trial(self, strength: int, private: bool) -> float:
-        """Bits that the worst channel leaves at a strength, when all is spent that may be."""
-        if (strength, private) not in self._trials:
-            self.progress("measuring", 0.0)
-            frame = self._frame(strength, 1, _ANY_LOCK if private else None)
-            bits = self._noise_bits(frame)
-            remaining = self._left(self._stego(frame, bits, self._spent), frame, bits)
-            self._trials[strength, private] = min(remaining.values())
-        return self._trials[strength, private]
-
-    @cached_property
     def _strongest(self) -> int:
-        """The strength at which the worst channel leaves most; -1 where nothing can be carried.
-
-        Of stronger ones more coefficients fall by the way: their change is better spent on fewer.
-        """
+        """The strength at which the worst channel leaves most when all is spent."""
         if self._part is not self:
             return self._part._strongest
-        if not self._spent:
-            return -1
-        best = self._first
-        for step in (_APART, -_APART):
-            while 0 <= best + step < design.STRENGTHS and self._trial(best + step, False) > self._trial(best, False):
-                best += step
-            if best != self._first:
-                break
-        return best
+        costs = (self._cost(index) <= _FULL_COST * self._allowed for index in range(design.STRENGTHS))
+        return max(0, sum(costs) - 1)
 
     def _measured(self, private: bool) -> float:
-        """Bits that the worst channel leaves at the strongest."""
-        return self._part._trial(self._strongest, private)
+        """Bits that the worst channel leaves when all is spent that may be."""
+        if self._part is not self:
+            return self._part._measured(private)
+        if private not in self._measurements and self._spent:
+            frame = self._frame(self._strongest, 1, _ANY_LOCK if private else None)
+            bits = self._noise_bits(frame)
+            self._measurements[private] = min(self._left(self._stego(frame, bits, self._spent), frame, bits).values())
+        return self._measurements.get(private, 0.0)
 
     def capacity(self, private: bool = False) -> int:
         """Bytes of content that the cover surely carries, with or without a password; 0 where nothing fits."""
-        if self._strongest < 0:
+        if not self._spent:
             return 0
         found = int(_bearable(_HONEST * self._measured(private))) // 8 - reading.seal_size(private)
         return max(0, min(found, preamble.LONGEST - reading.seal_size(private)))
@@ -216,7 +197,7 @@ class Embedder:
         """
         private = password is not None
         length = len(content) + reading.seal_size(private)
-        if self._strongest >= 0 and length <= preamble.LONGEST:
+        if self._spent and length <= preamble.LONGEST:
             lock = None if password is None else Lock.of(password, preamble.LOCK)
             strength = self._least(_needed(length), private)
             for _ in range(_TRIES):

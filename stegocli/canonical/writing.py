@@ -132,7 +132,7 @@ class Writer:
             for number, (channel, again) in enumerate(channels):
                 received = reading.receive(channel(stego), self.size)
                 through = reading.measured(received, frame)
-                remaining[number] = max(left(frame, received, through, bits), 1)
+                remaining[number] = max(information(frame.log_odds(received, through), bits), 1)
                 arrived = received.flat / estimate.all_gains(through.gain, len(whole))
                 missed.append((arrived - whole)[fixed.positions])
                 shift = again * (arrived - sent)[positions]
