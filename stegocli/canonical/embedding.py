@@ -21,16 +21,16 @@ _SSIM, _BLOCK_PSNR = 0.957, 30.2
 _LESS, _LESS_TIMES = 0.9, 8
 # Share of the information left by the worst channel that a long code bears; and what it falls short by beside, in
 # square roots of the content's bits.
-_BEARS, _SHORT = 0.86, 3.5
+_BEARS, _SHORT = 0.9, 5.0
 # Longest side, in pixels, of what trials are made with; and how many channels a larger stego is tried with.
 _LARGE, _PLAYED_LARGE = 1400, 2
 # What it would cost to put every coefficient on its point, as a share of what is allowed, at the strength that leaves
 # most: of stronger ones more coefficients fall by the way.
 _FULL_COST = 0.865
 # Safety factor on the measured capacity: other bits come through a little differently.
-_HONEST = 0.965
+_HONEST = 0.975
 # Attempts near capacity: by how much the strength is changed, and a factor on what is spent.
-_NEAR_CAPACITY = ((0, 1.0), (1, 1.0), (-1, 1.0), (2, 1.0), (0, 1.02))
+_NEAR_CAPACITY = ((0, 1.0), (1, 1.0), (-1, 1.0), (2, 1.0), (0, 1.02), (1, 1.05))
 # Attempts below it, and indices for each octave of information that is missing.
 _TRIES, _STEPS = 4, 16
 # Share of what is needed that is there, where a channel could not be decoded though it left enough by the figures.
