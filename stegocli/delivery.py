@@ -2,7 +2,7 @@
 
 import itertools
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
 from os.path import lexists
@@ -92,12 +92,9 @@ class Delivery:
             return self._each_to(output, self.found.secret, force)
         if isinstance(output, Path):
             return self._one_to(output, self.found.secret, force)
-        for target, replaced in output.candidates(self.found.name, self.found.extension, force):
-            try:
-                return self._one_to(target, self.found.secret, replaced)
-            except Exists as error:
-                taken = error
-        raise taken
+        secret = self.found.secret
+        places = output.candidates(self.found.name, self.found.extension, force)
+        return _first_free(places, lambda target, replaced: self._one_to(target, secret, replaced))
 
     def beside(self, force: bool) -> Revealed:
         """Write it beside the stego: to `default_output`, or several to a folder of that name."""
@@ -135,14 +132,12 @@ class Delivery:
 
     def _each_to(self, folder: Folder, several: Several, force: bool, direct: bool = True) -> Revealed:
         """Into the folder itself where all their names are free (and `direct`), else into a folder in it."""
-        tops = {PurePosixPath(entry.name).parts[0] for entry in several.entries}
-        for root, replaced in _roots(folder, tops if direct else None, force):
-            there = {root} if root == folder.path else set()
-            try:
-                return self._tree_to(_Tree(root, replaced, self.authenticated, there), several)
-            except Exists as error:
-                taken = error
-        raise taken
+        tops = {PurePosixPath(entry.name).parts[0] for entry in several.entries} if direct else None
+
+        def write(root: Path, replaced: bool) -> Revealed:
+            return self._tree_to(_Tree.at(root, folder, replaced, self.authenticated), several)
+
+        return _first_free(_roots(folder, tops, force), write)
 
     def _tree_to(self, tree: "_Tree", several: Several) -> Revealed:
         """All of them get their names together, or none does."""
@@ -204,6 +199,11 @@ class _Tree:
     private: bool
     ready: set[Path]
 
+    @classmethod
+    def at(cls, root: Path, folder: Folder, force: bool, private: bool) -> "_Tree":
+        """The folder itself is there; one in it is yet to be made."""
+        return cls(root, force, private, {root} if root == folder.path else set())
+
     def place(self, name: str, undo: ExitStack) -> Path:
         """Where a file goes, in folders that are gone again unless all ends well.
 
@@ -239,33 +239,39 @@ def moved(found: Revealed, place: Folder, force: bool) -> Revealed:
         StegoError: when it can't be written there; nothing is moved then.
     """
     if not found.parts:
-        for target, replaced in place.candidates(found.name, found.path.suffix, force):
-            try:
-                with Outputs() as run:
-                    run.take(target, found.path, force=replaced)
-                return replace(found, path=target)
-            except Exists as error:
-                taken = error
-        raise taken
+
+        def move(target: Path, replaced: bool) -> Revealed:
+            with Outputs() as run:
+                run.take(target, found.path, force=replaced)
+            return replace(found, path=target)
+
+        return _first_free(place.candidates(found.name, found.path.suffix, force), move)
     paths = [part.path for part in found.parts if part.path is not None]
     tops = {path.relative_to(found.path).parts[0] for path in paths}
-    for root, replaced in _roots(place, tops, force):
-        tree = _Tree(root, replaced, found.authenticated, {root} if root == place.path else set())
-        try:
-            with ExitStack() as undo:
-                with Outputs() as run:
-                    for path in paths:
-                        name = path.relative_to(found.path).as_posix()
-                        run.take(tree.place(name, undo), path, force=replaced)
-                undo.pop_all()
-        except Exists as error:
-            taken = error
-            continue
+
+    def move_all(root: Path, replaced: bool) -> Revealed:
+        tree = _Tree.at(root, place, replaced, found.authenticated)
+        with ExitStack() as undo:
+            with Outputs() as run:
+                for path in paths:
+                    run.take(tree.place(path.relative_to(found.path).as_posix(), undo), path, force=replaced)
+            undo.pop_all()
         parts = [
             part if part.path is None else replace(part, path=root / part.path.relative_to(found.path))
             for part in found.parts
         ]
         return replace(found, path=root, parts=parts)
+
+    return _first_free(_roots(place, tops, force), move_all)
+
+
+def _first_free(places: Iterable[tuple[Path, bool]], write: Callable[[Path, bool], Revealed]) -> Revealed:
+    """What is written to the first place that is free: one may be taken between the look and the writing."""
+    for place, replaced in places:
+        try:
+            return write(place, replaced)
+        except Exists as error:
+            taken = error
     raise taken
 
 

@@ -24,15 +24,13 @@ from .methods import Method
 from .methods.base import ModelLike
 from .payload.gathering import Gathered, Given, listed
 from .picture import files, outputs
-from .picture.inputs import LITTER, Identity, Source, identity, reason, short
+from .picture.inputs import LITTER, Identity, Source, entries, identity, left_out
 from .processes import stopping, undisturbed
 
 # A file of such a name is meant as a picture, whether it can be read or not.
 PICTURES = files.READABLE | {
     ".jfif", ".jpe", ".apng", ".heic", ".heif", ".jxl", ".j2k", ".tga", ".psd", ".svg", ".dng", ".cr2", ".nef", ".arw",
 }  # fmt: skip
-# So many names of files that are left out are told.
-TOLD = 5
 
 
 # -- what there is to do ------------------------------------------------------------------------------------------
@@ -44,19 +42,14 @@ def _unheard(note: str) -> None:
 
 def _listed(folder: Path, wanted: Callable[[Path], bool], note: Callable[[str], None]) -> list[Path]:
     """The wanted files of a folder in name order; which others, and which folders in it, are left out is noted."""
-    try:
-        all_there = sorted(folder.iterdir())
-        every = [path for path in all_there if not path.is_dir()]
-    except OSError as error:
-        raise StegoError(f"{short(folder)} can't be listed ({reason(error)}): check its permissions.") from None
-    found = [p for p in every if not p.name.startswith(".") and p.name.lower() not in LITTER and wanted(p)]
+    every = entries(folder)
+    found = [p for p in every if not (os.path.isdir(p) or p.name[0] == "." or p.name.lower() in LITTER) and wanted(p)]
     if not found:
         raise StegoError(f"{folder} holds nothing to work on: put the files in it.")
     chosen = set(found)
-    others = [path.name + (os.sep if path.is_dir() else "") for path in all_there if path not in chosen]
-    if others:
-        more = f" and {len(others) - TOLD} more" if len(others) > TOLD else ""
-        note(f"{folder}: left out {', '.join(others[:TOLD])}{more}.")
+    others = [path.name + (os.sep if os.path.isdir(path) else "") for path in every if path not in chosen]
+    for line in left_out(folder, others):
+        note(line)
     return found
 
 

@@ -1,6 +1,7 @@
 """Pictures, models and runs that the tests share; how the tests are marked."""
 
 import os
+import signal
 
 import pytest
 from pictures import natural
@@ -9,6 +10,11 @@ from PIL import Image
 # One thread: the suite is made of small steps, which two threads make slower by waiting for one another.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+# A shell ignores these for what it runs in the background, and children inherit that: tests send them.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+if hasattr(signal, "SIGHUP"):
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 # Rooms whose tests all import torch.
 NETWORK_ROOMS = {"flow", "training"}

@@ -165,16 +165,17 @@ def asked_password(
     return word
 
 
-def shard_of(shard: str | None, is_folder: bool) -> tuple[int, int]:
+def shard_of(context: typer.Context, shard: str | None, is_folder: bool) -> tuple[int, int]:
     """(which, of how many) that --shard says.
 
     Raises:
-        typer.BadParameter: for what is no such pair, or for one file.
+        typer.BadParameter: for what is no such pair; for one file with --shard or --jobs.
     """
+    for option in ("jobs", "shard"):
+        if not is_folder and given(context, option):
+            raise typer.BadParameter("it shares the work on folders, and this is one file", param_hint=f"--{option}")
     if shard is None:
         return 1, 1
-    if not is_folder:
-        raise typer.BadParameter("it shares the work on folders, and this is one file", param_hint="--shard")
     which, _, count = shard.partition("/")
     if not (which.isdecimal() and count.isdecimal() and 1 <= int(which) <= int(count)):
         raise typer.BadParameter(f"{shard} is no part: give the third of sixteen as 3/16", param_hint="--shard")

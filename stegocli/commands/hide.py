@@ -30,7 +30,6 @@ from .common import (
     asked_password,
     check_one_password,
     console,
-    given,
     noter,
     output_file,
     print_json,
@@ -216,8 +215,8 @@ def hide(
     check_one_password(password, password_file)
     private = password or password_file is not None or discreet is not None
     is_folder = os.path.isdir(cover)
-    _check_place(is_folder, output, report, given(context, "jobs"))
-    part = shard_of(shard, is_folder)
+    _check_place(is_folder, output, report)
+    part = shard_of(context, shard, is_folder)
     show = console(quiet or as_json, stderr=output == STREAM)
     ask = _asked(is_folder, password_file) if private else None
     keep = [file for file in (password_file, decoy_password_file) if file is not None]
@@ -257,9 +256,7 @@ def _hide_one(
     return replace(done, path=Path(STREAM)) if output == STREAM else done
 
 
-def _check_place(is_folder: bool, output: str, report: Path | None, shares: bool) -> None:
-    if not is_folder and shares:
-        raise typer.BadParameter("it shares the work on folders, and this is one file", param_hint="--jobs")
+def _check_place(is_folder: bool, output: str, report: Path | None) -> None:
     if is_folder and output == STREAM:
         raise typer.BadParameter("stdout takes one file: name a folder for what comes out", param_hint="--output")
     if is_folder and report is not None:

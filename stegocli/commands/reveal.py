@@ -25,7 +25,6 @@ from .common import (
     asked_password,
     check_one_password,
     console,
-    given,
     noter,
     output_file,
     print_json,
@@ -101,9 +100,7 @@ def reveal(
         raise typer.BadParameter("name a folder for what comes out", param_hint="--output")
     if stego == Path(STREAM) and output is None:
         raise typer.BadParameter("name an output when the stego comes from stdin", param_hint="--output")
-    if not is_folder and given(context, "jobs"):
-        raise typer.BadParameter("it shares the work on folders, and this is one file", param_hint="--jobs")
-    part = shard_of(shard, is_folder)
+    part = shard_of(context, shard, is_folder)
     show = console(quiet or as_json, stderr=output == STREAM)
     # One that is there is given; a prompt waits until it is needed, and in folders nobody is asked unless told to.
     ready = password or password_file is not None or PASSWORD_VARIABLE in os.environ

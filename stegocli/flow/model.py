@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import numpy as np
 from ..errors import StegoError
 from ..picture import files, layout
 from . import tiles
+from .descent import Descent
 from .network import StegoNetwork
 from .precision import Precision
 from .strips import Progress, unseen
@@ -36,6 +38,11 @@ class Model:
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.name!r}, id={self.id.hex()}, {self.precision})"
 
+    @cached_property
+    def descent(self) -> Descent:
+        """Made when something is hidden for the first time: revealing does without."""
+        return Descent.of(self.network)
+
     def embed(self, cover: np.ndarray, secret: np.ndarray, progress: Progress = unseen) -> np.ndarray:
         """The cover with the secret in it, uint8, the cover's shape.
 
@@ -52,7 +59,7 @@ class Model:
         if frame.dtype != np.uint8:
             # A sixteenth of a level off at most, and half the memory.
             frame = frame.astype(np.float16)
-        return self._in_numbers(lambda: tiles.hide(self.network, cover, frame, progress))
+        return self._in_numbers(lambda: tiles.hide(self.network, cover, frame, progress, descent=self.descent))
 
     def extract(
         self, stego: np.ndarray, size: tuple[int, int], progress: Progress = unseen, tiled: bool = False

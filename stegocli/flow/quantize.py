@@ -6,7 +6,7 @@ each block one after another, and moves those still to come so that they make up
 for the error already made: noise shaping, as in sigma-delta conversion and error diffusion. By the Gerzon-Craven
 theorem ("Optimal noise shaping and dither of digital signals", 1989) the noise that remains counts with the
 geometric mean of the sensitivities instead of their arithmetic mean. What to feed back where is learned with
-the flow. Only hide does this; reveal reads the file as it is.
+the flow. Only hide does this, and then looks again (`descent`); reveal reads the file as it is.
 """
 
 import torch
@@ -26,6 +26,14 @@ def from_bytes(pixels: Tensor) -> Tensor:
 def to_bytes(x: Tensor) -> Tensor:
     """Float samples in -1..1 to uint8, clamped and rounded to nearest: what a file holds."""
     return ((x.to(torch.float32) + 1) * (PEAK / 2)).round().clamp(0, PEAK).to(torch.uint8)
+
+
+def _feed(errors: Tensor, kernel: Tensor, later: Tensor) -> None:
+    """Add to later samples what the errors of earlier ones send them, in place."""
+    for top in range(0, later.shape[2], _ROWS):
+        moved = F.conv2d(errors[:, :, max(0, top - 1) : top + _ROWS + 1], kernel, padding=1)
+        rows = later[:, :, top : top + _ROWS]
+        rows += moved[:, :, top > 0 :][:, :, : rows.shape[2]]
 
 
 class NoiseShapedRounding(nn.Module):
@@ -69,11 +77,7 @@ class NoiseShapedRounding(nn.Module):
         if count > 1:
             half = count // 2
             self.round_(wanted[:, :half], errors[:, :half], kernel[:half, :half])
-            for top in range(0, wanted.shape[2], _ROWS):
-                near = errors[:, :half, max(0, top - 1) : top + _ROWS + 1]
-                moved = F.conv2d(near, kernel[half:, :half], padding=1)
-                rows = wanted[:, half:, top : top + _ROWS]
-                rows += moved[:, :, top > 0 :][:, :, : rows.shape[2]]
+            _feed(errors[:, :half], kernel[half:, :half], wanted[:, half:])
             self.round_(wanted[:, half:], errors[:, half:], kernel[half:, half:])
             return
         errors.copy_(wanted)
@@ -82,6 +86,18 @@ class NoiseShapedRounding(nn.Module):
             wanted.clamp_(0, PEAK)
         # Near black and white there are errors that no neighbour can make up for: don't let them pile up.
         errors.sub_(wanted).clamp_(-1, 1)
+
+    @torch.no_grad()
+    def noise_(self, errors: Tensor, kernel: Tensor) -> None:
+        """Errors that `round_` made to what it added to each sample, in place, by the same halves backwards."""
+        count = errors.shape[1]
+        if count == 1:
+            errors.neg_()
+            return
+        half = count // 2
+        self.noise_(errors[:, half:], kernel[half:, half:])
+        _feed(errors[:, :half], kernel[half:, :half], errors[:, half:])
+        self.noise_(errors[:, :half], kernel[:half, :half])
 
     def forward(self, x: Tensor) -> Tensor:
         """The picture that a reader of the 8-bit file sees.

@@ -16,6 +16,7 @@ from torch import Tensor
 from ..picture.layout import frame_size
 from . import wavelet
 from .couplings import FlowConfig
+from .descent import Descent
 from .network import BACK_OFF, BLOCK, MOST_PASSES, StegoNetwork, block_energy, clip_margin
 from .quantize import PEAK
 from .strips import Count, Notice, Progress, Strips, unseen
@@ -142,6 +143,7 @@ def hide(
     secret: np.ndarray,
     progress: Progress = unseen,
     notice: Notice = warnings.warn,
+    descent: Descent | None = None,
 ) -> np.ndarray:
     """Hide one picture in another, in float32.
 
@@ -154,6 +156,7 @@ def hide(
             enough and takes half the memory of float32.
         progress: is called with the share that is done, 0..1.
         notice: is called with a sentence when memory was full and the work goes on in smaller parts.
+        descent: what `Descent.of` gives for the network, where it is at hand.
 
     Returns:
         The stego: uint8, the cover's shape.
@@ -182,7 +185,7 @@ def hide(
         for box, wide in _boxes(outer, spilling):
             _embed_again(outer, cover, secret, moved, box, wide)
     del moved
-    return _rounded(outer, inner, cover)
+    return _rounded(outer, inner, cover, descent or Descent.of(network))
 
 
 def _embed(outer: _Plane, inner: _Plane, secret: np.ndarray) -> None:
@@ -295,7 +298,7 @@ def _check_numbers(levels: Tensor) -> None:
         raise ArithmeticError("the network gives values that are no numbers")
 
 
-def _rounded(stego: _Plane, inner: _Plane, cover: np.ndarray) -> np.ndarray:
+def _rounded(stego: _Plane, inner: _Plane, cover: np.ndarray, descent: Descent) -> np.ndarray:
     """The cover with the stego's samples as 8 bits; the memory of both planes is used up."""
     rows, stride, width, _ = stego.pixels.shape
     pixels = stego.pixels.view(rows, stride, width // stride, stride, 3)
@@ -304,7 +307,11 @@ def _rounded(stego: _Plane, inner: _Plane, cover: np.ndarray) -> np.ndarray:
     for part in stego.strips.cut(rows):
         wanted[..., part, :] = pixels[part].add(1).mul_(PEAK / 2).permute(4, 1, 3, 0, 2)
     samples = (1, 3 * stride**2, rows, width // stride)
-    stego.network.rounding.round_(wanted.view(samples), stego.bands.view(samples))
+    rounded, errors = wanted.view(samples), stego.bands.view(samples)
+    rounding, kernel = stego.network.rounding, stego.network.rounding.kernel()
+    rounding.round_(rounded, errors, kernel)
+    rounding.noise_(errors, kernel)
+    descent.lower_(rounded, errors)
     out: np.ndarray = cover.copy()
     for part in stego.strips.cut(rows):
         _check_numbers(wanted[..., part, :])

@@ -139,10 +139,10 @@ def _inference(model: Model, megapixels: float, runs: int) -> dict[str, Any]:
     cover, secret = _pair(megapixels)
     device = model.precision.device
     hides, reveals = [], []
-    tiles.hide(model.network, cover[:64, :64], secret[:64, :64])
+    tiles.hide(model.network, cover[:64, :64], secret[:64, :64], descent=model.descent)
     for _ in range(runs):
         began = _now(device)
-        stego = tiles.hide(model.network, cover, secret)
+        stego = tiles.hide(model.network, cover, secret, descent=model.descent)
         between = _now(device)
         tiles.reveal(model.network, stego)
         hides.append(between - began)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from ..errors import StegoError
-from ..picture.inputs import LITTER, Source, reason, short
+from ..picture.inputs import LITTER, Source, entries, left_out, short
 from ..picture.outputs import name_key
 from .bundle import Bundle
 from .codings import Secret
@@ -17,8 +17,6 @@ from .several import DEEPEST, LONGEST_PATH, MOST_FILES
 Given: TypeAlias = "Source | str | Path | Sequence[Source | str | Path]"
 # No cover holds so much; it is not read.
 MOST_BYTES = 1 << 30
-# So many names are told.
-_TOLD = 5
 
 
 def listed(given: Given) -> list[Source | Path]:
@@ -112,23 +110,14 @@ class Gathered:
         if prefix.count("/") > DEEPEST:
             self._add(folder, prefix)  # which refuses it
         names, left = _Names(), []
-        for path in _sorted(folder):
-            if path.is_dir() and not path.is_symlink():
+        for path in entries(folder):
+            if os.path.isdir(path) and not os.path.islink(path):
                 self._walk(path, f"{prefix}{self._named(path, path.name, names)}/")
-            elif path.is_file() and path.name.lower() not in LITTER:
+            elif os.path.isfile(path) and path.name.lower() not in LITTER:
                 self._add(path, prefix + self._named(path, path.name, names))
             else:
                 left.append(path.name)
-        if left:
-            more = f" and {len(left) - _TOLD} more" if len(left) > _TOLD else ""
-            self.notes.append(f"{short(folder)}: left out {', '.join(left[:_TOLD])}{more}.")
-
-
-def _sorted(folder: Path) -> list[Path]:
-    try:
-        return sorted(folder.iterdir())
-    except OSError as error:
-        raise StegoError(f"{short(folder)} can't be listed ({reason(error)}): check its permissions.") from None
+        self.notes.extend(left_out(folder, left))
 
 
 class _Names:

@@ -17,6 +17,24 @@ def short(path: Path) -> str:
     return str(path) if len(str(path)) <= 120 else f"{str(path)[:50]}...{str(path)[-20:]}"
 
 
+def left_out(folder: Path, names: Sequence[str]) -> list[str]:
+    """The note, if there is one to make, that these of a folder are not taken."""
+    more = f" and {len(names) - TOLD} more" if len(names) > TOLD else ""
+    return [f"{short(folder)}: left out {', '.join(names[:TOLD])}{more}."] if names else []
+
+
+def entries(folder: Path) -> list[Path]:
+    """What is in a folder, in name order.
+
+    Raises:
+        StegoError: where it can't be listed.
+    """
+    try:
+        return sorted(folder.iterdir())
+    except OSError as error:
+        raise StegoError(f"{short(folder)} can't be listed ({reason(error)}): check its permissions.") from None
+
+
 def reason(error: Exception) -> str:
     """What an error says, in one line and without the number and file name of the system's."""
     return " ".join(str(getattr(error, "strerror", None) or error or type(error).__name__).split())
@@ -33,6 +51,8 @@ def identity(path: Path | int) -> Identity | None:
 
 # What systems leave in folders, and nobody means.
 LITTER = {"thumbs.db", "desktop.ini", ".ds_store"}
+# So many names of what is left out of a folder are told.
+TOLD = 5
 
 # What messages call an input that came through stdin.
 STDIN = Path("stdin")
