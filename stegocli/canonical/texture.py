@@ -14,7 +14,7 @@ _WINDOW, _STRIDE = 4, 2
 _HALF = 8.0
 # Windows around a sample reach so far. A change may be so much of their standard deviation, more of a larger one, since
 # skin shows what foliage hides; and so much for rounding.
-_REACH, _TOLERATED, _MORE, _LEAST = 1, 0.5, 0.035, 0.5
+_REACH, _TOLERATED, _MORE, _LEAST = 1, 0.55, 0.035, 0.5
 # No pixel changes by more, or the lowest blocks would show.
 _MOST = 12.0
 # Blocks flatter than this are left as they are.
