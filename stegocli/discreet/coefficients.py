@@ -6,8 +6,10 @@ Fridrich, "Side-informed steganography with additive distortion" (2015).
 """
 
 import io
+import itertools
 import math
 import os
+from collections.abc import Iterator
 from functools import cached_property
 from typing import cast
 
@@ -19,6 +21,7 @@ from . import frame, stc
 from .embedding import Unsuitable, as_bits
 from .frame import FRONT, Front
 from .jpegfile import JpegFile
+from .viterbi import Unreachable
 
 # Of the JPEG that an uncompressed cover becomes.
 QUALITY = 90
@@ -115,6 +118,11 @@ def _keys(luma: np.ndarray, password: str) -> keys.Keys:
     return keys.derive(password, frame.salt(dc.view(np.uint8), luma.shape))
 
 
+def derive(jpeg: JpegFile, password: str) -> keys.Keys:
+    """The keys that `hide` takes instead of the password; slow on purpose, so once for several stegos of a cover."""
+    return _keys(jpeg.luma, password)
+
+
 def capacity(jpeg: JpegFile, size: str, slots: int = 1) -> int:
     """Bytes of content that a JPEG may carry; `size` and `slots` as for `hide`."""
     if jpeg.luma.size < _SMALLEST:
@@ -140,7 +148,7 @@ def _most(luma: np.ndarray, size: str) -> float:
 def hide(
     jpeg: JpegFile,
     content: bytes,
-    password: str,
+    password: str | keys.Keys,
     size: str = "normal",
     original: np.ndarray | None = None,
     slots: int = 1,
@@ -150,6 +158,7 @@ def hide(
 
     Args:
         content: at most `capacity` bytes.
+        password: not empty; or what `derive` gives.
         original: the uncompressed picture that the JPEG was made of, uint8 (height, width, 3).
         slots, decoy: as for `embedding.hide`.
 
@@ -161,26 +170,32 @@ def hide(
     size_class = frame.fitting_class(luma.size, len(content), size, _most(luma, size), slots)
     if luma.size < _SMALLEST or size_class is None:
         raise Unsuitable(f"{len(content):,} bytes, and only {busy(luma):,} of its coefficients are not zero")
-    return jpeg.with_luma(
-        _changed(jpeg, [(content, password), *([decoy] if decoy else [])], size_class, slots, original)
-    )
+    secret = password if isinstance(password, keys.Keys) else _keys(luma, password)
+    contents = [(secret, content), *([(_keys(luma, decoy[1]), decoy[0])] if decoy else [])]
+    return jpeg.with_luma(_changed(jpeg, contents, size_class, slots, original))
 
 
 def _changed(
-    jpeg: JpegFile, contents: list[tuple[bytes, str]], size_class: int, slots: int, original: np.ndarray | None
+    jpeg: JpegFile, contents: list[tuple[keys.Keys, bytes]], size_class: int, slots: int, original: np.ndarray | None
 ) -> np.ndarray:
-    """The luma with one content or two, each with its password."""
+    """The luma with one content or two, each with its keys."""
     luma, length = jpeg.luma, frame.class_bytes(jpeg.luma.size, size_class, slots)
     up, down = _costs(jpeg, original)
-    secrets = [(_keys(luma, word), own) for own, word in contents]
-    loads = frame.loads(secrets, lambda: Front(os.urandom(keys.NONCE), size_class), length, slots)
+    loads = frame.loads(contents, lambda: Front(os.urandom(keys.NONCE), size_class), length, slots)
     flat = luma.ravel().copy()
-    try:
+
+    def parts() -> Iterator[tuple[np.ndarray, bytes]]:
         for slot, load in enumerate(loads):
             layout = _Layout(luma, load.order, slot if slots > 1 else None)
-            for where, part in ((layout.front, load.front), (layout.content, load.sealed)):
-                flat[where] += stc.embed(flat[where], up[where], down[where], as_bits(part))
-    except stc.Unreachable as error:
+            yield layout.front, load.front
+            yield layout.content, load.sealed
+
+    ahead, behind = itertools.tee(parts())
+    tasks = (stc.Task(flat[where], up[where], down[where], as_bits(part)) for where, part in ahead)
+    try:
+        for changes, (where, _) in zip(stc.embed(tasks), behind, strict=True):
+            flat[where] += changes
+    except Unreachable as error:
         raise Unsuitable(str(error)) from None
     return cast(np.ndarray, flat.reshape(luma.shape))
 
@@ -219,6 +234,6 @@ def _content(luma: np.ndarray, secret: keys.Keys, slots: int, slot: int | None) 
         if not frame.known_class(front.size_class):
             return None
         sealed = stc.extract(flat[layout.content], 8 * frame.class_bytes(luma.size, front.size_class, slots))
-    except stc.Unreachable:
+    except Unreachable:
         return None
     return frame.unseal(secret, front.nonce, np.packbits(sealed).tobytes())

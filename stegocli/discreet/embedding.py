@@ -1,16 +1,17 @@
 """Bytes into pixels so that it hardly shows, and out again by the password.
 
-The picture is worked through in rounds: four interleaved sub-lattices, and in each the channels one after the other,
-green first. A later round sees which way its neighbours, and the same pixel's green, were changed, and going the same
-way costs it a ninth: changes that agree look like the picture's own noise. After Li, Wang, Li and Huang, "A strategy of
-clustering modification directions in spatial image steganography" (CMD, 2015) and Wang et al., "Non-additive cost
-functions for color image steganography based on inter-channel correlations and differences" (GINA, 2019).
+The picture is worked through in rounds: four interleaved sub-lattices, and in each the channels, green first. A later
+round sees which way its neighbours, and the same pixel's green, were changed, and going the same way costs it a ninth:
+changes that agree look like the picture's own noise. After Li, Wang, Li and Huang, "A strategy of clustering
+modification directions in spatial image steganography" (CMD, 2015) and Wang et al., "Non-additive cost functions for
+color image steganography based on inter-channel correlations and differences" (GINA, 2019).
 """
 
 import itertools
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 
@@ -18,10 +19,13 @@ from ..payload import keys
 from ..payload.keys import Keys
 from . import costs, frame, stc
 from .frame import FRONT, Front
+from .viterbi import Unreachable
 
 SMALLEST_PIXELS = 1024
-# Order in which the sub-lattices are worked on: row and column of their first pixel.
+# Row and column of the sub-lattices' first pixels. The first two have no neighbours in each other, nor have the others.
 _LATTICES = ((0, 0), (1, 1), (0, 1), (1, 0))
+# What the rounds see of each other leaves so many steps; see `_rounds`.
+_STEPS = 3
 # By this a change costs less that goes the way of its neighbours, and of the same pixel's first channel.
 _AGREEING = 9.0
 # The front has this many times the square root of the pixels, in samples, to itself: so it shows no more than the
@@ -102,6 +106,26 @@ def _keys(planes: np.ndarray, password: str) -> Keys:
     return keys.derive(password, frame.salt(pixels[frame.salt_positions(len(pixels))], planes.shape))
 
 
+def derive(rgb: np.ndarray, password: str) -> Keys:
+    """The keys that `hide` takes instead of the password; slow on purpose, so once for several stegos of a cover."""
+    return _keys(_planes(rgb), password)
+
+
+class _Round(NamedTuple):
+    """Bits for some pixels of one sub-lattice, in one channel.
+
+    Attributes:
+        step: rounds of one step don't see each other's changes; of the steps before they see all.
+        pixels: flat indices.
+        bits: uint8, 0 or 1.
+    """
+
+    step: int
+    channel: int
+    pixels: np.ndarray
+    bits: np.ndarray
+
+
 class _Embedder:
     """A cover while it is being changed.
 
@@ -128,20 +152,25 @@ class _Embedder:
         found: np.ndarray = (pixels // width + 1) * (width + 2) + pixels % width + 1
         return found
 
-    def embed(self, channel: int, pixels: np.ndarray, message: np.ndarray) -> None:
-        """One round; the costs follow the changes of the rounds before."""
-        if not len(message):
-            return
-        samples = self.planes[..., channel].ravel()[pixels]
-        up = self.cost[..., channel].ravel()[pixels]
+    def embed(self, rounds: Iterable[_Round]) -> Iterator[int]:
+        """Rounds that don't see each other's changes; gives the number of samples after each."""
+        ahead, behind = itertools.tee(rounds)
+        for one, changes in zip(behind, stc.embed(map(self._task, ahead)), strict=True):
+            self.changes[one.channel].reshape(-1)[self._bordered(one.pixels)] = changes
+            yield len(one.pixels)
+
+    def _task(self, one: _Round) -> stc.Task:
+        """The costs follow the changes of the steps before."""
+        samples = self.planes[..., one.channel].ravel()[one.pixels]
+        up = self.cost[..., one.channel].ravel()[one.pixels]
         down = up.copy()
-        followed = [self._neighbours(channel, pixels)]
-        if channel:
-            followed.append(self.changes[0].ravel()[self._bordered(pixels)])
+        followed = [self._neighbours(one.channel, one.pixels)]
+        if one.channel:
+            followed.append(self.changes[0].ravel()[self._bordered(one.pixels)])
         for direction in followed:
             up[direction > 0] /= _AGREEING
             down[direction < 0] /= _AGREEING
-        self.changes[channel].reshape(-1)[self._bordered(pixels)] = stc.embed(samples, up, down, message)
+        return stc.Task(samples, up, down, one.bits)
 
     @property
     def result(self) -> np.ndarray:
@@ -171,7 +200,7 @@ def _weights(cost: np.ndarray, bits: int) -> list[float]:
 def hide(
     rgb: np.ndarray,
     content: bytes,
-    password: str,
+    password: str | Keys,
     size: str = "normal",
     wet: np.ndarray | None = None,
     cost: costs.Cost = costs.hill,
@@ -184,7 +213,7 @@ def hide(
     Args:
         rgb: uint8, (height, width, 3), `SMALLEST_PIXELS` or more; where all channels are equal they stay so.
         content: at most `capacity` bytes.
-        password: not empty.
+        password: not empty; or what `derive` gives.
         size: how much may be carried at most, a name of `frame.CAPS`; less content is padded to less.
         wet: bool, (height, width): pixels that must not change.
         cost: of changes.
@@ -206,20 +235,26 @@ def hide(
     if 8 * slots * (length + FRONT) > _DENSEST * usable:
         raise Unsuitable(f"only {usable} of {planes.size} samples may be changed")
     weights = _weights(work.cost, 8 * slots * length)
-    contents = [(_keys(planes, word), own) for own, word in [(content, password), *([decoy] if decoy else [])]]
+    secret = password if isinstance(password, Keys) else _keys(planes, password)
+    contents = [(secret, content), *([(_keys(planes, decoy[1]), decoy[0])] if decoy else [])]
     loads = frame.loads(contents, lambda: frame.new_front(size_class, weights), length, slots)
     layouts = [_Layout(planes.shape, load.order, slot if slots > 1 else None) for slot, load in enumerate(loads)]
     shares = frame.new_front(size_class, weights).weights(channels)
     try:
-        for layout, load in zip(layouts, loads, strict=True):
-            for channel, bits in enumerate(np.array_split(as_bits(load.front), channels)):
-                work.embed(channel, layout.front, bits)
-        rounds = [_rounds(layout, as_bits(load.sealed), shares) for layout, load in zip(layouts, loads, strict=True)]
-        for done, both in enumerate(zip(*rounds, strict=True)):
-            progress(done / (len(_LATTICES) * channels))
-            for channel, pixels, bits in both:
-                work.embed(channel, pixels, bits)
-    except stc.Unreachable as error:
+        rounds = [
+            one
+            for layout, load in zip(layouts, loads, strict=True)
+            for one in (
+                *_front_rounds(layout, as_bits(load.front), channels),
+                *_rounds(layout, as_bits(load.sealed), shares),
+            )
+        ]
+        done, total = 0, sum(len(one.pixels) for one in rounds)
+        for step in range(_STEPS):
+            for samples in work.embed(one for one in rounds if one.step == step):
+                done += samples
+                progress(done / total)
+    except Unreachable as error:
         raise Unsuitable(str(error)) from None
     return _as_rgb(work.result)
 
@@ -229,12 +264,19 @@ def as_bits(content: bytes) -> np.ndarray:
     return np.unpackbits(np.frombuffer(content, np.uint8))
 
 
-def _rounds(layout: _Layout, content: np.ndarray, shares: list[int]) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
-    """Channel, pixels and part of the content of each round; `shares` of the channels are in any unit."""
+def _front_rounds(layout: _Layout, front: np.ndarray, channels: int) -> Iterator[_Round]:
+    for channel, bits in enumerate(np.array_split(front, channels)):
+        yield _Round(int(channel > 0), channel, layout.front, bits)
+
+
+def _rounds(layout: _Layout, content: np.ndarray, shares: list[int]) -> Iterator[_Round]:
+    """The rounds of the content; `shares` of the channels are in any unit."""
     ends = [0, *itertools.accumulate(layout.bits(len(content), shares))]
     for number, (begin, end) in enumerate(itertools.pairwise(ends)):
         lattice, channel = divmod(number, len(shares))
-        yield channel, layout.lattices[lattice], content[begin:end]
+        # A lattice of the second half sees those of the first half, and a later channel the first one.
+        step = int(lattice >= len(_LATTICES) // 2) + int(channel > 0)
+        yield _Round(step, channel, layout.lattices[lattice], content[begin:end])
 
 
 def reveal(rgb: np.ndarray, password: str) -> bytes | None:
@@ -259,15 +301,16 @@ def _content(planes: np.ndarray, secret: Keys, slots: int, slot: int | None) -> 
     layout, channels = _Layout(planes.shape, secret.order, slot), planes.shape[2]
     flat = [planes[..., channel].ravel() for channel in range(channels)]
     try:
-        parts = [len(part) for part in np.array_split(np.zeros(8 * FRONT), channels)]
-        packed = np.concatenate([stc.extract(flat[c][layout.front], count) for c, count in enumerate(parts)])
+        fronts = _front_rounds(layout, np.zeros(8 * FRONT, np.uint8), channels)
+        packed = np.concatenate([stc.extract(flat[one.channel][one.pixels], len(one.bits)) for one in fronts])
         front = Front.unpack(np.packbits(packed).tobytes(), secret)
         if not frame.known_class(front.size_class):
             return None
         # The rounds deal out places in the content, whose bits are then put there.
         bits = np.zeros(8 * frame.class_bytes(planes.size, front.size_class, slots), np.uint8)
-        for channel, pixels, part in _rounds(layout, bits, front.weights(channels)):
-            part[:] = stc.extract(flat[channel][pixels], len(part)) if len(part) else part
-    except stc.Unreachable:
+        for one in _rounds(layout, bits, front.weights(channels)):
+            if len(one.bits):
+                one.bits[:] = stc.extract(flat[one.channel][one.pixels], len(one.bits))
+    except Unreachable:
         return None
     return frame.unseal(secret, front.nonce, np.packbits(bits).tobytes())

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -9,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .. import threads
-from ..discreet import coefficients, embedding
+from ..discreet import coefficients, embedding, frame
 from ..discreet.jpegfile import JpegFile
 from ..errors import StegoError, option
 from ..payload import embedding as plain
@@ -22,7 +23,7 @@ _PASSWORD = "detect"
 
 
 class _Seen(NamedTuple):
-    """What one picture gives to a row: features, bytes embedded, and the share of samples changed."""
+    """What one picture gives to a row: features, bytes embedded (in both slots), and the share of samples changed."""
 
     features: np.ndarray
     length: int
@@ -44,20 +45,14 @@ def _exact(rgb: np.ndarray, length: int, rng: np.random.Generator) -> np.ndarray
     return plain.embed_open(rgb, rng.bytes(length), plan)
 
 
-def _discreet(size: str) -> Callable[[np.ndarray, int, np.random.Generator], np.ndarray]:
-    def hide(rgb: np.ndarray, length: int, rng: np.random.Generator) -> np.ndarray:
-        return embedding.hide(rgb, rng.bytes(embedding.capacity(rgb, size)), _PASSWORD, size)
+def _loaded(capacity: Callable[[int], int], rng: np.random.Generator) -> tuple[int, bytes]:
+    """How many slots `hide` would make, and as much content as goes into one."""
+    slots = frame.SLOTS if capacity(frame.SLOTS) else 1
+    return slots, rng.bytes(capacity(slots))
 
-    return hide
 
-
-# LSB replacement and exact embed as many bytes as `discreet normal`.
-_METHODS: dict[str, Callable[[np.ndarray, int, np.random.Generator], np.ndarray]] = {
-    "LSB replacement": _replaced,
-    "exact": _exact,
-    "discreet normal": _discreet("normal"),
-    "discreet large": _discreet("large"),
-}
+# Embed as many bytes as the two slots of `discreet normal` together.
+_PLAIN = {"LSB replacement": _replaced, "exact": _exact}
 
 
 def _pixels(path: Path, side: int, number: int, others: Sequence[Path]) -> dict[str, _Seen] | None:
@@ -65,13 +60,20 @@ def _pixels(path: Path, side: int, number: int, others: Sequence[Path]) -> dict[
     rgb = _middle(files.read(path).rgb, side)
     if rgb is None:
         return None
-    found = {"cover": _Seen(features.rich(rgb), 0, 0.0)}
+    cover, found = rgb, {"cover": _Seen(features.rich(rgb), 0, 0.0)}
+
+    def seen(stego: np.ndarray, length: int = 0) -> _Seen:
+        return _Seen(features.rich(stego), length, float((stego != cover).mean()))
+
     try:
-        for name, method in _METHODS.items():
-            size = name.split()[-1] if name.startswith("discreet") else "normal"
-            length = embedding.capacity(rgb, size)
-            stego = method(rgb, length, np.random.default_rng(number))
-            found[name] = _Seen(features.rich(stego), length, float((stego != rgb).mean()))
+        for name, method in _PLAIN.items():
+            length = embedding.capacity(rgb, "normal")
+            found[name] = seen(method(rgb, length, np.random.default_rng(number)), length)
+        secret = embedding.derive(rgb, _PASSWORD)
+        for size in ("normal", "large"):
+            slots, content = _loaded(partial(embedding.capacity, rgb, size), np.random.default_rng(number))
+            stego = embedding.hide(rgb, content, secret, size, slots=slots)
+            found[f"discreet {size}"] = seen(stego, embedding.capacity(rgb, size))
     except embedding.Unsuitable:
         return None
     for folder in others:
@@ -79,7 +81,7 @@ def _pixels(path: Path, side: int, number: int, others: Sequence[Path]) -> dict[
         given = None if stego_path is None else _middle(files.read(stego_path, as_stored=True).rgb, side)
         if given is None:
             raise StegoError(f"{folder} has no stego of {path.name}: give each cover's stego its name.")
-        found[folder.name] = _Seen(features.rich(given), 0, float((given != rgb).mean()))
+        found[folder.name] = seen(given)
     return found
 
 
@@ -104,14 +106,15 @@ def _jpeg(path: Path, side: int, number: int, quality: int) -> dict[str, _Seen] 
         return _Seen(features.dctr(coefficients.decompressed(jpeg), step), length, changed)
 
     found, rng = {"cover": seen(cover, 0)}, np.random.default_rng(number)
+    secret = coefficients.derive(cover, _PASSWORD)
     for size in ("normal", "large"):
-        content = rng.bytes(coefficients.capacity(cover, size))
+        slots, content = _loaded(partial(coefficients.capacity, cover, size), rng)
         if not content:
             return None
         grey = np.repeat((rgb @ np.array([0.299, 0.587, 0.114])).round()[..., None], 3, axis=2)
         for name, original in ((f"discreet {size}", None), (f"discreet {size}, original at hand", grey)):
-            file = coefficients.hide(cover, content, _PASSWORD, size, original)
-            found[name] = seen(JpegFile(file), len(content))
+            file = coefficients.hide(cover, content, secret, size, original, slots)
+            found[name] = seen(JpegFile(file), coefficients.capacity(cover, size))
     return found
 
 

@@ -99,8 +99,14 @@ def _residuals(channel: np.ndarray) -> dict[str, np.ndarray]:
 
 def _quantised(residual: np.ndarray, step: int) -> np.ndarray:
     """To whole steps, halves away from zero, clipped."""
-    size = sum((np.abs(residual) >= -(-odd * step // 2)).view(np.int8) for odd in (1, 3, 5))
-    found: np.ndarray = np.where(residual < 0, -size, size).astype(np.int8)
+    size = np.abs(residual)
+    found = np.zeros(residual.shape, np.int8)
+    for odd in (1, 3, 5):
+        found += (size >= -(-odd * step // 2)).view(np.int8)
+    # Two's complement: with all bits turned over, and one more, a number is negated.
+    negative = (residual >> 15).astype(np.int8)
+    found ^= negative
+    found -= negative
     return found
 
 
@@ -108,9 +114,11 @@ def _along(residual: np.ndarray, axis: int) -> np.ndarray:
     """Counts of four neighbours in a line."""
     b = (np.clip(residual, -_LINE, _LINE) + _LINE).view(np.uint8)
     if axis == _VERTICAL:
-        b = b.T
-    pair = b[:, :-1] * np.uint8(_LEVELS) + b[:, 1:]
-    four = pair[:, :-2].astype(np.uint16) * np.uint16(_LEVELS**2) + pair[:, 2:]
+        pair = b[:-1] * np.uint8(_LEVELS) + b[1:]
+        four = pair[:-2] * np.uint16(_LEVELS**2) + pair[2:]
+    else:
+        pair = b[:, :-1] * np.uint8(_LEVELS) + b[:, 1:]
+        four = pair[:, :-2] * np.uint16(_LEVELS**2) + pair[:, 2:]
     return np.bincount(four.ravel(), minlength=_LEVELS**4)
 
 

@@ -27,6 +27,8 @@ def test_every_byte_comes_back_by_the_password_alone(seed, grey, informed):
     assert coefficients.reveal(read, "word") == content
     assert coefficients.reveal(read, "Word") is None and coefficients.reveal(jpeg, "word") is None
     assert np.abs(read.luma.astype(int) - jpeg.luma).max() == 1
+    again = coefficients.hide(jpeg, content, coefficients.derive(jpeg, "word"), "large")
+    assert coefficients.reveal(JpegFile(again), "word") == content
 
 
 def test_changes_go_towards_the_original():

@@ -61,6 +61,30 @@ def test_the_same_content_is_never_hidden_in_the_same_way():
     assert (stegos[0] != stegos[1]).any() and {embedding.reveal(s, "word") for s in stegos} == {b"twice"}
 
 
+def test_keys_derived_before_are_as_good_as_the_password():
+    rgb = photograph(64, 64, 2)
+    stego = embedding.hide(rgb, b"once", embedding.derive(rgb, "word"), slots=frame.SLOTS)
+    assert embedding.reveal(stego, "word") == b"once"
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_round_depends_on_rounds_of_earlier_steps_only(channels):
+    """Every neighbour, and the same pixel's first channel, is of another step: two sides' of the two lattices."""
+    step = np.full((channels, 20, 31), -1)
+    for slot in range(frame.SLOTS):
+        layout = embedding._Layout((20, 31, channels), bytes(32), slot)
+        content = np.zeros(8 * 40, np.uint8)
+        rounds = [*embedding._rounds(layout, content, [1] * channels)]
+        assert sum(len(one.bits) for one in rounds) == len(content)
+        for one in (*embedding._front_rounds(layout, np.zeros(120, np.uint8), channels), *rounds):
+            assert (step[one.channel].ravel()[one.pixels] == -1).all() and one.step in range(embedding._STEPS)
+            step[one.channel].reshape(-1)[one.pixels] = one.step
+    for plane in step:
+        for a, b in ((plane[1:], plane[:-1]), (plane[:, 1:], plane[:, :-1])):
+            assert ((a != b) | (a == -1) | (b == -1)).all()
+    assert ((step[1:] > step[0]) | (step[0] == -1)).all()
+
+
 def test_black_white_and_what_is_unseen_stay():
     rgb = photograph(90, 90, 3)
     rgb[:20], rgb[20:30] = 0, 255

@@ -6,12 +6,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stegocli.discreet import stc
+from stegocli.discreet.viterbi import Unreachable
 
 pytestmark = pytest.mark.slow
 
 
 def embedded(samples, up, down, message):
-    changes = stc.embed(samples, up, down, message)
+    (changes,) = stc.embed([stc.Task(samples, up, down, message)])
     assert set(np.unique(changes)) <= {-1, 0, 1}
     return changes, samples.astype(np.int64) + changes
 
@@ -35,7 +36,7 @@ def test_every_message_comes_back_or_is_refused(count, rate, wet, seed):
     up[samples == 255] = down[samples == 0] = np.inf
     try:
         changes, stego = embedded(samples, up, down, message)
-    except stc.Unreachable:
+    except Unreachable:
         return
     assert (stc.extract(stego, len(message)) == message).all()
     assert stego.min(initial=0) >= 0 and stego.max(initial=0) <= 255
@@ -75,7 +76,7 @@ def test_a_step_for_each_column_gives_the_best_flips():
     for number in range(8):
         message = np.array([number & 1, number >> 1 & 1, number >> 2])
         right = ((every @ alone + stc._read(bits, 3)) % 2 == message).all(1)
-        found = cost[stc._flips(bits, cost, message)].sum()
+        found = cost[stc._flips([(bits, cost, message)])[0]].sum()
         assert found == pytest.approx((every[right] * cost).sum(1).min(), abs=0.1)
 
 
@@ -83,29 +84,52 @@ def test_what_may_not_change_never_does():
     rng = np.random.default_rng(4)
     samples, message = rng.integers(0, 256, 900).astype(np.uint8), rng.integers(0, 2, 30).astype(np.uint8)
     never = np.full(900, np.inf, np.float32)
-    with pytest.raises(stc.Unreachable):
-        stc.embed(samples, never, never, message)
-    assert not stc.embed(samples, never, never, stc.extract(samples, 30)).any()
+    with pytest.raises(Unreachable):
+        embedded(samples, never, never, message)
+    assert not embedded(samples, never, never, stc.extract(samples, 30))[0].any()
 
 
 def test_more_bits_than_samples_are_refused():
-    with pytest.raises(stc.Unreachable):
+    with pytest.raises(Unreachable):
         stc.extract(np.zeros(10, np.uint8), 30)
 
 
 def test_large_covers_go_in_batches_of_lanes(monkeypatch):
-    monkeypatch.setattr(stc, "_LANES", 4)
+    monkeypatch.setattr(stc, "_SIDE_BY_SIDE", 4)
     monkeypatch.setattr(stc, "_LANE_BITS", 20)
-    monkeypatch.setattr(stc, "_BATCH_STEPS", 1000)
-    assert len(list(stc._Shape.of(2500, 200).batches)) == 3
+    assert stc._Shape.of(2500, 200).lanes == 10
     rng = np.random.default_rng(6)
     samples, message = rng.integers(0, 256, 2500).astype(np.uint8), rng.integers(0, 2, 400).astype(np.uint8)
     _, stego = embedded(samples, *2 * [lively(2500, rng)], message)
     assert (stc.extract(stego, 400) == message).all()
 
 
+@settings(max_examples=8, deadline=None)
+@given(st.lists(st.tuples(st.integers(1, 1500), st.floats(0, 0.4)), max_size=5), st.integers(0, 2**32 - 1))
+def test_messages_side_by_side_are_as_those_alone(sizes, seed):
+    rng = np.random.default_rng(seed)
+    tasks = []
+    for count, rate in sizes:
+        samples, cost = rng.integers(0, 256, count).astype(np.uint8), lively(count, rng)
+        cost[rng.random(count) < 0.1] = np.inf
+        tasks.append(stc.Task(samples, cost, cost, stc.extract(samples, int(rate * count)) ^ (rng.random() < 0.9)))
+    alone = []
+    for task in tasks:
+        try:
+            alone += stc.embed([task])
+        except Unreachable:
+            with pytest.raises(Unreachable):
+                list(stc.embed(tasks))
+            return
+    found = list(stc.embed(tasks))
+    for task, together, one in zip(tasks, found, alone, strict=True):
+        assert (stc.extract(task.samples + together, len(task.message)) == task.message).all()
+        # Which of equally good flips are found is the same as well.
+        assert (together == one).all()
+
+
 def test_columns_and_lanes_belong_to_the_format():
-    assert len(set(stc._COLUMNS)) == 64 and (stc._COLUMNS & 513 == 513).all()
+    assert len(set(stc.COLUMNS)) == 64 and (stc.COLUMNS & 513 == 513).all()
     # Made once by the code of format version 1; not by a library's generator.
     samples = (np.arange(5000) * 7919 % 251).astype(np.uint8)
     assert np.packbits(stc.extract(samples, 64)).tobytes().hex() == "4df2915ecb0aaa18"
