@@ -184,14 +184,16 @@ def channel(*steps: Step) -> Channel:
 
 
 # What the writer tries: of each kind of thing that happens to pictures, what leaves least. Half the size and JPEG 75 is
-# what must be survived, by scalers that keep most and that blur; of those that alias, one that does so badly.
+# what must be survived, by the usual scaler and a worse one; scalers that alias, one that does so badly; stronger JPEG
+# at a larger size; and the codec that leaves less than the others.
 PLAYED = (
-    channel(Resize(0.5), Jpeg(75)),
     channel(Resize(0.5, "OpenCV area"), Jpeg(75)),
     channel(Resize(0.6, "Pillow box")),
+    channel(Resize(0.5), Jpeg(75)),
+    channel(Resize(0.6, "OpenCV linear")),
     channel(Resize(0.66, "Pillow Hamming"), Jpeg(62)),
-    channel(Resize(0.75, BICUBIC), WebP(80)),
-    channel(Avif(60)),  # the last never leaves least, and takes longest
+    channel(Resize(0.75), Avif(60)),
 )
-# Of these, how many its coefficients are aimed at: the scaler's and JPEG's part in what they do can be foreseen.
-AIMED = 3
+# Of the first of these, what can be foreseen of what they do to a coefficient: a scaler does the same again, JPEG only
+# in part.
+FORESEEN = (0.6, 0.8, 0.6, 0.8, 0.6)

@@ -15,11 +15,13 @@ from . import grid
 _STRAY = 0.02
 # Terms of the Fourier series of the density, and the least noise, in steps, that they are enough for.
 _TERMS, _LEAST_NOISE = 8, 0.06
+# The nonce of the key stream of shifts, behind the block counter: not that of any `keys.shuffle`.
+_NONCE = bytes(4) + b"shifts".ljust(12, b"\0")
 
 
 def shifts(key: bytes, count: int) -> np.ndarray:
-    """So many shifts, in steps, 0 to 1: float64 (count,), of a ChaCha20 key stream."""
-    stream = Cipher(algorithms.ChaCha20(key, bytes(16)), mode=None).encryptor().update(bytes(2 * count))
+    """So many shifts, in steps, 0 to 1: float64 (count,), of a ChaCha20 key stream of their own."""
+    stream = Cipher(algorithms.ChaCha20(key, _NONCE), mode=None).encryptor().update(bytes(2 * count))
     return np.frombuffer(stream, "<u2") / 65536.0
 
 

@@ -1,45 +1,44 @@
 """Bytes into a picture so that they come back from resizing, other codecs, screenshots."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
 from ..picture import metrics
-from . import design, dither, estimate, grid, preamble, reading, texture
-from .channels import AIMED, PLAYED, Channel, Resize
+from . import design, grid, preamble, reading
+from .channels import FORESEEN, PLAYED, Channel, Resize
 from .lock import Lock
 from .preamble import Preamble
 from .reading import Frame
+from .writing import Writer, left
 
 COVER_PSNR = 39.5
-# Structural similarity, and PSNR of the lowest 16x16 block, that no cover is designed to fall below.
+# Structural similarity, and PSNR of the lowest 16x16 block, that no cover falls below; where one would, less is spent,
+# by this factor, so many times.
 _SSIM, _BLOCK_PSNR = 0.957, 30.2
-# Rounds of moving the coefficients to their targets, each after rounding to 8 bits.
-_ROUNDS = 5
+_LESS, _LESS_TIMES = 0.9, 8
 # Share of the information left by the worst channel that a long code bears; and what it falls short by beside, in
 # square roots of the content's bits.
-_BEARS, _SHORT = 0.84, 3.5
+_BEARS, _SHORT = 0.9, 5.0
 # Longest side, in pixels, of what trials are made with; and how many channels a larger stego is tried with.
 _LARGE, _PLAYED_LARGE = 1400, 2
-# Trials of strength; and what is aimed costs more, so that the first is weaker by this factor.
-_TRIALS, _AIMING = 4, 0.8
-# A trial that spends so much of what is allowed is the last.
-_NEAR = 0.93
-# Share of what they miss by that the coefficients are aimed the other way; and a channel that leaves half as much as
-# another counts for more by this many octaves.
-_AIMS, _HARDEST = 0.5, 1.5
+# What it would cost to put every coefficient on its point, as a share of what is allowed, at the strength that leaves
+# most: of stronger ones more coefficients fall by the way.
+_FULL_COST = 0.865
 # Safety factor on the measured capacity: other bits come through a little differently.
-_HONEST = 0.97
+_HONEST = 0.975
 # Of a large cover's information, the share that what will lie on it leaves; of others this is measured.
 _UNDER = 0.6
-# Attempts, how far an index may go over the strongest, and indices for each octave of information that is missing.
-_TRIES, _OVERDRAFT, _STEPS = 4, 3, 16
+# Attempts near capacity: by how much the strength is changed, and a factor on what is spent.
+_NEAR_CAPACITY = ((0, 1.0), (1, 1.0), (-1, 1.0), (2, 1.0), (0, 1.02), (1, 1.05))
+# Attempts below it, and indices for each octave of information that is missing.
+_TRIES, _STEPS = 4, 16
 # Share of what is needed that is there, where a channel could not be decoded though it left enough by the figures.
 _MISSED = 0.96
 # Where all could, this share of what is needed is enough.
-_ENOUGH = 0.97
+_ENOUGH = 0.95
 # Stands for any password where only sizes matter.
 _ANY_LOCK = Lock(bytes(32), bytes(32), bytes(32), preamble.LOCK)
 Progress = Callable[[str, float], None]
@@ -89,12 +88,6 @@ class Layer:
         return grid.add(rgb, change.reshape(now.shape).astype(np.float32), self.tolerance)
 
 
-def _information(log_odds: np.ndarray, bits: np.ndarray) -> float:
-    """Bits that log-odds tell of these, in all."""
-    agrees = np.where(bits == 1, -log_odds, log_odds)
-    return len(bits) - float(np.log1p(np.exp(-agrees)).sum(dtype=np.float64)) / np.log(2)
-
-
 def _needed(length: int) -> float:
     """Bits of information that a sealed content of so many bytes needs."""
     return 8 * length / _BEARS + _SHORT * float(np.sqrt(8 * length))
@@ -131,7 +124,9 @@ class Embedder:
             least = min(grid.LONGEST.values())
             raise Unsuitable(f"a cover of {cover.shape[1]}x{cover.shape[0]}: its longer side needs {least} pixels")
         self.cover, self.size, self.cover_psnr, self.progress = cover, size, cover_psnr, progress
-        self._covered = covered
+        # Of a large cover only the copy's blocks are looked at: none falls too low where no pixel changes by so much.
+        self._most = 255 / 10 ** (_BLOCK_PSNR / 20) - 0.5 if max(cover.shape) > _LARGE else np.inf
+        self._writer, self._covered = Writer(cover, size, self._most), covered
         self._measurements: dict[bool, float] = {}
 
     @cached_property
@@ -141,137 +136,87 @@ class Embedder:
         if scale >= 1:
             return self
         part = Embedder(Resize(scale, "Pillow Lanczos")(self.cover), self.cover_psnr, self.progress)
-        part.size = self.size
+        part.size, part._writer = self.size, Writer(part.cover, self.size, self._most)
         return part
-
-    @cached_property
-    def _coefficients(self) -> np.ndarray:
-        return grid.coefficients(self.cover, self.size)
-
-    @cached_property
-    def _flatness(self) -> np.ndarray:
-        return texture.flatness(self._coefficients)
-
-    @cached_property
-    def _written(self) -> np.ndarray:
-        return texture.written(self._flatness).reshape(-1)
-
-    @cached_property
-    def _tolerance(self) -> np.ndarray:
-        return texture.tolerance(self._coefficients)
 
     def _frame(self, strength: int, length: int, lock: Lock | None) -> Frame:
         return Frame.of(self.size, Preamble.new(strength, length, lock is not None), lock)
 
-    def _stego(self, frame: Frame, bits: np.ndarray) -> np.ndarray:
-        """The cover with everything embedded, aimed so that the hardest channels come near."""
-        return self._moved(*self._aimed(frame, bits))
+    @property
+    def played(self) -> tuple[Channel, ...]:
+        """The channels that a stego goes through before it is written."""
+        return PLAYED if self._part is self else PLAYED[:_PLAYED_LARGE]
 
-    def _aimed(self, frame: Frame, bits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Where to put each coefficient so that the hardest channels bring it near, and which are to be moved."""
-        known, known_bits = frame.known()
-        host = self._coefficients.reshape(-1).astype(np.float64)
-        targets, moved = host.copy(), np.zeros(len(host), bool)
-        # Where few blocks are written to, what is fixed stands all the firmer in these.
-        firm = np.minimum(known.alpha / max(float(self._written.mean()), 0.1), 1)
-        known = replace(known, alpha=firm)
-        for layout, values in ((known, known_bits), (frame.content, bits)):
-            written = self._written[layout.blocks]
-            goal = dither.embed(host[layout.positions], layout, values)
-            targets[layout.positions[written]] = goal[written]
-            moved[layout.positions[written]] = True
-        stego = self._moved(targets, moved)
-        missed, weights = np.zeros(len(host)), 0.0
-        for channel in PLAYED[:AIMED]:
+    @property
+    def _allowed(self) -> float:
+        """Mean squared change of the cover that its PSNR allows."""
+        return 255**2 / 10 ** (self.cover_psnr / 10)
+
+    def _layer(self, frame: Frame, bits: np.ndarray, spent: float) -> Layer:
+        """The cover with everything embedded, at a mean squared change."""
+        foreseen = tuple(zip(self.played, FORESEEN, strict=False))
+        written = self._writer.write(frame, bits, spent, foreseen)
+        return Layer(written.stego, self.size, written.targets, written.moved, self._writer.tolerance)
+
+    def _least_left(self, layer: Layer, frame: Frame, bits: np.ndarray) -> float:
+        """Bits that the worst channel leaves of the content's coded bits, under what will lie on them."""
+        stego = layer.stego if self._covered is None else self._covered(layer)
+        remaining = np.inf
+        for channel in self.played:
             received = reading.receive(channel(stego), self.size)
-            through = reading.measured(received, frame)
-            left = _information(frame.log_odds(received, through), bits)
-            weight = max(left, 1) ** -_HARDEST
-            missed += weight * (received.flat / estimate.all_gains(through.gain, len(host)) - targets)
-            weights += weight
-        return targets - _AIMS * missed / weights, moved
-
-    def _moved(self, targets: np.ndarray, moved: np.ndarray) -> np.ndarray:
-        """The cover with the coefficients that are to be moved near their targets."""
-        change = np.zeros(self._coefficients.shape, np.float32)
-        now, stego = self._coefficients, self.cover
-        for turn in range(_ROUNDS):
-            if turn:
-                now = grid.coefficients(stego, self.size)
-            change += np.where(moved, targets - now.reshape(-1), 0).reshape(change.shape).astype(np.float32)
-            stego = grid.add(self.cover, change, self._tolerance)
-        return stego
-
-    def _left(self, stego: np.ndarray, frame: Frame, bits: np.ndarray) -> dict[Channel, float]:
-        """Bits that each channel leaves of the content's coded bits; the last but that never leaves least."""
-        left = {}
-        for channel in PLAYED[:-1]:
-            received = reading.receive(channel(stego), self.size)
-            left[channel] = _information(frame.log_odds(received, reading.measured(received, frame)), bits)
-        return left
+            remaining = min(remaining, left(frame, received, reading.measured(received, frame), bits))
+        return remaining
 
     def _good(self, stego: np.ndarray) -> bool:
-        """Whether the cover has changed as little as it must."""
-        return (
-            metrics.psnr(self.cover, stego) >= self.cover_psnr
-            and metrics.ssim(self.cover, stego) >= _SSIM
-            and metrics.worst_block(self.cover, stego) >= _BLOCK_PSNR
-        )
+        """Whether the cover keeps its structure, and each block of it enough."""
+        return metrics.ssim(self.cover, stego) >= _SSIM and metrics.worst_block(self.cover, stego) >= _BLOCK_PSNR
 
     def _noise_bits(self, frame: Frame) -> np.ndarray:
         return np.random.default_rng(0).integers(0, 2, len(frame.content)).astype(np.uint8)
 
     def _cost(self, strength: int) -> float:
-        """Mean squared change that an index comes to in the written blocks, about."""
-        return float(design.power(self.size, strength).mean()) * float(self._written.mean())
+        """Mean squared change that all coefficients of the written blocks on their points come to, about."""
+        return float(design.power(self.size, strength).mean()) * float(self._writer.written.mean())
+
+    @cached_property
+    def _spent(self) -> float:
+        """Mean squared change at which the cover keeps what it must; 0 where it can carry nothing."""
+        if self._part is not self:
+            return self._part._spent
+        if not self._writer.written.any():
+            return 0.0
+        self.progress("measuring", 0.0)
+        spent, frame = self._allowed, self._frame(self._strongest, 1, None)
+        for _ in range(_LESS_TIMES):
+            bits = self._noise_bits(frame)
+            layer = self._layer(frame, bits, spent)
+            if self._good(layer.stego):
+                self._measurements[False] = self._least_left(layer, frame, bits)
+                return spent
+            spent *= _LESS
+        return 0.0
 
     @cached_property
     def _strongest(self) -> int:
-        """The strongest index at which the cover changes little enough; -1 for none.
-
-        What an index costs is known but for a factor, which the first trials tell.
-        """
+        """The strength at which the worst channel leaves most when all is spent."""
         if self._part is not self:
             return self._part._strongest
-        if not self._written.any():
-            return -1
-        allowed = 255**2 / 10 ** (self.cover_psnr / 10)
-        good, bad, budget = -1, design.STRENGTHS, _AIMING * allowed
-        for _ in range(_TRIALS):
-            within = [index for index in range(good + 1, bad) if self._cost(index) <= budget]
-            strength = within[-1] if within else good + 1
-            if not good < strength < bad:
-                break
-            frame = self._frame(strength, 1, None)
-            stego = self._stego(frame, self._noise_bits(frame))
-            if self._good(stego):
-                good = strength
-            else:
-                bad = strength
-            spent = max(metrics.mse(self.cover, stego), 1e-3)
-            if good == strength and spent > _NEAR * allowed:
-                break
-            budget = self._cost(strength) * allowed / spent
-            if bad == strength:
-                budget = min(budget, self._cost(max(strength - 1, 0)))
-        return good
+        costs = (self._cost(index) <= _FULL_COST * self._allowed for index in range(design.STRENGTHS))
+        return max(0, sum(costs) - 1)
 
     def _measured(self, private: bool) -> float:
-        """Bits that the worst channel leaves at the strongest."""
+        """Bits that the worst channel leaves when all is spent that may be."""
         if self._part is not self:
             return self._part._measured(private) * (1 if self._covered is None else _UNDER)
-        if private not in self._measurements:
-            self.progress("measuring", 0.0)
+        if private not in self._measurements and self._spent:
             frame = self._frame(self._strongest, 1, _ANY_LOCK if private else None)
             bits = self._noise_bits(frame)
-            layer = self._layer(frame, bits)
-            stego = layer.stego if self._covered is None else self._covered(layer)
-            self._measurements[private] = min(self._left(stego, frame, bits).values())
-        return self._measurements[private]
+            self._measurements[private] = self._least_left(self._layer(frame, bits, self._spent), frame, bits)
+        return self._measurements.get(private, 0.0)
 
     def capacity(self, private: bool = False) -> int:
         """Bytes of content that the cover surely carries, with or without a password; 0 where nothing fits."""
-        if self._strongest < 0:
+        if not self._spent:
             return 0
         found = int(_bearable(_HONEST * self._measured(private))) // 8 - reading.seal_size(private)
         return max(0, min(found, preamble.LONGEST - reading.seal_size(private)))
@@ -288,17 +233,21 @@ class Embedder:
         """
         private = password is not None
         length = len(content) + reading.seal_size(private)
-        if self._strongest >= 0 and length <= preamble.LONGEST:
+        if self._spent and length <= preamble.LONGEST:
             lock = None if password is None else Lock.of(password, preamble.LOCK)
-            needed = _needed(length)
-            strength = self._least(needed, private)
+            strength = self._least(_needed(length), private)
             for _ in range(_TRIES):
-                if strength > self._strongest + _OVERDRAFT:
+                if strength >= self._strongest:
                     break
-                done, share = self._embedded(content, strength, length, lock)
+                done, share = self._embedded(content, strength, self._spent_at(strength, private), lock)
                 if done:
                     return done
                 strength += max(1, round(_STEPS * np.log2(1 / min(share, 1))))
+            for change, factor in _NEAR_CAPACITY:
+                strength = int(np.clip(self._strongest + change, 0, design.STRENGTHS - 1))
+                done, share = self._embedded(content, strength, factor * self._spent, lock)
+                if done:
+                    return done
         raise Unsuitable("the cover can't carry so much")
 
     def layer(self, content: bytes, lock: Lock | None) -> Layer:
@@ -311,17 +260,14 @@ class Embedder:
         length = len(content) + reading.seal_size(private)
         if len(content) > self.capacity(private):
             raise Unsuitable("the cover can't carry so much beneath something else")
-        frame = self._frame(self._least(_needed(length), private), length, lock)
-        return self._layer(frame, frame.bits(frame.close(content)))
+        strength = self._least(_needed(length), private)
+        frame = self._frame(strength, length, lock)
+        return self._layer(frame, frame.bits(frame.close(content)), self._spent_at(strength, private))
 
-    def _layer(self, frame: Frame, bits: np.ndarray) -> Layer:
-        targets, moved = self._aimed(frame, bits)
-        return Layer(self._moved(targets, moved), self.size, targets, moved, self._tolerance)
-
-    @property
-    def played(self) -> tuple[Channel, ...]:
-        """The channels that a stego goes through before it is written."""
-        return PLAYED if self._part is self else PLAYED[:_PLAYED_LARGE]
+    def _spent_at(self, strength: int, private: bool) -> float:
+        """Mean squared change that belongs to a strength, up to the strongest."""
+        fixed = min(self._writer.least(self._frame(strength, 1, _ANY_LOCK if private else None)), self._spent)
+        return fixed + (self._spent - fixed) * self._cost(strength) / self._cost(self._strongest)
 
     def _least(self, needed: float, private: bool) -> int:
         """The least strength that is likely to leave so many bits, from what the strongest leaves."""
@@ -333,15 +279,18 @@ class Embedder:
         """Bits a block that the noise of the design alone would leave, but for a factor."""
         return float(np.log2(1 + design.power(self.size, strength) / design.noise(self.size)).sum())
 
-    def _embedded(self, content: bytes, strength: int, length: int, lock: Lock | None) -> tuple[Embedded | None, float]:
+    def _embedded(
+        self, content: bytes, strength: int, spent: float, lock: Lock | None
+    ) -> tuple[Embedded | None, float]:
         """A stego that all played channels leave readable; or None; and the share of what is needed that is there."""
+        length = len(content) + reading.seal_size(lock is not None)
         frame = self._frame(strength, length, lock)
         needed = _needed(length)
         if 8 * length >= len(frame.content):
             return None, 0.5
         bits = frame.bits(frame.close(content))
-        stego = self._stego(frame, bits)
-        left: dict[Channel, float] = {}
+        stego = self._layer(frame, bits, spent).stego
+        remaining: dict[Channel, float] = {}
         for number, channel in enumerate(self.played):
             self.progress("playing", number / len(self.played))
             received = channel(stego)
@@ -351,8 +300,8 @@ class Embedder:
             except (reading.NothingFound, reading.TooDamaged):
                 return None, _MISSED
             seen = reading.receive(received, self.size)
-            left[channel] = _information(frame.log_odds(seen, reading.measured(seen, frame)), bits)
-        worst = min(left, key=lambda channel: left[channel])
-        if left[worst] < _ENOUGH * needed:
-            return None, left[worst] / needed
+            remaining[channel] = left(frame, seen, reading.measured(seen, frame), bits)
+        worst = min(remaining, key=lambda channel: remaining[channel])
+        if remaining[worst] < _ENOUGH * needed:
+            return None, remaining[worst] / needed
         return Embedded(stego, worst, self.played), 1.0

@@ -12,16 +12,17 @@ from . import grid
 _WINDOW, _STRIDE = 4, 2
 # Variance, in squared grey levels of the grid's picture, of a window that counts as half flat.
 _HALF = 8.0
-# Windows around a sample reach so far; of their standard deviation a change may be so much, beside what rounding does.
-_REACH, _TOLERATED, _LEAST = 1, 0.7, 0.5
+# Windows around a sample reach so far. A change may be so much of their standard deviation, more of a larger one, since
+# skin shows what foliage hides; and so much for rounding.
+_REACH, _TOLERATED, _MORE, _LEAST = 1, 0.55, 0.035, 0.5
 # No pixel changes by more, or the lowest blocks would show.
 _MOST = 12.0
 # Blocks flatter than this are left as they are.
 FLAT = 0.35
 # As received, at which flatness it is even whether a block was written to, and over what range that turns.
-_EVEN, _RANGE = 0.335, 0.035
+_EVEN, _RANGE = 0.345, 0.025
 # The reader is never surer than this.
-_SURE = 0.97
+_SURE = 0.985
 
 
 def flatness(blocks: np.ndarray) -> np.ndarray:
@@ -62,7 +63,8 @@ def tolerance(blocks: np.ndarray) -> np.ndarray:
     """
     picture = np.pad(grid.samples(blocks), _REACH, mode="edge")
     mean, square = _windows(picture), _windows(np.square(picture))
-    return np.minimum(_LEAST + _TOLERATED * np.sqrt(np.maximum(square - np.square(mean), 0)), _MOST)
+    deviation = np.sqrt(np.maximum(square - np.square(mean), 0))
+    return np.minimum(_LEAST + (_TOLERATED + _MORE * deviation) * deviation, _MOST)
 
 
 def _windows(values: np.ndarray) -> np.ndarray:

@@ -119,7 +119,7 @@ def bases(
 
     def covered(layer: Layer) -> np.ndarray:
         tried.append(above(layer))
-        return tried[0].trial
+        return tried[-1].trial
 
     try:
         embedder = Embedder(cover.rgb, bare.cover_psnr + _APART, bare.progress, covered)
@@ -138,7 +138,7 @@ def bases(
                 assert not isinstance(secret, Bundle)
                 reference, decoded = anything.shown(secret, payload)
                 part = replace(part, reference=reference, decoded=decoded)
-            yield Base(tried[0].on(layer) if tried else above(layer), part, embedder, lock)
+            yield Base(tried[-1].on(layer) if tried else above(layer), part, embedder, lock)
 
 
 def _coded(secret: AnySecret, budget: int, pixels: int) -> Payload | None:

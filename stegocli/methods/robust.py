@@ -43,7 +43,7 @@ from .judging import above_floor, judged
 QUALITY = 75
 # The capacity was measured by a trial with other bits, and the embedding may fall short of it: then the picture is
 # coded anew for this share of what it took before.
-SHRINK = 0.9
+SHRINK = 0.95
 LEAST_BYTES = 32
 SEVERAL = ("two", 2), ("three", 3)
 _Done = TypeVar("_Done")

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from stegocli.canonical import dither
 from stegocli.canonical.dither import Layout
+from stegocli.payload import keys
 
 
 def layout(count: int, power: float, noise: float, key: bytes = bytes(32)) -> Layout:
@@ -36,3 +37,9 @@ def test_without_the_key_nothing_is_seen():
     right = np.abs(np.exp(2j * np.pi * dither.offsets(sent, at, bits)).mean())
     for wrong in (dither.offsets(sent, other, bits), sent / at.step, 2 * sent / at.step):
         assert np.abs(np.exp(2j * np.pi * wrong).mean()) < 0.06 < right
+
+
+def test_order_and_shifts_of_a_key_share_no_key_stream():
+    key, count = b"k" * 32, 64
+    as_drawn = np.rint(65536 * dither.shifts(key, 4 * count)).astype("<u2").view("<u8")
+    assert not np.array_equal(np.argsort(as_drawn), keys.shuffle(key, np.arange(count)))

@@ -65,7 +65,7 @@ def test_what_is_said_of_both(folder, told):
     width, height = beneath["secret_size"]
     assert told["secret_size"] == [240, 200] and 24 <= width < 240 and abs(width / height - 1.2) < 0.1
     assert f"beneath it a thumbnail of {width}x{height}" in told["summary"] and "quality 75" in told["summary"]
-    assert any(note.startswith("Played on what lies beneath") and "WebP 80" in note for note in told["notes"])
+    assert any(note.startswith("Played on what lies beneath") and "AVIF 60" in note for note in told["notes"])
     shown = stego("info", folder / "s.jpg").stdout
     assert "a picture made small, with its thumbnail beneath" in shown and f"its thumbnail, {width}x{height}" in shown
     contents = inspection.info(folder / "s.jpg").contents
