@@ -28,7 +28,7 @@ _LARGE, _PLAYED_LARGE = 1400, 2
 # most: of stronger ones more coefficients fall by the way.
 _FULL_COST = 0.865
 # Safety factor on the measured capacity: other bits come through a little differently.
-_HONEST = 0.975
+_HONEST = 0.985
 # Of a large cover's information, the share that what will lie on it leaves; of others this is measured.
 _UNDER = 0.6
 # Attempts near capacity: by how much the strength is changed, and a factor on what is spent.

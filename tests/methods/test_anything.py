@@ -69,7 +69,7 @@ def test_a_note_under_a_password_comes_back(folder, note, tmp_path, name, steps,
 
 def test_what_is_said_of_a_note(folder, note):
     assert "survives half the size" in note.summary and "encrypted" in note.summary and "same file" in note.summary
-    assert any("Played" in told and "JPEG 75" in told and "WebP 80" in told for told in note.notes)
+    assert any("Played" in told and "JPEG 75" in told and "AVIF 60" in told for told in note.notes)
     assert note.cover.psnr > 39.5 and note.secret is None
     told = inspection.info(note.path, "mill").contents
     assert told.method == "robust" and told.private and told.length < 60
