@@ -18,6 +18,8 @@ COVER_PSNR = 39.5
 # Structural similarity, and PSNR of the lowest 16x16 block, that no cover falls below; where one would, less is spent,
 # by this factor, so many times.
 _SSIM, _BLOCK_PSNR = 0.957, 30.2
+# What is promised of each block: other bits make another one the lowest.
+_FLOOR = 30.0
 _LESS, _LESS_TIMES = 0.9, 8
 # Share of the information left by the worst channel that a long code bears; and what it falls short by beside, in
 # square roots of the content's bits.
@@ -282,7 +284,7 @@ class Embedder:
     def _embedded(
         self, content: bytes, strength: int, spent: float, lock: Lock | None
     ) -> tuple[Embedded | None, float]:
-        """A stego that all played channels leave readable; or None; and the share of what is needed that is there."""
+        """A stego that keeps its blocks and is read from all played channels, or None; and the share of what it needs."""
         length = len(content) + reading.seal_size(lock is not None)
         frame = self._frame(strength, length, lock)
         needed = _needed(length)
@@ -290,6 +292,8 @@ class Embedder:
             return None, 0.5
         bits = frame.bits(frame.close(content))
         stego = self._layer(frame, bits, spent).stego
+        if metrics.worst_block(self.cover, stego) < _FLOOR:
+            return None, _MISSED
         remaining: dict[Channel, float] = {}
         for number, channel in enumerate(self.played):
             self.progress("playing", number / len(self.played))

@@ -175,3 +175,9 @@ def test_pilots_tell_that_something_is_here(full, cover):
         assert score(received, size) > 0.3
         assert score(grid.luma(received), size) > 0.3
     assert abs(score(stego[:, ::-1], size)) < 0.25
+
+
+def test_a_stego_with_a_block_below_the_floor_is_not_given(embedder, monkeypatch):
+    monkeypatch.setattr(embedding, "_FLOOR", 60.0)
+    with pytest.raises(Unsuitable):
+        embedder.embed(b"a note")
