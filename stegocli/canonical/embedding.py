@@ -284,7 +284,7 @@ class Embedder:
     def _embedded(
         self, content: bytes, strength: int, spent: float, lock: Lock | None
     ) -> tuple[Embedded | None, float]:
-        """A stego that keeps its blocks and is read from all played channels, or None; and the share of what it needs."""
+        """A stego that keeps its blocks and comes back from all that is played, or None; the share of what it needs."""
         length = len(content) + reading.seal_size(lock is not None)
         frame = self._frame(strength, length, lock)
         needed = _needed(length)
