@@ -18,7 +18,7 @@ COVER_PSNR = 39.5
 # Structural similarity, and PSNR of the lowest 16x16 block, that no cover falls below; where one would, less is spent,
 # by this factor, so many times.
 _SSIM, _BLOCK_PSNR = 0.957, 30.2
-# What is promised of each block: other bits make another one the lowest.
+# What is promised of each block: other bits make another one the lowest. Of a large cover only the copy is looked at.
 _FLOOR = 30.0
 _LESS, _LESS_TIMES = 0.9, 8
 # Share of the information left by the worst channel that a long code bears; and what it falls short by beside, in
@@ -126,9 +126,7 @@ class Embedder:
             least = min(grid.LONGEST.values())
             raise Unsuitable(f"a cover of {cover.shape[1]}x{cover.shape[0]}: its longer side needs {least} pixels")
         self.cover, self.size, self.cover_psnr, self.progress = cover, size, cover_psnr, progress
-        # Of a large cover only the copy's blocks are looked at: none falls too low where no pixel changes by so much.
-        self._most = 255 / 10 ** (_BLOCK_PSNR / 20) - 0.5 if max(cover.shape) > _LARGE else np.inf
-        self._writer, self._covered = Writer(cover, size, self._most), covered
+        self._writer, self._covered = Writer(cover, size), covered
         self._measurements: dict[bool, float] = {}
 
     @cached_property
@@ -138,7 +136,7 @@ class Embedder:
         if scale >= 1:
             return self
         part = Embedder(Resize(scale, "Pillow Lanczos")(self.cover), self.cover_psnr, self.progress)
-        part.size, part._writer = self.size, Writer(part.cover, self.size, self._most)
+        part.size, part._writer = self.size, Writer(part.cover, self.size)
         return part
 
     def _frame(self, strength: int, length: int, lock: Lock | None) -> Frame:
@@ -292,7 +290,7 @@ class Embedder:
             return None, 0.5
         bits = frame.bits(frame.close(content))
         stego = self._layer(frame, bits, spent).stego
-        if metrics.worst_block(self.cover, stego) < _FLOOR:
+        if self._part is self and metrics.worst_block(self.cover, stego) < _FLOOR:
             return None, _MISSED
         remaining: dict[Channel, float] = {}
         for number, channel in enumerate(self.played):

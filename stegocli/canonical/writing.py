@@ -73,10 +73,10 @@ class Written:
 
 
 class Writer:
-    """Writes into a cover, uint8 (height, width, 3), on a grid of `size`, and changes no pixel by more than `most`."""
+    """Writes into a cover, uint8 (height, width, 3), on a grid of `size`."""
 
-    def __init__(self, cover: np.ndarray, size: tuple[int, int], most: float = np.inf):
-        self.cover, self.size, self._most = cover, size, most
+    def __init__(self, cover: np.ndarray, size: tuple[int, int]):
+        self.cover, self.size = cover, size
 
     @cached_property
     def _coefficients(self) -> np.ndarray:
@@ -94,7 +94,7 @@ class Writer:
     @cached_property
     def tolerance(self) -> np.ndarray:
         """The most that pixels may change, see `texture.tolerance`."""
-        return np.minimum(texture.tolerance(self._coefficients), self._most)
+        return texture.tolerance(self._coefficients)
 
     def _moved(self, targets: np.ndarray, moved: np.ndarray) -> np.ndarray:
         """The cover with its coefficients near targets, float64 flat, where they are to be moved, bool flat."""
