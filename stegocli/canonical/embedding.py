@@ -1,7 +1,7 @@
 """Bytes into a picture so that they come back from resizing, other codecs, screenshots."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -12,15 +12,19 @@ from .channels import FORESEEN, PLAYED, Channel, Resize
 from .lock import Lock
 from .preamble import Preamble
 from .reading import Frame
-from .writing import Writer, left
+from .writing import BLOCK, Writer, left
 
 COVER_PSNR = 39.5
-# Structural similarity, and PSNR of the lowest 16x16 block, that no cover falls below; where one would, less is spent,
-# by this factor, so many times.
-_SSIM, _BLOCK_PSNR = 0.957, 30.2
-# What is promised of each block: other bits make another one the lowest. Of a large cover only the copy is looked at.
+# Structural similarity that no cover falls below; where one would, less is spent, by this factor, so many times.
+_SSIM, _LESS, _LESS_TIMES = 0.957, 0.9, 8
+# PSNR that each 16x16 block of a stego has: what the writer keeps is a little more.
 _FLOOR = 30.0
-_LESS, _LESS_TIMES = 0.9, 8
+# Where few blocks are written to, what is spent falls faster than their share: more would bring next to nothing, since
+# most of them lie by an edge and may change but little, and would cost the preamble.
+_SPARSER = 2
+# Where few blocks are written to the preamble may be lost: shares of what may be spent, and whether what is fixed is
+# made firm, until it comes through.
+_WAYS = ((1.0, False), (1.0, True), (0.6, True))
 # Share of the information left by the worst channel that a long code bears; and what it falls short by beside, in
 # square roots of the content's bits.
 _BEARS, _SHORT = 0.9, 5.0
@@ -29,8 +33,9 @@ _LARGE, _PLAYED_LARGE = 1400, 2
 # What it would cost to put every coefficient on its point, as a share of what is allowed, at the strength that leaves
 # most: of stronger ones more coefficients fall by the way.
 _FULL_COST = 0.865
-# Safety factor on the measured capacity: other bits come through a little differently.
-_HONEST = 0.985
+# Safety factor on the measured capacity: other bits come through a little differently. It falls by so much more, the
+# fewer blocks are written to.
+_HONEST, _LESS_HONEST = 0.985, 0.15
 # Of a large cover's information, the share that what will lie on it leaves; of others this is measured.
 _UNDER = 0.6
 # Attempts near capacity: by how much the strength is changed, and a factor on what is spent.
@@ -74,20 +79,40 @@ class Layer:
         size: of the grid.
         targets: where its coefficients should be, float64, flat.
         moved: which of them matter, bool, flat.
-        tolerance: see `texture.tolerance`.
+        limits: of the cover's change.
     """
 
     stego: np.ndarray
     size: tuple[int, int]
     targets: np.ndarray
     moved: np.ndarray
-    tolerance: np.ndarray
+    limits: grid.Limits
 
     def nearer(self, rgb: np.ndarray) -> np.ndarray:
         """A picture with the least change that brings its coefficients to their targets, but for rounding."""
         now = grid.coefficients(rgb, self.size)
         change = np.where(self.moved, self.targets - now.reshape(-1), 0)
-        return grid.add(rgb, change.reshape(now.shape).astype(np.float32), self.tolerance)
+        return grid.add(rgb, change.reshape(now.shape).astype(np.float32), self.limits)
+
+
+@dataclass(frozen=True)
+class _Way:
+    """How a cover is filled.
+
+    Attributes:
+        spent: mean squared change; 0 where the cover can carry nothing.
+        strength: that suits.
+        firm: whether pilots and preamble come first, see `Writer.write`.
+        information: bits that the worst channel leaves then of the content's coded bits.
+    """
+
+    spent: float
+    strength: int
+    firm: bool
+    information: float
+
+
+_NOTHING = _Way(0.0, 0, False, 0.0)
 
 
 def _needed(length: int) -> float:
@@ -127,7 +152,7 @@ class Embedder:
             raise Unsuitable(f"a cover of {cover.shape[1]}x{cover.shape[0]}: its longer side needs {least} pixels")
         self.cover, self.size, self.cover_psnr, self.progress = cover, size, cover_psnr, progress
         self._writer, self._covered = Writer(cover, size), covered
-        self._measurements: dict[bool, float] = {}
+        self._ways: dict[bool, _Way] = {}
 
     @cached_property
     def _part(self) -> "Embedder":
@@ -136,7 +161,8 @@ class Embedder:
         if scale >= 1:
             return self
         part = Embedder(Resize(scale, "Pillow Lanczos")(self.cover), self.cover_psnr, self.progress)
-        part.size, part._writer = self.size, Writer(part.cover, self.size)
+        # Its blocks are as large as the cover's.
+        part.size, part._writer = self.size, Writer(part.cover, self.size, max(1, round(scale * BLOCK)))
         return part
 
     def _frame(self, strength: int, length: int, lock: Lock | None) -> Frame:
@@ -148,28 +174,34 @@ class Embedder:
         return PLAYED if self._part is self else PLAYED[:_PLAYED_LARGE]
 
     @property
-    def _allowed(self) -> float:
-        """Mean squared change of the cover that its PSNR allows."""
-        return 255**2 / 10 ** (self.cover_psnr / 10)
+    def _is_sparse(self) -> bool:
+        return self._writer.sparse < 1
 
-    def _layer(self, frame: Frame, bits: np.ndarray, spent: float) -> Layer:
+    @property
+    def _allowed(self) -> float:
+        """Mean squared change of the cover that its PSNR allows, and that the blocks bear, where few are written to."""
+        allowed, usual = (255**2 / 10 ** (psnr / 10) for psnr in (self.cover_psnr, COVER_PSNR))
+        return min(allowed, usual * self._writer.sparse**_SPARSER) if self._is_sparse else allowed
+
+    def _layer(self, frame: Frame, bits: np.ndarray, spent: float, firm: bool) -> Layer:
         """The cover with everything embedded, at a mean squared change."""
         foreseen = tuple(zip(self.played, FORESEEN, strict=False))
-        written = self._writer.write(frame, bits, spent, foreseen)
-        return Layer(written.stego, self.size, written.targets, written.moved, self._writer.tolerance)
+        written = self._writer.write(frame, bits, spent, foreseen, firm)
+        return Layer(written.stego, self.size, written.targets, written.moved, self._writer.limits)
 
     def _least_left(self, layer: Layer, frame: Frame, bits: np.ndarray) -> float:
-        """Bits that the worst channel leaves of the content's coded bits, under what will lie on them."""
+        """Bits that the worst channel leaves of the content's coded bits, under what will lie on them.
+
+        None where few blocks are written to, and the preamble does not come through.
+        """
         stego = layer.stego if self._covered is None else self._covered(layer)
         remaining = np.inf
         for channel in self.played:
             received = reading.receive(channel(stego), self.size)
+            if self._is_sparse and reading.find_preamble(received, self.size, frame.lock) != frame.preamble:
+                return 0.0
             remaining = min(remaining, left(frame, received, reading.measured(received, frame), bits))
         return remaining
-
-    def _good(self, stego: np.ndarray) -> bool:
-        """Whether the cover keeps its structure, and each block of it enough."""
-        return metrics.ssim(self.cover, stego) >= _SSIM and metrics.worst_block(self.cover, stego) >= _BLOCK_PSNR
 
     def _noise_bits(self, frame: Frame) -> np.ndarray:
         return np.random.default_rng(0).integers(0, 2, len(frame.content)).astype(np.uint8)
@@ -178,47 +210,47 @@ class Embedder:
         """Mean squared change that all coefficients of the written blocks on their points come to, about."""
         return float(design.power(self.size, strength).mean()) * float(self._writer.written.mean())
 
-    @cached_property
-    def _spent(self) -> float:
-        """Mean squared change at which the cover keeps what it must; 0 where it can carry nothing."""
-        if self._part is not self:
-            return self._part._spent
-        if not self._writer.written.any():
-            return 0.0
-        self.progress("measuring", 0.0)
-        spent, frame = self._allowed, self._frame(self._strongest, 1, None)
-        for _ in range(_LESS_TIMES):
-            bits = self._noise_bits(frame)
-            layer = self._layer(frame, bits, spent)
-            if self._good(layer.stego):
-                self._measurements[False] = self._least_left(layer, frame, bits)
-                return spent
-            spent *= _LESS
-        return 0.0
-
-    @cached_property
-    def _strongest(self) -> int:
-        """The strength at which the worst channel leaves most when all is spent."""
-        if self._part is not self:
-            return self._part._strongest
-        costs = (self._cost(index) <= _FULL_COST * self._allowed for index in range(design.STRENGTHS))
+    def _strongest(self, spent: float) -> int:
+        """The strength at which the worst channel leaves most when so much is spent."""
+        costs = (self._cost(index) <= _FULL_COST * spent for index in range(design.STRENGTHS))
         return max(0, sum(costs) - 1)
 
-    def _measured(self, private: bool) -> float:
-        """Bits that the worst channel leaves when all is spent that may be."""
+    def _way(self, private: bool) -> _Way:
+        """How the cover is filled, with or without a password."""
         if self._part is not self:
-            return self._part._measured(private) * (1 if self._covered is None else _UNDER)
-        if private not in self._measurements and self._spent:
-            frame = self._frame(self._strongest, 1, _ANY_LOCK if private else None)
+            way = self._part._way(private)
+            return way if self._covered is None else replace(way, information=_UNDER * way.information)
+        if private not in self._ways:
+            self._ways[private] = self._tried(private)
+        return self._ways[private]
+
+    def _tried(self, private: bool) -> _Way:
+        """`_way`, found by trials with random bits."""
+        if not self._writer.written.any():
+            return _NOTHING
+        self.progress("measuring", 0.0)
+        most = self._allowed
+        for share, firm in _WAYS if self._is_sparse else _WAYS[:1]:
+            strength = self._strongest(share * self._allowed)
+            frame = self._frame(strength, 1, _ANY_LOCK if private else None)
             bits = self._noise_bits(frame)
-            self._measurements[private] = self._least_left(self._layer(frame, bits, self._spent), frame, bits)
-        return self._measurements.get(private, 0.0)
+            for _ in range(_LESS_TIMES):
+                layer = self._layer(frame, bits, share * most, firm)
+                ssim = metrics.ssim(self.cover, layer.stego)
+                if ssim >= _SSIM:
+                    break
+                most *= min(_LESS, (1 - _SSIM) / (1 - ssim))
+            else:
+                return _NOTHING
+            information = self._least_left(layer, frame, bits)
+            if information > 0 or not self._is_sparse:
+                return _Way(share * most, strength, firm, max(information, 0.0))
+        return _NOTHING
 
     def capacity(self, private: bool = False) -> int:
         """Bytes of content that the cover surely carries, with or without a password; 0 where nothing fits."""
-        if not self._spent:
-            return 0
-        found = int(_bearable(_HONEST * self._measured(private))) // 8 - reading.seal_size(private)
+        honest = _HONEST - _LESS_HONEST * (1 - self._writer.sparse)
+        found = int(_bearable(honest * self._way(private).information)) // 8 - reading.seal_size(private)
         return max(0, min(found, preamble.LONGEST - reading.seal_size(private)))
 
     def embed(self, content: bytes, password: str | None = None) -> Embedded:
@@ -233,19 +265,22 @@ class Embedder:
         """
         private = password is not None
         length = len(content) + reading.seal_size(private)
-        if self._spent and length <= preamble.LONGEST:
+        way = self._way(private)
+        if way.spent and length <= preamble.LONGEST:
             lock = None if password is None else Lock.of(password, preamble.LOCK)
-            strength = self._least(_needed(length), private)
+            strength = self._least(_needed(length), way)
             for _ in range(_TRIES):
-                if strength >= self._strongest:
+                if strength >= way.strength:
                     break
-                done, share = self._embedded(content, strength, self._spent_at(strength, private), lock)
+                spent = self._spent_at(strength, way, private)
+                done, share = self._embedded(content, strength, spent, way.firm, lock)
                 if done:
                     return done
                 strength += max(1, round(_STEPS * np.log2(1 / min(share, 1))))
-            for change, factor in _NEAR_CAPACITY:
-                strength = int(np.clip(self._strongest + change, 0, design.STRENGTHS - 1))
-                done, share = self._embedded(content, strength, factor * self._spent, lock)
+            for number, (change, factor) in enumerate(_NEAR_CAPACITY):
+                strength = int(np.clip(way.strength + change, 0, design.STRENGTHS - 1))
+                firm = way.firm or (self._is_sparse and number % 2 == 1)
+                done, share = self._embedded(content, strength, factor * way.spent, firm, lock)
                 if done:
                     return done
         raise Unsuitable("the cover can't carry so much")
@@ -260,27 +295,28 @@ class Embedder:
         length = len(content) + reading.seal_size(private)
         if len(content) > self.capacity(private):
             raise Unsuitable("the cover can't carry so much beneath something else")
-        strength = self._least(_needed(length), private)
+        way = self._way(private)
+        strength = self._least(_needed(length), way)
         frame = self._frame(strength, length, lock)
-        return self._layer(frame, frame.bits(frame.close(content)), self._spent_at(strength, private))
+        return self._layer(frame, frame.bits(frame.close(content)), self._spent_at(strength, way, private), way.firm)
 
-    def _spent_at(self, strength: int, private: bool) -> float:
-        """Mean squared change that belongs to a strength, up to the strongest."""
-        fixed = min(self._writer.least(self._frame(strength, 1, _ANY_LOCK if private else None)), self._spent)
-        return fixed + (self._spent - fixed) * self._cost(strength) / self._cost(self._strongest)
+    def _spent_at(self, strength: int, way: _Way, private: bool) -> float:
+        """Mean squared change that belongs to a strength, up to the way's."""
+        fixed = min(self._writer.least(self._frame(strength, 1, _ANY_LOCK if private else None)), way.spent)
+        return fixed + (way.spent - fixed) * self._cost(strength) / self._cost(way.strength)
 
-    def _least(self, needed: float, private: bool) -> int:
-        """The least strength that is likely to leave so many bits, from what the strongest leaves."""
-        factor = self._measured(private) / self._ideal(self._strongest)
-        strengths = range(self._strongest)
-        return next((index for index in strengths if factor * self._ideal(index) >= needed), self._strongest)
+    def _least(self, needed: float, way: _Way) -> int:
+        """The least strength that is likely to leave so many bits, from what the way's leaves."""
+        factor = way.information / self._ideal(way.strength)
+        strengths = range(way.strength)
+        return next((index for index in strengths if factor * self._ideal(index) >= needed), way.strength)
 
     def _ideal(self, strength: int) -> float:
         """Bits a block that the noise of the design alone would leave, but for a factor."""
         return float(np.log2(1 + design.power(self.size, strength) / design.noise(self.size)).sum())
 
     def _embedded(
-        self, content: bytes, strength: int, spent: float, lock: Lock | None
+        self, content: bytes, strength: int, spent: float, firm: bool, lock: Lock | None
     ) -> tuple[Embedded | None, float]:
         """A stego that keeps its blocks and comes back from all that is played, or None; the share of what it needs."""
         length = len(content) + reading.seal_size(lock is not None)
@@ -289,8 +325,8 @@ class Embedder:
         if 8 * length >= len(frame.content):
             return None, 0.5
         bits = frame.bits(frame.close(content))
-        stego = self._layer(frame, bits, spent).stego
-        if self._part is self and metrics.worst_block(self.cover, stego) < _FLOOR:
+        stego = self._layer(frame, bits, spent, firm).stego
+        if metrics.worst_block(self.cover, stego) < _FLOOR:
             return None, _MISSED
         remaining: dict[Channel, float] = {}
         for number, channel in enumerate(self.played):

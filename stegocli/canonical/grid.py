@@ -5,6 +5,7 @@ filter: so the grid is found again at any size, whichever scaler and codec it we
 of matrices, the lowest rows of the transforms alone, which is exact and needs no more memory than the picture.
 """
 
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -22,6 +23,8 @@ _ASPECT_PIXELS = 1.1
 # Copies smaller than this share of a grid's smallest cover are not looked for: below half the size nearly all is lost.
 _SMALLEST_COPY = 1 / 3
 _ROWS = 256
+# Where a block would change by too much, its pixels' limits are lowered by this much more than that tells.
+_LOWER = 0.98
 
 
 def _cosines(rows: int, size: int) -> np.ndarray:
@@ -118,29 +121,58 @@ def lowest(rgb: np.ndarray) -> np.ndarray:
     return samples(coefficients(rgb, (rows, columns)))
 
 
-def add(rgb: np.ndarray, change: np.ndarray, limit: np.ndarray) -> np.ndarray:
+@dataclass(frozen=True)
+class Limits:
+    """How much a picture may change.
+
+    Attributes:
+        pixel: the most that a pixel may change around each of the grid's samples, grey levels, float32 (rows, columns).
+        block_mse: the most that a block of pixels may change on average, squared grey levels.
+        side: of these blocks, in pixels.
+    """
+
+    pixel: np.ndarray
+    block_mse: float = np.inf
+    side: int = 16
+
+    def kept(self, delta: np.ndarray, most: np.ndarray) -> np.ndarray:
+        """Changes of pixels, float32 (height, width), rounded and within the limits, of which `most` is each pixel's.
+
+        The first row and column begin a block. Where a block would change by more, the limit of its pixels is lowered
+        until it does not: most of it keeps its strength.
+        """
+        height, width = delta.shape
+        down, across = np.arange(0, height, self.side), np.arange(0, width, self.side)
+        heights, widths = np.diff(down, append=height), np.diff(across, append=width)
+        allowed = self.block_mse * heights[:, None] * widths
+        while True:
+            delta = np.rint(np.clip(delta, -most, most))
+            squares = np.add.reduceat(np.add.reduceat(np.square(delta), down, 0), across, 1)
+            if (squares <= allowed).all():
+                return delta
+            less = np.where(squares > allowed, _LOWER * np.sqrt(allowed / np.maximum(squares, 1)), 1)
+            most = most * np.repeat(np.repeat(less, heights, 0), widths, 1).astype(np.float32)
+
+
+def add(rgb: np.ndarray, change: np.ndarray, limits: Limits) -> np.ndarray:
     """A copy of a uint8 picture whose grid's coefficients change by (down, across, 8, 8), rounded and clipped.
 
     Where no limit is met it is the least change that does so. Red, green and blue move alike, so that colour
     differences stay.
-
-    Args:
-        change: of the coefficients.
-        limit: of a pixel's change around each of the grid's samples, grey levels, float32 (rows, columns).
     """
     height, width = rgb.shape[:2]
-    rows, columns = limit.shape
+    rows, columns = limits.pixel.shape
     flat = change.transpose(0, 2, 1, 3).reshape(rows, columns)
     # The rows of each matrix are orthogonal, of squared length size / pixels.
     down, across = _matrix(rows, height), _matrix(columns, width)
     right = (flat * np.float32(height * width / (rows * columns))) @ across
     at_row, at_column = np.arange(height) * rows // height, np.arange(width) * columns // width
     out = np.empty_like(rgb)
-    for top in range(0, height, _ROWS):
-        part = slice(top, min(top + _ROWS, height))
-        most = limit[at_row[part]][:, at_column]
-        delta = np.clip(down[:, part].T @ right, -most, most)
-        out[part] = np.clip(np.rint(rgb[part] + delta[..., None]), 0, 255)
+    at_once = max(1, _ROWS // limits.side) * limits.side
+    for top in range(0, height, at_once):
+        part = slice(top, min(top + at_once, height))
+        delta = limits.kept(down[:, part].T @ right, limits.pixel[at_row[part]][:, at_column])
+        out[part] = np.clip(rgb[part] + delta.astype(np.int16)[..., None], 0, 255)
     return out
 
 

@@ -14,15 +14,20 @@ from .dither import Layout
 from .estimate import Received
 from .reading import Frame
 
-# Rounds of moving the coefficients to their targets, each after rounding to 8 bits.
-_ROUNDS = 3
+# Side, in pixels, of the blocks of which each keeps a floor; and that floor, PSNR in dB.
+BLOCK, _BLOCK_PSNR = 16, 30.1
+# Rounds of moving the coefficients to their targets, each after rounding to 8 bits; more where few blocks are written
+# to, of which most lie by an edge and may change but little.
+_ROUNDS, _ROUNDS_SPARSE = 3, 6
+# A cover of which a smaller share of blocks is written to is sparse: so is a sixth of photographs.
+_SPARSE = 0.28
 # Rounds of trying what is foreseen and aiming anew, and how often each is brought to what it may spend; of a picture of
 # more pixels, which has little noise and takes its time; and the share of what may be spent that may be left over.
 _CORRECTIONS, _CORRECTIONS_LARGE, _LARGE = (2, 2, 5), (2,), 3_000_000
 _LEFT_OVER = 0.004
-# Share of what they miss by that pilots and preamble are aimed the other way; and a channel that leaves half as much as
-# another counts for more by this many octaves.
-_AIMS, _HARDEST = 0.5, 1.5
+# Share of what they miss by that pilots and preamble are aimed the other way, once, or each time; and a channel that
+# leaves half as much as another counts for more by this many octaves.
+_AIMS, _AIMS_FIRM, _HARDEST = 0.5, 0.3, 1.5
 # What pilots and preamble cost when they are aimed, by what they cost before.
 _FIXED_AIMED = 1.3
 # Of what is asked of a block, where pixels may change but little, so much comes through at least; and its change is
@@ -73,10 +78,16 @@ class Written:
 
 
 class Writer:
-    """Writes into a cover, uint8 (height, width, 3), on a grid of `size`."""
+    """Writes into a cover.
 
-    def __init__(self, cover: np.ndarray, size: tuple[int, int]):
-        self.cover, self.size = cover, size
+    Args:
+        cover: uint8 (height, width, 3).
+        size: of the grid.
+        side: of the square blocks of pixels of which each keeps its floor.
+    """
+
+    def __init__(self, cover: np.ndarray, size: tuple[int, int], side: int = BLOCK):
+        self.cover, self.size, self._side = cover, size, side
 
     @cached_property
     def _coefficients(self) -> np.ndarray:
@@ -92,22 +103,34 @@ class Writer:
         return texture.written(texture.flatness(self._coefficients)).reshape(-1)
 
     @cached_property
-    def tolerance(self) -> np.ndarray:
-        """The most that pixels may change, see `texture.tolerance`."""
-        return texture.tolerance(self._coefficients)
+    def sparse(self) -> float:
+        """The share of blocks that are written to, 1 for that of most covers and more."""
+        return min(1.0, float(self.written.mean()) / _SPARSE)
+
+    @cached_property
+    def limits(self) -> grid.Limits:
+        """How much pixels and blocks may change."""
+        return grid.Limits(texture.tolerance(self._coefficients), 255**2 / 10 ** (_BLOCK_PSNR / 10), self._side)
 
     def _moved(self, targets: np.ndarray, moved: np.ndarray) -> np.ndarray:
         """The cover with its coefficients near targets, float64 flat, where they are to be moved, bool flat."""
         change = np.zeros(self._coefficients.shape, np.float32)
         now, stego = self._coefficients, self.cover
-        for turn in range(_ROUNDS):
+        for turn in range(_ROUNDS_SPARSE if self.sparse < 1 else _ROUNDS):
             if turn:
                 now = grid.coefficients(stego, self.size)
             change += np.where(moved, targets - now.reshape(-1), 0).reshape(change.shape).astype(np.float32)
-            stego = grid.add(self.cover, change, self.tolerance)
+            stego = grid.add(self.cover, change, self.limits)
         return stego
 
-    def write(self, frame: Frame, bits: np.ndarray, spent: float, channels: Sequence[tuple[Channel, float]]) -> Written:
+    def write(
+        self,
+        frame: Frame,
+        bits: np.ndarray,
+        spent: float,
+        channels: Sequence[tuple[Channel, float]],
+        firm: bool = False,
+    ) -> Written:
         """The cover with everything embedded, aimed so that the hardest channels leave most.
 
         Args:
@@ -115,6 +138,7 @@ class Writer:
             bits: of its content's coefficients.
             spent: mean squared change of the cover, squared grey levels.
             channels: that are foreseen, and the share of what each does to a coefficient that it does again.
+            firm: whether pilots and preamble are aimed each time, at the content's expense.
         """
         fixed = self._fixed(frame)
         positions, targets = self._embedded(frame.content, bits)
@@ -139,8 +163,9 @@ class Writer:
                 foreseen.append(Foreseen(shift, through.deviations(layout, received.activity), 0.0))
             weights = weights * (remaining.min() / remaining) ** _HARDEST
             weights /= weights.sum()
-            if not turn:
-                fixed = replace(fixed, targets=fixed.targets - _AIMS * np.average(missed, 0, weights))
+            if firm or not turn:
+                share = _AIMS_FIRM if firm else _AIMS
+                fixed = replace(fixed, targets=fixed.targets - share * np.average(missed, 0, weights))
             foreseen = [replace(one, weight=weight) for one, weight in zip(foreseen, weights, strict=True)]
             cost = float(np.square(fixed.targets - self._host[fixed.positions]).sum())
             for _ in range(corrections):

@@ -25,6 +25,16 @@ def with_sky(height, width, seed=0):
     return rgb
 
 
+def wall(height, width, seed=0):
+    """A wall with a picture of half its height on it."""
+    rng = np.random.default_rng(seed)
+    shade = np.linspace(150, 190, height)[:, None, None]
+    rgb = np.clip(shade + rng.normal(0, 0.7, (height, width, 3)), 0, 255).astype(np.uint8)
+    side = height // 2
+    rgb[side // 2 : side // 2 + side, side // 2 : side // 2 + side] = photograph(side, side, seed)
+    return rgb
+
+
 @pytest.fixture(scope="module")
 def cover():
     return with_sky(300, 272)
@@ -99,6 +109,30 @@ def test_large_covers_are_tried_on_a_smaller_copy(cover, monkeypatch):
     stego = Embedder(cover).embed(b"large").stego
     assert stego.shape == cover.shape
     assert reading.extract(PLAYED[0](stego)) == b"large"
+
+
+def test_the_floor_of_a_large_cover_holds_in_the_file_and_is_paid_where_it_is_met(monkeypatch):
+    monkeypatch.setattr(embedding, "_LARGE", 400)
+    cover = with_sky(440, 464, 1)
+    # Contrast: what a pixel may change by grows with it.
+    cover[200:260, 200:260] = np.clip(3.0 * cover[200:260, 200:260] - 240, 0, 255)
+    embedder = Embedder(cover, 33)
+    content = np.random.default_rng(0).bytes(embedder.capacity() * 9 // 10)
+    assert len(content) > 80
+    assert metrics.worst_block(cover, embedder.embed(content).stego) >= 30
+
+
+def test_a_flat_cover_carries_what_its_textured_blocks_carry():
+    cover = wall(480, 720)
+    embedder = Embedder(cover)
+    content = np.random.default_rng(0).bytes(embedder.capacity())
+    stego = embedder.embed(content).stego
+    assert len(content) > 50
+    for played in PLAYED:
+        assert reading.extract(played(stego)) == content
+    assert metrics.psnr(cover, stego) > embedding.COVER_PSNR + 3 and metrics.worst_block(cover, stego) > 30
+    bare = np.abs(stego[:, 400:].astype(int) - cover[:, 400:])
+    assert bare.max() <= 1 and (bare > 0).mean() < 0.01
 
 
 def test_what_can_not_be_hidden_is_refused(cover, embedder):

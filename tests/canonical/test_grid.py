@@ -20,7 +20,7 @@ def test_coefficients_change_as_told_and_nothing_else(shape):
     rgb = photograph(*shape)
     size = grid.size_for(rgb.shape)
     change = np.random.default_rng(0).normal(0, 6, (size[0] // 8, size[1] // 8, 8, 8)).astype(np.float32)
-    changed = grid.add(rgb, change, np.full(size, 255, np.float32))
+    changed = grid.add(rgb, change, grid.Limits(np.full(size, 255, np.float32)))
     got = grid.coefficients(changed, size) - grid.coefficients(rgb, size)
     # What is left is the rounding of pixels.
     assert np.abs(got - change).max() < 2 and (got - change).std() < 0.35
@@ -34,8 +34,32 @@ def test_no_pixel_changes_beyond_its_limit():
     limit = np.full(size, 3, np.float32)
     limit[:, size[1] // 2 :] = 0.4
     change = np.random.default_rng(0).normal(0, 20, (size[0] // 8, size[1] // 8, 8, 8)).astype(np.float32)
-    differences = np.abs(grid.add(rgb, change, limit).astype(int) - rgb)
+    differences = np.abs(grid.add(rgb, change, grid.Limits(limit)).astype(int) - rgb)
     assert differences[:, :140].max() == 3 and differences[:, 142:].max() == 0
+
+
+@settings(max_examples=12, deadline=None)
+@given(st.integers(256, 420), st.integers(100, 420), st.integers(5, 16), st.integers(2, 60), st.integers(0, 99))
+def test_no_block_changes_by_more_than_it_may_and_the_others_as_they_would(height, width, side, most, seed):
+    rgb = np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
+    size = grid.size_for(rgb.shape)
+    change = np.random.default_rng(seed).normal(0, 9, (size[0] // 8, size[1] // 8, 8, 8)).astype(np.float32)
+    change[size[0] // 16 :] /= 20
+    free, bound = (
+        grid.add(rgb, change, grid.Limits(np.full(size, 12, np.float32), mse, side)).astype(int) - rgb
+        for mse in (np.inf, most)
+    )
+    lowered = 0
+    for top in range(0, height, side):
+        for left in range(0, width, side):
+            block = np.s_[top : top + side, left : left + side]
+            assert np.square(bound[block]).mean() <= most
+            # Black and white are clipped: there a change is less than what was bounded.
+            if (bound[block] != free[block]).any():
+                lowered += 1
+                assert np.square(bound[block]).sum() < np.square(free[block]).sum()
+    assert lowered > 0 if most < 20 else lowered >= 0
+    assert (bound[-side:] == free[-side:]).all()
 
 
 @pytest.mark.parametrize("scale", [0.5, 0.75, 1.3, 2])

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from pictures import photograph
 
-from stegocli.canonical import grid, reading
+from stegocli.canonical import dither, grid, reading
 from stegocli.canonical.channels import Jpeg, Resize, channel
 from stegocli.canonical.preamble import Preamble
 from stegocli.canonical.reading import Frame
@@ -40,3 +40,32 @@ def test_blocks_that_are_not_written_to_hardly_change(cover):
     assert written.moved.any() and not written.moved.reshape(-1, 64)[~writer.written].any()
     change = np.abs(written.stego[:96].astype(int) - cover[:96])
     assert change.max() <= 1
+
+
+@pytest.mark.parametrize("side", [16, 11])
+def test_each_block_keeps_its_floor_whatever_is_spent(cover, side):
+    writer = Writer(cover, grid.size_for(cover.shape), side)
+    frame = Frame.of(writer.size, Preamble.new(50, 1, False), None)
+    bits = np.random.default_rng(0).integers(0, 2, len(frame.content)).astype(np.uint8)
+    stego = writer.write(frame, bits, 60.0, [(CHANNEL, 0.6)]).stego
+    assert metrics.worst_block(cover, stego, side) >= 30.1
+    assert metrics.psnr(cover, stego) < 33
+
+
+def test_what_is_fixed_is_firm_where_few_blocks_are_written_to(cover):
+    """Pilots and preamble are nearer to their points after a channel, for the same change."""
+    sparse = cover.copy()
+    sparse[56:] = 120
+    writer = Writer(sparse, grid.size_for(cover.shape))
+    assert writer.sparse < 1
+    frame = Frame.of(writer.size, Preamble.new(24, 1, False), None)
+    bits = np.random.default_rng(0).integers(0, 2, len(frame.content)).astype(np.uint8)
+    known, known_bits = frame.known()
+    errors = []
+    for firm in (False, True):
+        stego = writer.write(frame, bits, 2.0, [(CHANNEL, 0.6)], firm).stego
+        received = reading.receive(CHANNEL(stego), writer.size)
+        gains = reading.measured(received, frame).gains(known)
+        offsets = dither.offsets(received.flat[known.positions] / gains, known, known_bits)
+        errors.append(np.square(offsets[writer.written[known.blocks]]).mean())
+    assert errors[1] < 0.97 * errors[0]
