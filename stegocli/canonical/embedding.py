@@ -192,7 +192,7 @@ class Embedder:
     def _least_left(self, layer: Layer, frame: Frame, bits: np.ndarray) -> float:
         """Bits that the worst channel leaves of the content's coded bits, under what will lie on them.
 
-        None where few blocks are written to, and the preamble does not come through.
+        None are left where few blocks are written to, and the preamble does not come through.
         """
         stego = layer.stego if self._covered is None else self._covered(layer)
         remaining = np.inf
