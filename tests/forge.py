@@ -22,7 +22,7 @@ import numpy as np
 from pictures import natural
 from PIL import Image
 
-from stegocli.payload import container, embedding, header, keys, lossless, lossy, streams
+from stegocli.payload import compact, container, embedding, header, keys, lossless, streams
 from stegocli.payload.codings import Secret
 from stegocli.payload.embedding import EmbeddingPlan, PayloadDescriptor
 from stegocli.payload.header import Header
@@ -110,7 +110,7 @@ def contents() -> list[bytes]:
         container.pack(container.WEBP, ".png", profile, streams.webp(RGB)),
         container.pack(container.NEAR_LOSSLESS, ".png", profile, bytes([5]), jxl),
         container.pack(container.LOSSY, ".png", profile, loss),
-        small + lossy.fit_picture(RGB, 700)[0], small + head + b"\2" + loss, small + head + b"\3" + encoded("WEBP"),
+        small + compact.fit(RGB, 700)[0], small + head + b"\2" + loss, small + head + b"\3" + encoded("WEBP"),
         pixels, coded("a.tif", encoded("TIFF")), coded("a.png", own), coded("a.txt", b"text " * 400),
     ]  # fmt: skip
     assert {content[0] for content in found} == set(range(10))

@@ -16,6 +16,13 @@ def natural(height: int, width: int, seed: int = 0) -> np.ndarray:
     return np.clip(picture + rng.normal(0, 1.5, picture.shape), 0, 255).astype(np.uint8)
 
 
+def lively(height: int, width: int, seed: int = 0) -> np.ndarray:
+    """A smooth picture with coarse grain all over, which carries much: uint8 (height, width, 3)."""
+    grain = np.random.default_rng(5).integers(0, 256, (height // 4, width // 4, 3), dtype=np.uint8)
+    coarse = np.asarray(Image.fromarray(grain).resize((width, height), Image.Resampling.BICUBIC))
+    return (0.6 * natural(height, width, seed) + 0.4 * coarse).astype(np.uint8)
+
+
 def photograph(height: int = 320, width: int = 360, seed: int = 0) -> np.ndarray:
     """Noise of all sizes, as photographs have it: uint8 (height, width, 3)."""
     rng = np.random.default_rng(seed)

@@ -61,23 +61,25 @@ def test_one_stream_for_both_is_refused(here):
         api.hide("pipe", "pipe", "o.png", Exact())
 
 
-@fifos
-def test_one_pipe_goes_into_every_cover(here):
-    covers = here / "covers"
-    covers.mkdir()
+@pytest.fixture
+def covers(here):
+    """A folder of three."""
+    folder = here / "covers"
+    folder.mkdir()
     for i in range(3):
-        Image.fromarray(natural(64, 80, i)).save(covers / f"{i}.png")
+        Image.fromarray(natural(64, 80, i)).save(folder / f"{i}.png")
+    return folder
+
+
+@fifos
+def test_one_pipe_goes_into_every_cover(here, covers):
     with fifo(here / "pipe", b"content") as pipe:
         done = list(folders.hide(covers, pipe, "out", Exact()))
     assert [api.reveal(d.path, f"{i}").path.read_bytes() for i, d in enumerate(done)] == [b"content"] * 3
 
 
 @fifos
-def test_a_decoy_from_a_pipe_goes_into_every_cover(here):
-    covers = here / "covers"
-    covers.mkdir()
-    for i in range(3):
-        Image.fromarray(natural(64, 80, i)).save(covers / f"{i}.png")
+def test_a_decoy_from_a_pipe_goes_into_every_cover(here, covers):
     with fifo(here / "pipe", b"a rose") as pipe:
         done = list(folders.hide(covers, "t.txt", "out", Exact("real", decoy=Decoy(pipe, "other"))))
     for number, one in enumerate(done):

@@ -12,6 +12,8 @@
     estimate     gain and noise of what a stego went through
     reading      `extract`: the content of a stego as received
     geometry     crops, turns, mirrors and borders, found from the pilots
+    aiming       where each coefficient should go, so that the hardest channels leave most
+    writing      a stego of given bits, at a given change of the cover
     embedding    `Embedder`: the whole of it
     channels     what happens to a picture that is shared, and what of it the writer tries
     scalers      Pillow's and OpenCV's ways to resize

@@ -18,9 +18,9 @@ COVER_PSNR = 39.5
 # Structural similarity, and PSNR of the lowest 16x16 block, that no cover falls below; where one would, less is spent,
 # by this factor, so many times.
 _SSIM, _BLOCK_PSNR = 0.957, 30.2
+_LESS, _LESS_TIMES = 0.9, 8
 # What is promised of each block: other bits make another one the lowest. Of a large cover only the copy is looked at.
 _FLOOR = 30.0
-_LESS, _LESS_TIMES = 0.9, 8
 # Share of the information left by the worst channel that a long code bears; and what it falls short by beside, in
 # square roots of the content's bits.
 _BEARS, _SHORT = 0.9, 5.0

@@ -24,7 +24,7 @@ _COVER_WEIGHT = 0.5
 # Frequencies along each axis with which the feedback is inverted: its echo must be over before it comes round.
 _FREQUENCIES = 12
 # Vectors in the list, those that it is chosen from, and the most that a tile is moved by, one after another.
-_MOVES, _TRIED, _STEPS = 512, 1024, 6
+_MOVES, _TRIED, _STEPS = 256, 1024, 2
 # Pairs of samples that vectors begin with: more than the 48 samples of a tile of 4x4 pixels have is of no use.
 _PAIRS = 1200
 # A move that gains less is float noise.

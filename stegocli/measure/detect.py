@@ -12,9 +12,10 @@ import numpy as np
 from .. import threads
 from ..discreet import coefficients, embedding, frame
 from ..discreet.jpegfile import JpegFile
-from ..errors import StegoError, option
+from ..errors import StegoError
 from ..payload import embedding as plain
 from ..picture import files
+from ..picture.inputs import data_files, entries
 from . import charts, detector, features
 
 SIDE = 512
@@ -77,7 +78,7 @@ def _pixels(path: Path, side: int, number: int, others: Sequence[Path]) -> dict[
     except embedding.Unsuitable:
         return None
     for folder in others:
-        stego_path = next((p for p in sorted(folder.iterdir()) if p.stem == path.stem), None)
+        stego_path = next((p for p in entries(folder) if p.stem == path.stem), None)
         given = None if stego_path is None else _middle(files.read(stego_path, as_stored=True).rgb, side)
         if given is None:
             raise StegoError(f"{folder} has no stego of {path.name}: give each cover's stego its name.")
@@ -142,14 +143,11 @@ def folder(
         caught.
 
     Raises:
-        StegoError: for fewer than 8 pictures that serve.
+        StegoError: for fewer than 8 pictures that serve, and what is no folder.
     """
-    directory = Path(directory)
     if plot is not None:
         plot = files.check_output(plot)
-    if not directory.is_dir():
-        raise StegoError(f"{directory} is not a folder: give {option('data')} a folder of pictures.")
-    paths = sorted(p for p in directory.iterdir() if p.is_file() and files.is_picture(p))
+    paths = [path for path in data_files(directory) if files.is_picture(path)]
     found = [seen for seen in _all(paths, side, quality, [Path(o) for o in others], on_picture) if seen is not None]
     if len(found) < _FEWEST:
         raise StegoError(

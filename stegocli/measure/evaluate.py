@@ -1,7 +1,6 @@
 """`stego metrics`: two pictures, a hide and reveal by its four, or the weights on a folder through real files."""
 
 import json
-import os
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -10,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from .. import api
-from ..errors import StegoError, option
+from ..errors import StegoError
 from ..methods import Exact, Flow, Method
 from ..methods.base import ModelLike
 from ..picture import files, metrics, outputs
-from ..picture.inputs import reason, short
+from ..picture.inputs import data_files
 from ..picture.metrics import Comparison, Score
 from . import charts, targets
 
@@ -57,13 +56,7 @@ def pairs(directory: str | Path) -> list[tuple[Path, Path]]:
     Raises:
         StegoError: when it holds fewer than two pictures, or one that can't be read.
     """
-    directory = Path(directory)
-    if not os.path.isdir(directory):  # Path.is_dir raises for names that are too long
-        raise StegoError(f"{short(directory)} is not a folder: give {option('data')} a folder of pictures.")
-    try:
-        every = sorted(p for p in directory.iterdir() if os.path.isfile(p) and not p.name.startswith("."))
-    except OSError as error:
-        raise StegoError(f"{short(directory)} can't be listed ({reason(error)}): check its permissions.") from None
+    every = data_files(directory)
     found = [p for p in every if files.is_picture(p)]
     # Left out without a word, it would shift all pairs.
     for path in every:

@@ -14,7 +14,7 @@ from ..errors import StegoError
 from ..picture import claims, files
 from ..picture.files import Picture
 from ..picture.inputs import Source
-from . import container, lossless, lossy, several, tiny
+from . import compact, container, lossless, lossy, several, tiny
 from .container import APPROXIMATE, SAME_FILE, SAME_PIXELS, Payload
 from .errors import InvalidContent, LaterVersion
 from .streams import picture_of, samples_of
@@ -181,7 +181,7 @@ class Encoder:
         Raises:
             StegoError: when it does not fit, or for a picture of more pixels than the carrier may bring back.
         """
-        return self.whole_within(budget) or self._coded(budget, carrier, lossy.fit_picture)
+        return self.whole_within(budget) or self._coded(budget, carrier, compact.fit)
 
     def thumbnail(self, budget: int, carrier: int | None = None) -> Payload:
         """The file's own bytes where they fit a tiny budget; of a picture a small copy that is good to look at.
@@ -192,7 +192,7 @@ class Encoder:
         whole = self.whole_within(budget)
         if whole is None and budget <= _TINY:
             whole = self.tiny(budget)
-        return whole or self._coded(budget, carrier, lossy.fit_thumbnail)
+        return whole or self._coded(budget, carrier, compact.thumbnail)
 
     def tiny(self, budget: int) -> Payload | None:
         """Of a picture as it looks a thumbnail that takes hardly any bytes beside its own; None where none fits."""
@@ -225,11 +225,11 @@ class Encoder:
         picture = files.as_srgb(self.secret.picture)
         try:
             coded, samples = fit(samples_of(picture), budget - len(head))
-        except lossy.TooSmall:
+        except compact.TooSmall:
             raise StegoError(
                 f"{path} fits at no quality into the {budget:,} bytes that this cover holds: use a larger cover."
             ) from None
-        return Payload(head + coded, picture_of(samples), lossy.words(coded), APPROXIMATE)
+        return Payload(head + coded, picture_of(samples), compact.words(coded), APPROXIMATE)
 
     def _check_pixels(self, carrier: int | None) -> None:
         """Refuse to hide what `unpack` would refuse to decode."""

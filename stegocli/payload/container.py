@@ -8,7 +8,7 @@ Content: kind (1 byte), length of the name (1), the file's name or only its exte
     kind 3  a picture, near-lossless: as kind 1, but after the profile a step in halves of a grey level (1);
             the JPEG XL holds the samples divided by the step
     kind 4  a picture, lossy: as kind 1 with lossy JPEG XL
-    kind 5  a picture in sRGB, as `lossy.fit_picture` gives it
+    kind 5  a picture in sRGB, as `compact.fit` gives it
     kind 6  a PNG's samples and remarks: the latter as `png.remarks` gives them, in a part; a stream
     kind 7  a file around bare samples (BMP, TIFF, PPM): layout (1), the part before, the part after; a stream
     kind 8  a PNG to be rebuilt: its remarks in a part, its `png.recipe` in a part; a stream

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..errors import StegoError
+from ..errors import StegoError, option
 
 # (device, inode): what two names of one file have in common.
 Identity = tuple[int, int]
@@ -33,6 +33,18 @@ def entries(folder: Path) -> list[Path]:
         return sorted(folder.iterdir())
     except OSError as error:
         raise StegoError(f"{short(folder)} can't be listed ({reason(error)}): check its permissions.") from None
+
+
+def data_files(directory: str | Path) -> list[Path]:
+    """The files of a folder that --data names, in name order, hidden ones left out.
+
+    Raises:
+        StegoError: for what is no folder, or can't be listed.
+    """
+    directory = Path(directory)
+    if not os.path.isdir(directory):  # Path.is_dir raises for names that are too long
+        raise StegoError(f"{short(directory)} is not a folder: give {option('data')} a folder of pictures.")
+    return [p for p in entries(directory) if os.path.isfile(p) and not p.name.startswith(".")]
 
 
 def reason(error: Exception) -> str:

@@ -13,6 +13,9 @@ from .services import Service
 
 # Larger pictures, in pixels, go through fewer chains, and a trial uses strips of this many pixels in all.
 LARGE = 1_000_000
+# Shares of the design quality's steps with which a stego that is a JPEG is recompressed: about three quarters are hard,
+# which no single recompression shows. And the hardest.
+_AGAIN, _AGAIN_HARDEST = (0.9, 0.82, 0.75, 0.6, 0.5), (0.9, 0.75)
 _Result = TypeVar("_Result")
 
 
@@ -59,8 +62,7 @@ def chains(quality: int, pixels: int = 0) -> list[Chain]:
         tried = {*range(quality, quality + 5), *range(quality, 96, 5), 95}
     once: list[Chain] = [(), *((Jpeg(q),) for q in sorted(tried) if q <= 95), (Jpeg(quality, 0),)]
     once += [(Jpeg(q, fast=True),) for q in (quality, min(95, quality + 2))]
-    # A stego that is a JPEG itself, recompressed.
-    once.append((Jpeg(97, 0), Jpeg(min(95, quality + 3))))
+    once += [_again(quality, share) for share in _AGAIN]
     # The hardest of several in a row, as found with some hundred of them.
     two, three = lowest(quality, 2), lowest(quality, 3)
     often: list[Chain] = [_twice_near(quality), (Jpeg(min(two + 3, 100)), Jpeg(two)), (Jpeg(three),) * 3]
@@ -72,9 +74,14 @@ def hardest(quality: int) -> list[Chain]:
     two, three = lowest(quality, 2), lowest(quality, 3)
     near = min(95, quality + 2)
     once: list[Chain] = [(Jpeg(q, fast=fast),) for q in (quality, near) for fast in (False, True)]
-    once.append((Jpeg(97, 0), Jpeg(min(95, quality + 3))))
+    once += [_again(quality, share) for share in _AGAIN_HARDEST]
     often = [_twice_near(quality), (Jpeg(min(two + 3, 100)), Jpeg(two)), (Jpeg(two), Jpeg(min(two + 1, 100)))]
     return [*once, *often, (Jpeg(three),) * 3]
+
+
+def _again(quality: int, share: float) -> Chain:
+    """A stego that is a JPEG itself, recompressed with a share of the steps of the design quality."""
+    return Jpeg(97, 0), Jpeg(min(95, round(between_qualities(share * blocks.scale(quality)))))
 
 
 def _twice_near(quality: int) -> Chain:

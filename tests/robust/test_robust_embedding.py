@@ -46,6 +46,14 @@ def test_capacity_survives_every_channel(cover, full):
     assert metrics.psnr(cover, done.stego) > embedding.COVER_PSNR - 1
 
 
+@pytest.mark.parametrize(("seed", "design"), [(1, 75), (2, 85)])
+def test_a_stego_that_is_a_jpeg_survives_every_quality_from_its_own_up(seed, design):
+    embedder = Embedder(photograph(320, 360, seed), design)
+    content = noise(embedder.capacity())
+    as_jpeg = saved(embedder.embed(content).stego, quality=97, subsampling=0)
+    assert all(reading.extract(saved(as_jpeg, quality=q)) == content for q in range(design, 96))
+
+
 def test_other_encoders_and_several_times(full):
     content, done = full
     quality = done.quality
