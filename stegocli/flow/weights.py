@@ -90,28 +90,23 @@ def _kind(path: Path) -> int | None:
         return None
 
 
-def _skeleton(config: FlowConfig) -> StegoNetwork:
+def skeleton(config: FlowConfig) -> StegoNetwork:
     """The network without values: it takes no memory, whatever its size."""
     with torch.device("meta"):
         return StegoNetwork(config)
 
 
-def check_tensors(config: FlowConfig, tensors: Mapping[str, Tensor]) -> StegoNetwork:
-    """Make sure that these are the values of a network of this architecture.
-
-    Returns:
-        The network without values.
+def check_tensors(network: StegoNetwork, tensors: Mapping[str, Tensor]) -> None:
+    """Make sure that these are the values of a network, as `skeleton` gives it.
 
     Raises:
         ValueError: when there are others, of other shapes or types, or some are no numbers.
     """
-    skeleton = _skeleton(config)
-    own = skeleton.state_dict()
+    own = network.state_dict()
     if {n: (v.shape, v.dtype) for n, v in tensors.items()} != {n: (v.shape, v.dtype) for n, v in own.items()}:
         raise ValueError("other tensors than the architecture has")
     if not all(value.isfinite().all() for value in tensors.values()):
         raise ValueError("values that are no numbers")
-    return skeleton
 
 
 def _read(path: Path) -> tuple[StegoNetwork, dict[str, Any]]:
@@ -131,21 +126,22 @@ def _read(path: Path) -> tuple[StegoNetwork, dict[str, Any]]:
         if not isinstance(card, dict):
             raise ValueError("the card is no object with names")
         # A byte more than there should be is seen by safetensors.
-        values = file.read(4 * sum(value.numel() for value in _skeleton(config).state_dict().values()) + 1)
+        network = skeleton(config)
+        values = file.read(4 * sum(value.numel() for value in network.state_dict().values()) + 1)
     tensors = load(prefix + header + values)
-    network = check_tensors(config, tensors)
+    check_tensors(network, tensors)
     network.load_state_dict(tensors, assign=True)
     return network, card
 
 
-def _tolerant(card: dict[str, Any], network: StegoNetwork) -> tuple[set[str], float]:
-    """The subnets that stand bfloat16, as the card says, and their share of the multiplications.
+def _tolerant(card: dict[str, Any], network: StegoNetwork, own: bytes) -> tuple[set[str], float]:
+    """The subnets that stand bfloat16, as the card or its identity says, and their share of the multiplications.
 
     Raises:
         ValueError: when the card names none of the network's.
     """
     subnets = network.flow.subnets()
-    named = card.get(BFLOAT16, TOLERANT.get(identity(network).hex(), []))
+    named = card.get(BFLOAT16, TOLERANT.get(own.hex(), []))
     if not isinstance(named, list) or not all(isinstance(name, str) and name in subnets for name in named):
         raise ValueError(f"the card's {BFLOAT16} are not among {', '.join(subnets)}")
     return set(named), sum(subnets[name].macs for name in set(named)) / network.flow.macs_per_position()
@@ -166,7 +162,8 @@ def load_model(source: str | Path | None = None, device: str | None = None, amp:
     path = find(source)
     try:
         network, card = _read(path)
-        tolerant, share = _tolerant(card, network)
+        own = identity(network)
+        tolerant, share = _tolerant(card, network, own)
     except OSError as error:
         raise StegoError(f"{path} can't be read ({reason(error)}): check the file and its permissions.") from None
     except (SafetensorError, KeyError, TypeError, ValueError, RuntimeError):
@@ -175,7 +172,7 @@ def load_model(source: str | Path | None = None, device: str | None = None, amp:
     chosen = precision.for_inference(device, amp, share)
     network.flow.set_inference(chosen, tolerant)
     torch.set_flush_denormal(True)
-    return Model(network, chosen, identity(network), path.stem, card)
+    return Model(network, chosen, own, path.stem, card)
 
 
 def shared_model(source: str | Path | None = None, amp: bool | None = None) -> Model:

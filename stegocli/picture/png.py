@@ -6,8 +6,10 @@ import itertools
 import struct
 import zlib
 from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
 import numpy as np
+from PIL import Image
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _HEAD = struct.Struct(">I4s")
@@ -24,6 +26,10 @@ _RECIPE = struct.Struct(">II4B")
 # zlib's levels by what a stream's second byte tells of them, those in use first.
 _LEVELS = ((1, 0), (5, 4, 3, 2), (6,), (9, 8, 7))
 _TRIAL = 1 << 17
+# In photographs there are no repetitions that are worth looking for: with runs alone deflate takes a sixth of the time,
+# and the file is up to 4 % smaller. Whether it is not more than so much larger is tried on strips of so many rows.
+_WORSE = 1.02
+_STRIPS, _ROWS_OF_STRIP = 4, 24
 # Chunks that a file's samples may lie in: so many of 8 kB are 512 MB. A forged recipe may ask for one a byte.
 _MOST_IDATS = 1 << 16
 
@@ -167,6 +173,32 @@ def describe(content: bytes, described: bytes) -> bytes:
     for part in _parse(described):
         out += samples if part[0] == _SAMPLES else [part]
     return join([*out, parts[-1]])
+
+
+def save(picture: Image.Image, options: dict[str, Any]) -> bytes:
+    """A PNG of a picture, with these options of Pillow's; photographs are compressed in a quicker way than drawings."""
+
+    def saved(what: Image.Image, **strategy: int) -> bytes:
+        content = io.BytesIO()
+        what.save(content, "PNG", **options, **strategy)
+        return content.getvalue()
+
+    runs = {"compress_type": zlib.Z_RLE}
+    strips = _strips(picture)
+    is_busy = len(saved(strips, **runs)) <= _WORSE * len(saved(strips))
+    return saved(picture, **runs) if is_busy else saved(picture)
+
+
+def _strips(picture: Image.Image) -> Image.Image:
+    """Some strips across a picture, as one below the other."""
+    width, height = picture.size
+    if height <= _STRIPS * _ROWS_OF_STRIP:
+        return picture
+    out = Image.new(picture.mode, (width, _STRIPS * _ROWS_OF_STRIP))
+    for i in range(_STRIPS):
+        top = (2 * i + 1) * height // (2 * _STRIPS) - _ROWS_OF_STRIP // 2
+        out.paste(picture.crop((0, top, width, top + _ROWS_OF_STRIP)), (0, i * _ROWS_OF_STRIP))
+    return out
 
 
 def recipe(parts: list[tuple[bytes, bytes]], samples: np.ndarray) -> bytes | None:

@@ -218,7 +218,7 @@ class Trainer:
         state: TrainerState = conform(saved, TrainerState)
         config = FlowConfig.from_json(state["config"])
         for part in ("network", "average"):
-            weights.check_tensors(config, state[part])
+            weights.check_tensors(weights.skeleton(config), state[part])
         if not 1 <= state["micro_batch"] <= self.settings.batch_size or min(state["attempts"], state["usual_norm"]) < 0:
             raise ValueError("numbers out of their range")
         if not state["mixed"]:

@@ -107,3 +107,20 @@ def test_any_damaged_png_is_taken_apart_or_refused(seed):
         assert found is None or isinstance(found, bytes)
     if png.is_plain(parts):
         assert png.describe(whole, remarks)
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB", "RGBA"])
+@pytest.mark.parametrize("kind", ["flat", "pattern", "busy"])
+def test_saved_as_small_as_by_the_usual_means(kind, mode):
+    rng = np.random.default_rng(0)
+    shape = 192, 128, len(Image.new(mode, (1, 1)).getbands())
+    samples = {
+        "flat": np.full(shape, 200, np.uint8),
+        "pattern": np.tile(rng.integers(0, 256, (8, 8, shape[2]), np.uint8), (24, 16, 1)),
+        "busy": rng.normal(128, 8, shape).astype(np.uint8),
+    }[kind]
+    picture = Image.fromarray(samples.squeeze())
+    content = png.save(picture, {"compress_level": 6, "dpi": (300, 300)})
+    found = Image.open(io.BytesIO(content))
+    assert found.mode == mode and np.array_equal(np.asarray(found), samples.squeeze()) and "dpi" in found.info
+    assert len(content) <= 1.03 * len(file_of(samples.squeeze(), compress_level=6, dpi=(300, 300)))
