@@ -245,7 +245,7 @@ def _write(run: Outputs, output: Path, hiding: Hiding, cover: Picture, force: bo
 
     # Grey stays grey where the method kept it so: a file of three equal channels would be a sign.
     grey = cover.grey and bool((hiding.rgb == hiding.rgb[..., :1]).all())
-    files.add(run, output, replace(cover, rgb=hiding.rgb, grey=grey), check, force=force)
+    files.add(run, output, replace(cover, rgb=hiding.rgb, grey=grey), check, force=force, usual=hiding.usual)
     return seen[0]
 
 

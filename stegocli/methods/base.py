@@ -119,6 +119,7 @@ class Hiding:
         comes_back: whether a file's pixels still hold the secret, for a method that may be stored with loss; by
             default they must be `rgb` itself.
         file: the stego's whole file, for a method that makes it itself; `rgb` is how it looks.
+        usual: whether its file must be as most programs write one.
         parts: of several secrets, each.
         decoys: of what another password opens, each.
         beneath: what comes back where the secret itself is lost, or None.
@@ -130,6 +131,7 @@ class Hiding:
     decoded: np.ndarray | None = None
     comes_back: Callable[[np.ndarray], bool] | None = None
     file: bytes | None = None
+    usual: bool = False
     parts: tuple[HidingPart, ...] = ()
     decoys: tuple[HidingPart, ...] = ()
     beneath: HidingPart | None = None

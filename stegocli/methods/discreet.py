@@ -116,7 +116,7 @@ class Discreet:
         summary += f"{len(packed.content):,} of {carrier.capacity(slots):,} bytes, encrypted"
         told = Choice(method=self.name, summary=summary, notes=[ONCE])
         remedies = f"{option('discreet')} {SIZES[-1]}, or hide it with {option('password')} alone"
-        hiding = judged(Hiding(rgb, told, file=file or None), secret, packed, remedies)
+        hiding = judged(Hiding(rgb, told, file=file or None, usual=True), secret, packed, remedies)
         for decoy, made, _ in others:
             hiding = with_decoy(hiding, decoy, made, remedies)
         return hiding

@@ -31,7 +31,7 @@ FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF", "PPM", "JPEG2000") + (
     ("AVIF",) if importlib.util.find_spec("PIL.AvifImagePlugin") else ()
 )
 WEBP_SIDE = 16383
-# What Pillow needs to store every sample unchanged. A PNG's level is for drawings (`png.save`): 9 gains nothing more.
+# What Pillow needs to store every sample unchanged. A PNG's level is for drawings: 9 gains nothing more.
 LOSSLESS: dict[str, tuple[str, dict[str, Any]]] = {
     ".png": ("PNG", {"compress_level": 6}),
     ".tif": ("TIFF", {"compression": "tiff_adobe_deflate"}),
@@ -319,12 +319,13 @@ def kept_in(path: str | Path, picture: Picture) -> tuple[Picture, tuple[str, ...
     return replace(changed, metadata=held), (*changes, *dropped)
 
 
-def encode(picture: Picture, suffix: str, path: str | Path | None = None) -> bytes:
+def encode(picture: Picture, suffix: str, path: str | Path | None = None, usual: bool = False) -> bytes:
     """The bytes of a file that stores a picture, without loss but for JPEG; grey pictures as grey.
 
     Args:
         suffix: of the format, as .png.
         path: the file's name with that suffix, to show in errors.
+        usual: whether a PNG is compressed as most programs do it, be it slower.
 
     Raises:
         StegoError: as `check_output` and `check_holds`.
@@ -345,12 +346,13 @@ def encode(picture: Picture, suffix: str, path: str | Path | None = None) -> byt
     if not described:
         kept, chunks = metadata.options(kind, picture.metadata)
         options = {**options, **kept, **({"icc_profile": picture.icc} if picture.icc else {})}
-    content = io.BytesIO()
     try:
         if kind == "PNG":
-            return png.describe(metadata.with_chunks(png.save(out, options), chunks), described)
-        out.save(content, kind, **options)
-        return content.getvalue()
+            content = png.saved(out, options) if usual else png.quickly_saved(out, options)
+            return png.describe(metadata.with_chunks(content, chunks), described)
+        file = io.BytesIO()
+        out.save(file, kind, **options)
+        return file.getvalue()
     except (OSError, ValueError, RuntimeError) as error:
         raise StegoError(f"{path} can't hold this picture as {kind} ({reason(error)}): use .png.") from None
 
@@ -369,11 +371,13 @@ def add(
     *,
     force: bool = True,
     private: bool = False,
+    usual: bool = False,
 ) -> None:
     """Store a picture as `write` does, among the outputs of a run.
 
     Args:
         force, private: as for `Outputs.add`.
+        usual: as for `encode`.
         check: whether the samples (uint8, (height, width, 3)) read back from the disk are what they should be; asked
             before the file takes its place.
 
@@ -386,7 +390,7 @@ def add(
         if check is not None and not check(read(path, content=written, as_stored=True).rgb):
             raise StegoError(f"{path} did not read back as it was written: use .png.")
 
-    content = encode(picture, path.suffix, path)
+    content = encode(picture, path.suffix, path, usual)
     run.add(path, content, read_back if check else None, force=force, private=private)
 
 

@@ -57,6 +57,14 @@ def test_a_note_comes_back_by_the_password_alone(folder, tmp_path, name):
             api.reveal(tmp_path / name, tmp_path / "none.txt", password=password)
 
 
+def test_a_png_is_compressed_as_most_programs_do(folder, tmp_path):
+    done = api.hide(folder / "cover.png", folder / "note.txt", tmp_path / "s.png", Discreet(password="nine"))
+    usual = io.BytesIO()
+    with Image.open(done.path) as stego:
+        Image.fromarray(np.asarray(stego)).save(usual, "PNG", compress_level=6)
+    assert done.path.read_bytes() == usual.getvalue()
+
+
 def test_a_picture_is_coded_as_finely_as_the_cap_holds(folder, tmp_path):
     psnrs = []
     for size in ("small", "large"):
