@@ -50,6 +50,8 @@ _GAIN, _OWN = 4.5, 0.15
 # By how much the logarithm of a length grows with the level, about; and the share of that which is missing where the
 # next level is hardly worth an encoding.
 _STEEP, _UNLIKELY = 0.09, 0.7
+# The level that is tried first, at the own size.
+_USUAL = 24
 # Longest sides of thumbnails, in pixels; bits a pixel below which none is tried; the PSNR, dB, that is good to look at.
 _THUMBNAILS = (192, 160, 128, 112, 96, 80, 64, 48, 32)
 _LEAST_THUMBNAIL, _GOOD_THUMBNAIL = 0.1, 26.5
@@ -124,6 +126,7 @@ class _Coder:
     def drafts(self) -> list[_Draft]:
         """Of each size and codec that may be the best, the highest quality that fits, as a fast encoder has it."""
         found: list[_Draft] = []
+        last: dict[int, _Draft] = {}
         pixels, best = self.size[0] * self.size[1], 0.0
         scarce = 8 * self.room < _SCARCE * pixels
         for scale in _SCALES if scarce else _SCALES[:1]:
@@ -131,17 +134,22 @@ class _Coder:
                 break
             plenty = 8 * self.room > _PLENTY * scale**2 * pixels
             codecs = (AVIF, *((JXL,) if streams.has_jxl() else ()), WEBP) if plenty else (AVIF,)
-            new = [draft for draft in (self._draft(scale, codec) for codec in codecs) if draft]
+            new = [draft for draft in (self._draft(scale, codec, last.get(codec)) for codec in codecs) if draft]
             # Once a smaller size is much worse, the next is too.
             if new and max(draft.psnr for draft in new) < best - 1:
                 break
             found += new
+            last |= {draft.codec: draft for draft in new}
             best = max([best, *(draft.psnr for draft in new)])
         return found
 
-    def _draft(self, scale: float, codec: int) -> _Draft | None:
-        small = self._at(scale)
-        found = _finest(lambda level: _encoded(small, codec, level, _DRAFT), self.room, 1, _LEVELS - 1)
+    def _draft(self, scale: float, codec: int, larger: _Draft | None) -> _Draft | None:
+        small, start, steep = self._at(scale), _USUAL, _STEEP
+        if larger:
+            # Of one level a length is about as the area.
+            start, steep = larger.found.level, larger.found.steep
+            start += round(2 * math.log(larger.scale / scale) / steep)
+        found = _finest(lambda level: _encoded(small, codec, level, _DRAFT), self.room, range(1, _LEVELS), start, steep)
         if found is None:
             return None
         psnr = metrics.psnr(self.seen(found.stream, codec), self.samples) + (_OWN if scale == 1 else 0)
@@ -159,8 +167,8 @@ class _Coder:
             def code(level: int, effort: int = effort) -> bytes:
                 return _encoded(self.samples, draft.codec, level, effort)
 
-            lowest, highest = max(1, found.level - reach), min(_LEVELS - 1, found.level + reach)
-            nearer = _finest(code, self.room, lowest, highest, found.steep, tries)
+            levels = range(max(1, found.level - reach), min(_LEVELS - 1, found.level + reach) + 1)
+            nearer = _finest(code, self.room, levels, found.level, found.steep, tries)
             if nearer is None:
                 break
             found = nearer
@@ -346,16 +354,18 @@ def _check_size(coded: tuple[int, int], size: tuple[int, int]) -> None:
 
 
 def _finest(
-    code: Callable[[int], bytes], budget: int, low: int, high: int, steep: float = _STEEP, tries: int = 99
+    code: Callable[[int], bytes], budget: int, levels: range, start: int, steep: float, tries: int = 99
 ) -> _Found | None:
-    """Of the levels from `low` to `high` one whose stream is within the budget, and the next one's is likely not.
+    """Of some levels one whose stream is within the budget, and the next one's is likely not.
 
     Args:
+        start: the level that is tried first.
         steep: by how much the logarithm of a length grows with the level, about.
-        tries: with few of them it is the highest that was come upon; the first is in the middle.
+        tries: with few of them it is the highest that was come upon.
     """
     best, lengths = None, {}
-    guess = (low + high) // 2
+    low, high = levels[0], levels[-1]
+    guess = min(max(start, low), high)
     while low <= high and tries > 0:
         tries -= 1
         stream = code(guess)
