@@ -194,6 +194,8 @@ PLAYED = (
     channel(Resize(0.66, "Pillow Hamming"), Jpeg(62)),
     channel(Resize(0.75), Avif(60)),
 )
+# And where few blocks of a cover are written to: WebP blurs what is beside flat places.
+PLAYED_SPARSE = channel(Resize(0.75), WebP(80))
 # Of the first of these, what can be foreseen of what they do to a coefficient: a scaler does the same again, JPEG only
 # in part.
 FORESEEN = (0.6, 0.8, 0.6, 0.8, 0.6)

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..picture import metrics
 from . import design, grid, preamble, reading
-from .channels import FORESEEN, PLAYED, Channel, Resize
+from .channels import FORESEEN, PLAYED, PLAYED_SPARSE, Channel, Resize
 from .lock import Lock
 from .preamble import Preamble
 from .reading import Frame
@@ -171,7 +171,8 @@ class Embedder:
     @property
     def played(self) -> tuple[Channel, ...]:
         """The channels that a stego goes through before it is written."""
-        return PLAYED if self._part is self else PLAYED[:_PLAYED_LARGE]
+        played = PLAYED if self._part is self else PLAYED[:_PLAYED_LARGE]
+        return (*played, PLAYED_SPARSE) if self._is_sparse else played
 
     @property
     def _is_sparse(self) -> bool:
@@ -185,7 +186,8 @@ class Embedder:
 
     def _layer(self, frame: Frame, bits: np.ndarray, spent: float, firm: bool) -> Layer:
         """The cover with everything embedded, at a mean squared change."""
-        foreseen = tuple(zip(self.played, FORESEEN, strict=False))
+        count = len(FORESEEN) if self._part is self else _PLAYED_LARGE
+        foreseen = tuple(zip(PLAYED[:count], FORESEEN[:count], strict=True))
         written = self._writer.write(frame, bits, spent, foreseen, firm)
         return Layer(written.stego, self.size, written.targets, written.moved, self._writer.limits)
 

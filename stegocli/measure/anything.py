@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 from .. import api, inspection
-from ..canonical.channels import PLAYED, Channel
+from ..canonical.channels import PLAYED, PLAYED_SPARSE, Channel
 from ..errors import StegoError
 from ..methods import Robust
 from ..picture import files, outputs
@@ -49,7 +49,7 @@ def folder(
         for cover, secret in pairs(directory):
             rows.append(_row(cover, secret, scratch))
             on_pair(rows[-1])
-    played = {str(channel) for channel in PLAYED}
+    played = {str(channel) for channel in (*PLAYED, PLAYED_SPARSE)}
     channels: list[dict[str, Any]] = [
         {
             "channel": str(channel),
