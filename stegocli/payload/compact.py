@@ -1,8 +1,10 @@
 """A picture in very few bytes: AVIF, JPEG XL or WebP, at its own size or a smaller one, whichever is nearest to it.
 
-Its bytes: width (4, big-endian), height (4), codec (1: AVIF, 2: JPEG XL, 3: WebP; 128 more: grey), then the codec's
-stream. An AVIF begins with some 270 bytes of boxes that are nearly always the same: they are deflated against a
-dictionary of them (2 bytes of length, then the deflated boxes, then the rest).
+Its bytes: width (4, big-endian), height (4), codec (1: AVIF, 2: JPEG XL, 3: WebP, 4: faint AVIF; 128 more: grey), then
+the codec's stream. An AVIF begins with some 270 bytes of boxes that are nearly always the same: they are deflated
+against a dictionary of them (2 bytes of length, then the deflated boxes, then the rest). Before a faint one stands a
+byte: by so many 255ths samples are nearer to the middle than they should be. An encoder's qualities lie a tenth of the
+bytes apart; of a fainter picture a finer one is a little shorter, and so the room is filled.
 """
 
 import io
@@ -20,9 +22,11 @@ from ..picture import claims, metrics
 from . import streams
 from .errors import InvalidContent, LaterVersion
 
-AVIF, JXL, WEBP = 1, 2, 3
-_NAMES = {AVIF: "AVIF", JXL: "JXL", WEBP: "WEBP"}
+AVIF, JXL, WEBP, FAINT = 1, 2, 3, 4
+_NAMES = {AVIF: "AVIF", JXL: "JXL", WEBP: "WEBP", FAINT: "AVIF"}
 _GREY = 0x80
+# Of the levels that a sample has.
+_MIDDLE = 127.5
 _HEAD = struct.Struct(">IIB")
 _LENGTH = struct.Struct(">H")
 # Sizes tried, as shares of the own one.
@@ -42,9 +46,8 @@ _LEVELS = 63
 # Streams are longer or shorter with another effort: one within the budget is looked for so far around the level that
 # was found before, with so few encodings.
 _AROUND = {_SIZING: (4, 2), _CAREFUL: (2, 2)}
-# Between two levels lies a tenth of the bytes. What is left is filled at a smaller size, by a scale between
-# the tried ones, at most so near to the own size; a share of the budget that is full, and what is aimed at.
-_LARGEST, _FULL, _AIMED = 0.98, 0.98, 0.99
+# A length is about as this power of the contrast; the share of the room that is aimed at, and that is full.
+_GROWTH, _AIMED, _FULL = 1.16, 0.985, 0.97
 # dB that the logarithm of the bytes gains, about; and what a careful encoder gains more at the own size.
 _GAIN, _OWN = 4.5, 0.15
 # By how much the logarithm of a length grows with the level, about; and the share of that which is missing where the
@@ -87,12 +90,14 @@ class _Draft:
     Attributes:
         psnr: dB, about what a careful one would reach if the budget were full.
         scale: of the sides.
+        is_plenty: whether there are many bits for each pixel.
         codec: what coded it.
         found: what came out.
     """
 
     psnr: float
     scale: float
+    is_plenty: bool
     codec: int
     found: _Found
 
@@ -134,7 +139,7 @@ class _Coder:
                 break
             plenty = 8 * self.room > _PLENTY * scale**2 * pixels
             codecs = (AVIF, *((JXL,) if streams.has_jxl() else ()), WEBP) if plenty else (AVIF,)
-            new = [draft for draft in (self._draft(scale, codec, last.get(codec)) for codec in codecs) if draft]
+            new = [draft for draft in (self._draft(scale, plenty, codec, last.get(codec)) for codec in codecs) if draft]
             # Once a smaller size is much worse, the next is too.
             if new and max(draft.psnr for draft in new) < best - 1:
                 break
@@ -143,7 +148,7 @@ class _Coder:
             best = max([best, *(draft.psnr for draft in new)])
         return found
 
-    def _draft(self, scale: float, codec: int, larger: _Draft | None) -> _Draft | None:
+    def _draft(self, scale: float, plenty: bool, codec: int, larger: _Draft | None) -> _Draft | None:
         small, start, steep = self._at(scale), _USUAL, _STEEP
         if larger:
             # Of one level a length is about as the area.
@@ -153,19 +158,19 @@ class _Coder:
         if found is None:
             return None
         psnr = metrics.psnr(self.seen(found.stream, codec), self.samples) + (_OWN if scale == 1 else 0)
-        return _Draft(psnr + self.left(found.stream), scale, codec, found)
+        return _Draft(psnr + self.left(found.stream), scale, plenty, codec, found)
 
     def left(self, stream: bytes) -> float:
         """dB that a stream of the whole room would gain."""
         return _GAIN * math.log(self.room / len(stream))
 
     def whole(self, draft: _Draft) -> bytes:
-        """The stream at the own size, as a careful encoder has it; the draft where that is longer at any quality."""
-        found = draft.found
+        """The stream as a careful encoder has it; the draft where that is longer at any quality."""
+        found, small = draft.found, self._at(draft.scale)
         for effort, (reach, tries) in _AROUND.items():
 
             def code(level: int, effort: int = effort) -> bytes:
-                return _encoded(self.samples, draft.codec, level, effort)
+                return _encoded(small, draft.codec, level, effort)
 
             levels = range(max(1, found.level - reach), min(_LEVELS - 1, found.level + reach) + 1)
             nearer = _finest(code, self.room, levels, found.level, found.steep, tries)
@@ -174,19 +179,26 @@ class _Coder:
             found = nearer
         return found.stream
 
-    def smaller(self, draft: _Draft) -> bytes:
-        """A stream of the draft's quality, as a careful encoder has it, at the scale that fills the room."""
-        best, scale = draft.found.stream, draft.scale
-        length = len(best)
-        for effort in (_SIZING, *(_CAREFUL,) * _AROUND[_CAREFUL][1]):
-            # About as a length does.
-            scale = min(scale * _AIMED * self.room / length, _LARGEST)
-            stream = _encoded(self._at(scale), draft.codec, draft.found.level, effort)
+    def filling(self, draft: _Draft) -> bytes:
+        """A faint AVIF that fills the room, as a careful encoder has it; empty where none was come upon."""
+        small, best = self._at(draft.scale), b""
+        level, contrast, length = draft.found.level, 1.0, len(draft.found.stream)
+        # What a level changes of the contrast that is wanted.
+        step = math.exp(draft.found.steep / _GROWTH)
+        for attempt, effort in enumerate((_SIZING, *(_CAREFUL,) * (_AROUND[_CAREFUL][1] + 1))):
+            contrast *= (_AIMED * self.room / length) ** (1 / _GROWTH)
+            while contrast > 1 and level < _LEVELS - 1:
+                level, contrast = level + 1, contrast / step
+            while contrast * step < 1 and level > 1:
+                level, contrast = level - 1, contrast * step
+            byte = min(255, round(255 * contrast))
+            contrast = byte / 255
+            stream = bytes([byte]) + _encoded(_fainter(small, byte), AVIF, level, effort)
             length = len(stream)
-            if effort == _CAREFUL and length <= self.room:
+            if effort == _CAREFUL and len(best) < length <= self.room:
                 best = stream
-                if length >= _FULL * self.room or scale == _LARGEST:
-                    break
+            if best and (length >= _FULL * self.room or attempt == _AROUND[_CAREFUL][1]):
+                break
         return best
 
     def _at(self, scale: float) -> np.ndarray:
@@ -215,14 +227,10 @@ def fit(samples: np.ndarray, budget: int) -> tuple[bytes, np.ndarray]:
         raise TooSmall(f"{coder.size[0]}x{coder.size[1]} pixels in {budget} bytes")
     best = max(drafts, key=lambda draft: draft.psnr)
     coded = [(best.found.stream, best.codec)]
-    if best.scale == 1:
+    if best.is_plenty:
         coded.append((coder.whole(best), best.codec))
-        # A smaller size fills the room, where the own one leaves much of it.
-        attained = best.psnr - coder.left(coded[-1][0])
-        drafts = [draft for draft in drafts if draft.scale < 1 and draft.psnr > attained]
-    if drafts:
-        best = max(drafts, key=lambda draft: draft.psnr)
-        coded.append((coder.smaller(best), best.codec))
+    elif filling := coder.filling(best):
+        coded.append((filling, FAINT))
     seen = [(coder.seen(*one), *one) for one in coded]
     nearest, stream, codec = max(seen, key=lambda one: metrics.psnr(one[0], samples))
     return _HEAD.pack(*coder.size, codec | coder.grey) + stream, nearest
@@ -315,6 +323,24 @@ def _inflated(packed: bytes) -> bytes:
     return boxes + packed[_LENGTH.size + length :]
 
 
+def _table(samples: np.ndarray, factor: float) -> np.ndarray:
+    """Samples nearer to the middle of the range by a factor, or farther from it; transparency stays."""
+    levels = np.rint(_MIDDLE + (np.arange(256) - _MIDDLE) * factor).clip(0, 255).astype(np.uint8)
+    if samples.ndim == 3 and samples.shape[2] == 4:
+        return np.dstack([levels[samples[..., :3]], samples[..., 3]])
+    return np.asarray(levels[samples])
+
+
+def _fainter(samples: np.ndarray, contrast: int) -> np.ndarray:
+    """What a faint AVIF codes, for a contrast in 255ths."""
+    return _table(samples, contrast / 255)
+
+
+def _stronger(samples: np.ndarray, contrast: int) -> np.ndarray:
+    """`_fainter`, undone."""
+    return _table(samples, 255 / contrast)
+
+
 def _encoded(samples: np.ndarray, codec: int, level: int, effort: int) -> bytes:
     file, picture = io.BytesIO(), Image.fromarray(samples)
     quality = round(level * 100 / _LEVELS)
@@ -331,20 +357,26 @@ def _encoded(samples: np.ndarray, codec: int, level: int, effort: int) -> bytes:
 
 def _decoded(stream: bytes, codec: int, size: tuple[int, int]) -> np.ndarray:
     """At the given size, which the stream may not exceed: a picture is coded at its own size or a smaller one."""
-    kind = codec & ~_GREY
+    kind, contrast = codec & ~_GREY, 255
+    if kind == FAINT:
+        contrast, stream = stream[0], stream[1:]
     if kind == JXL:
         # The plug-in decodes as soon as it opens.
         _check_size(claims.jxl_size(stream), size)
         streams.need_jxl()
     if kind == WEBP:
         _check_size(claims.webp_size(stream), size)
-    with Image.open(io.BytesIO(_inflated(stream) if kind == AVIF else stream), formats=[_NAMES[kind]]) as picture:
+    with Image.open(
+        io.BytesIO(_inflated(stream) if kind in (AVIF, FAINT) else stream), formats=[_NAMES[kind]]
+    ) as picture:
         _check_size(picture.size, size)
         picture.load()
         if codec & _GREY:
             picture = picture.convert("L")
         elif picture.mode not in ("RGB", "RGBA"):
             picture = picture.convert("RGB")
+        if contrast < 255:
+            picture = Image.fromarray(_stronger(np.asarray(picture), contrast))
         return np.asarray(picture if picture.size == size else picture.resize(size, Image.Resampling.BICUBIC))
 
 
