@@ -4,7 +4,7 @@ Scalers and codecs lose high frequencies, tone curves change all; the gain falls
 or less. The noise grows with frequency and with what a block holds. Both are fitted by maximum likelihood.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -46,6 +46,10 @@ class Received:
         spread = np.sqrt(np.average(np.square(log - mean), weights=weight)) + 0.1
         activity = np.clip((log - mean) / spread, -2, 2)
         return cls(blocks.reshape(-1).astype(np.float64), written.reshape(-1), activity)
+
+    def less(self, shares: np.ndarray) -> "Received":
+        """With only a share of what each block tells, (down, across), 0 to 1."""
+        return replace(self, written=self.written * shares.reshape(-1).astype(self.written.dtype))
 
 
 @dataclass(frozen=True)

@@ -98,6 +98,19 @@ def straightened(luma: np.ndarray, pose: Pose) -> np.ndarray:
     return vertical @ seen @ _part_matrix(columns, seen.shape[1], left, right).T
 
 
+def told(pose: Pose) -> np.ndarray:
+    """What each block of the grid still tells, 0 to 1, (down, across): none where half of it is missing."""
+    left, top, right, bottom = pose.missing
+
+    def there(size: int, before: float, after: float) -> np.ndarray:
+        first = np.arange(0, size, grid.SIDE)
+        ends = np.minimum(first + grid.SIDE, size - after) - np.maximum(first, before)
+        return np.clip(ends / grid.SIDE, 0, 1)
+
+    rows, columns = pose.size
+    return np.clip(2 * np.outer(there(rows, top, bottom), there(columns, left, right)) - 1, 0, 1)
+
+
 # -- guesses ------------------------------------------------------------------------------------------------------
 
 
@@ -348,7 +361,8 @@ def search(rgb: np.ndarray, lock: Lock | None, progress: Callable[[float], None]
         luma = grid.lowest(view)
         for pose in Search(luma, max(view.shape), reading.places(lock), loose).poses(progress):
             try:
-                return reading.read(straightened(luma, pose), lock)
+                received = reading.receive(straightened(luma, pose), pose.size).less(told(pose))
+                return reading.on_grid(received, pose.size, lock)
             except TooDamaged as error:
                 failed = error
             except NothingFound:

@@ -20,6 +20,7 @@ _GRIDS = 4
 # the content, and sound more certain than it is.
 DOUBTS = (1.0, 1.2)
 _CRC = 4
+_DAMAGED, _NOTHING = "the content can't be corrected", "nothing that survived is hidden here"
 
 
 class NothingFound(ValueError):
@@ -146,7 +147,7 @@ def content(received: Received, frame: Frame) -> bytes:
     """
     length = 8 * frame.preamble.length
     if not length < len(frame.content):
-        raise TooDamaged("the content can't be corrected")
+        raise TooDamaged(_DAMAGED)
     through = measured(received, frame)
     for doubt in DOUBTS:
         odds = frame.log_odds(received, through, doubt)
@@ -154,7 +155,7 @@ def content(received: Received, frame: Frame) -> bytes:
         found = frame.open(np.packbits(bits).tobytes())
         if found is not None:
             return found
-    raise TooDamaged("the content can't be corrected")
+    raise TooDamaged(_DAMAGED)
 
 
 def extract(rgb: np.ndarray, password: str | None = None) -> bytes:
@@ -183,8 +184,21 @@ def read(picture: np.ndarray, lock: Lock | None) -> bytes:
         found = find_preamble(received, size, lock)
         if found is not None:
             return content(received, Frame.of(size, found, lock))
-    for agrees, size, received in looked[:1]:
-        pilots = places(lock).pilots(size)
-        if agrees > max(PRESENT, SURE * estimate.chance(received.written[pilots.blocks])):
-            raise TooDamaged("the content can't be corrected")
-    raise NothingFound("nothing that survived is hidden here")
+    raise _lost(looked[0][2], looked[0][1], lock) if looked else NothingFound(_NOTHING)
+
+
+def on_grid(received: Received, size: tuple[int, int], lock: Lock | None) -> bytes:
+    """The content on a grid. Errors as for `extract`."""
+    found = find_preamble(received, size, lock)
+    if found is None:
+        raise _lost(received, size, lock)
+    return content(received, Frame.of(size, found, lock))
+
+
+def _lost(received: Received, size: tuple[int, int], lock: Lock | None) -> ValueError:
+    """What is to be said of a grid without a preamble."""
+    pilots = places(lock).pilots(size)
+    agrees = estimate.first_gain(received, pilots)[1]
+    if agrees > max(PRESENT, SURE * estimate.chance(received.written[pilots.blocks])):
+        return TooDamaged(_DAMAGED)
+    return NothingFound(_NOTHING)

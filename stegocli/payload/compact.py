@@ -274,7 +274,7 @@ def thumbnail(samples: np.ndarray, budget: int) -> tuple[bytes, np.ndarray]:
 
 def words(content: bytes) -> str:
     """How `fit` coded a picture, for people."""
-    return {AVIF: "AVIF", JXL: "JPEG XL", WEBP: "WebP"}[content[_HEAD.size - 1] & ~_GREY]
+    return {AVIF: "AVIF", JXL: "JPEG XL", WEBP: "WebP", FAINT: "AVIF"}[content[_HEAD.size - 1] & ~_GREY]
 
 
 def open_picture(content: bytes, carrier: int | None = None) -> np.ndarray:

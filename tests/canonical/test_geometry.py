@@ -46,6 +46,19 @@ def test_a_crop_of_up_to_two_per_cent_an_edge_is_found(stego, edges, sent):
     assert geometry.search(sent(cropped(stego, *edges)), None) == NOTE
 
 
+def test_a_full_stego_bears_crops_too():
+    embedder = Embedder(lively(480, 640, 3))
+    content = np.random.default_rng(0).bytes(int(0.9 * embedder.capacity()))
+    stego = embedder.embed(content).stego
+    for edges in ((12, 9, 12, 9), (10, 8, 2, 5), (3, 8, 11, 2)):
+        assert geometry.search(cropped(stego, *edges), None) == content
+
+
+def test_blocks_that_are_half_missing_tell_nothing():
+    told = geometry.told(geometry.Pose(0, (16, 24), (2.0, 0.0, -1.0, 4.0)))
+    assert np.allclose(told, [[0.5, 1, 1], [0, 0, 0]])
+
+
 @pytest.mark.parametrize("turn", [1, 2, 4, 7])
 def test_turns_and_mirrors_are_found(stego, turn):
     received = geometry.turned(stego, turn)

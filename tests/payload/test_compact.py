@@ -1,6 +1,7 @@
 """Pictures in few bytes."""
 
 import struct
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -34,6 +35,21 @@ def test_scarce_budgets_are_filled():
     assert np.mean(lengths) > 0.96
 
 
+@pytest.mark.parametrize("kind", ["colour", "grey", "alpha"])
+def test_faint_pictures_come_back_as_strong_as_they_were(kind):
+    rgb = photograph(96, 120, 2)
+    samples = {"colour": rgb, "grey": rgb[..., 0], "alpha": np.dstack([rgb, rgb[..., 1]])}[kind]
+    content, seen = compact.fit(samples, 700 if kind == "alpha" else 500)
+    assert content[8] & 0x7F == compact.FAINT and compact.words(content) == "AVIF"
+    assert abs(seen.std() / samples.std() - 1) < 0.02 and metrics.psnr(seen, samples) > 28
+
+
+def test_a_faint_picture_of_the_first_version_that_wrote_them_opens():
+    content = (Path(__file__).parent.parent / "fixtures" / "compact" / "faint.bin").read_bytes()
+    assert content[8] == compact.FAINT
+    assert metrics.psnr(compact.open_picture(content), photograph(96, 120, 2)) > 32.8
+
+
 @pytest.mark.parametrize("budget", [40, 9, 3])
 def test_what_fits_nowhere_is_refused(budget):
     for fit in (compact.fit, compact.thumbnail):
@@ -55,7 +71,17 @@ def test_thumbnails_are_as_large_as_is_good_to_look_at(shape, budget):
 
 def test_forged_content_is_refused():
     content, _ = compact.fit(photograph(64, 64), 1500)
-    for forged in (b"", content[:5], content[:12], content[:200], b"\xff" * 40, content[:8] + b"\x09" + content[9:]):
+    faint = content[:8] + bytes([compact.FAINT])
+    for forged in (
+        faint,
+        faint + b"\0" + content[9:],
+        b"",
+        content[:5],
+        content[:12],
+        content[:200],
+        b"\xff" * 40,
+        content[:8] + b"\x09" + content[9:],
+    ):
         with pytest.raises((InvalidContent, LaterVersion)):
             compact.open_picture(forged)
     for width, height in ((64, 63), (0, 64), (70_000, 1), (4001, 4000)):
