@@ -15,7 +15,7 @@ import numpy as np
 from ..canonical.embedding import Layer
 from ..canonical.lock import Lock
 from ..payload.keys import TAG
-from . import blocks, carriers, lattice, rangecoder, reading, simulate, strength, sync
+from . import blocks, carriers, lattice, rangecoder, reading, simulate, strength, sync, trials
 from .carriers import Carriers
 from .precompensation import Target
 from .precompensation import applied as precompensated
@@ -40,12 +40,12 @@ _HONEST, _HONEST_OF_A_PART = 0.98, 0.93
 _OVERDRAFT = 1.25
 _TRIES = 6
 _ROUNDS, _ROUNDS_LARGE = 4, 2
-# Candidate LLR slopes, in eighths per unit distance from the decision threshold. The encoder stores the best.
-_LLR_SCALES = (16, 24, 32, 40, 48, 56, 64, 80)
 # Of the chains, so many that leave least are decoded in earnest; and one of a large picture.
 _DECODED = 2
 # The trellis goes through so often to keep cells above their floor, changes beyond it made dearer by a little more.
 _FLOOR_TRIES, _DEARER = 5, 1.3
+# How often a stego is made, with less of the cells that fall below the floor in the end.
+_MENDED = 3
 Progress = Callable[[str, float], None]
 
 
@@ -93,49 +93,6 @@ class _Frame:
         seal = reading.seals(self.lock, self.header.salt)[1]
         stream = carriers.encode(sealed, self.carriers.capacity)
         return stream ^ seal.whitening(len(stream)) if seal else stream
-
-
-@dataclass(frozen=True)
-class _Received:
-    """A chain, and how the stream came through: information a bit, the LLR scale that suits, bit errors."""
-
-    information: float
-    chain: Chain
-    llr_scale: int
-    errors: float
-
-
-def _information(llr: np.ndarray, stream: np.ndarray) -> float:
-    """Bits a bit of the stream that its log-odds tell."""
-    agrees = np.where(stream == 1, -llr, llr)
-    return 1 - float(np.log1p(np.exp(-agrees)).mean(dtype=np.float64)) / np.log(2)
-
-
-def _simulated(stego: np.ndarray, at: Carriers, stream: np.ndarray, llr_scale: int, chain: Chain) -> _Received:
-    """How the stream comes through a chain."""
-    llr = at.read(simulate.received(stego, chain), llr_scale)
-    return _Received(_information(llr, stream), chain, llr_scale, float(((llr < 0) != stream).mean()))
-
-
-def _worst_first(stego: np.ndarray, at: Carriers, stream: np.ndarray) -> list[_Received]:
-    """All chains, the one that leaves least first; of that one with the LLR scale that suits."""
-    tried = simulate.chains(at.quality, stego.shape[0] * stego.shape[1])
-    middle = _usual_llr_scale(at.quality)
-    through = partial(_simulated, stego, at, stream, middle)
-    found = sorted(simulate.side_by_side(through, tried), key=lambda received: received.information)
-    coefficients = simulate.received(stego, found[0].chain)
-    best = found[0]
-    for scale in _LLR_SCALES:
-        llr = at.read(coefficients, scale)
-        information = _information(llr, stream)
-        if information > best.information:
-            best = _Received(information, best.chain, scale, best.errors)
-    return [best, *found[1:]]
-
-
-def _usual_llr_scale(quality: int) -> int:
-    """The LLR scale that will suit: known before the stego is, from the quality, well enough."""
-    return int(np.interp(quality, (50, 75, 90), (20, 32, 40)))
 
 
 def _trusted_rate(information: float, capacity: int) -> float:
@@ -231,7 +188,7 @@ class Embedder:
         parameters = bytes(frame.header.size - sync.CRC)
         target = part._target(frame, stream, parameters)
         stego = precompensated(part.host, target, self.quality, rounds, lambda share: None, part.base)
-        worst = _worst_first(stego, frame.carriers, stream)[0]
+        worst = trials.worst_first(stego, frame.carriers, stream)[0]
         return _trusted_rate(worst.information, frame.carriers.capacity), stego
 
     def on(self, base: Layer) -> "Embedder":
@@ -324,8 +281,8 @@ class Embedder:
             wanted = max(wanted, design.bits) + (needed - capacity) * 1.05 + 8
         return None
 
-    def _target(self, frame: _Frame, stream: np.ndarray, parameters: bytes) -> Target:
-        """Where each coefficient is to be."""
+    def _target(self, frame: _Frame, stream: np.ndarray, parameters: bytes, shares: np.ndarray | float = 1.0) -> Target:
+        """Where each coefficient is to be; `shares` of what each cell may change by."""
         now = self._coefficients.reshape(-1)
         seal = reading.seals(frame.lock, frame.header.salt)[0]
         sealed, lock, quality = sync.close(parameters, seal), frame.lock, self.quality
@@ -348,13 +305,17 @@ class Embedder:
             whole = sync.write(now[positions] / steps, content, whitening)
             parts.append((positions[written], steps[written], whole[written]))
         at = frame.carriers
-        parts.append((at.positions, at.steps, self._content_points(frame, now[at.positions] / at.steps, stream)))
+        parts.append(
+            (at.positions, at.steps, self._content_points(frame, now[at.positions] / at.steps, stream, shares))
+        )
         positions, steps, whole = (np.concatenate(part) for part in zip(*parts, strict=True))
         steps = steps.astype(np.float32)
         points = (whole * steps).astype(np.float32)
         return Target(positions, steps, points, points.copy())
 
-    def _content_points(self, frame: _Frame, values: np.ndarray, stream: np.ndarray) -> np.ndarray:
+    def _content_points(
+        self, frame: _Frame, values: np.ndarray, stream: np.ndarray, shares: np.ndarray | float
+    ) -> np.ndarray:
         """The nearest grid values, int32 in steps, that carry the stream and leave every cell above its floor.
 
         The trellis puts most of the change where it is cheapest: where that is too much for a cell, changes of it
@@ -368,7 +329,7 @@ class Embedder:
             points = lattice.write(values, stream, at.bits, weights[block] * np.square(at.steps))
             squares = np.square((points - values) * at.steps)
             mse = np.bincount(cells[block], squares, cells[-1] + 1) / strength.CELL_PIXELS
-            excess = mse / self._designer.most_mse.reshape(-1)
+            excess = mse / (shares * self._designer.most_mse).reshape(-1)
             if excess.max() <= 1:
                 break
             weights = weights * np.where(excess > 1, _DEARER * excess, 1)[cells]
@@ -379,14 +340,21 @@ class Embedder:
         at, sealed = frame.carriers, frame.close(content)
         stream = frame.stream(sealed)
         rate = len(sealed) * 8 / at.capacity
-        llr_scale = _usual_llr_scale(self.quality)
+        llr_scale = trials.usual_llr_scale(self.quality)
         parameters = sync.Parameters(frame.design.strength, len(sealed), llr_scale, frame.levels).pack()
         rounds = _ROUNDS_LARGE if self.large else _ROUNDS
-        target = self._target(frame, stream, parameters)
-        stego = precompensated(
-            self.host, target, self.quality, rounds, partial(self.progress, "precompensating"), self.base
-        )
-        worst, *others = _worst_first(stego, at, stream)
+        stego, told = self.host, partial(self.progress, "precompensating")
+        shares = np.ones(self._designer.most_mse.shape)
+        excess = np.full(shares.shape, np.inf)
+        for _ in range(_MENDED):
+            target = self._target(frame, stream, parameters, shares)
+            stego = precompensated(self.host, target, self.quality, rounds, told, self.base)
+            # Rounding, clipping and what is mended add to what was designed.
+            before, excess = excess.max(), self._designer.excess(stego)
+            if not 1 < excess.max() < before:
+                break
+            shares = shares / np.maximum(_DEARER * excess, 1)
+        worst, *others = trials.worst_first(stego, at, stream)
         trusted = _trusted_rate(worst.information, at.capacity)
         if rate > trusted:
             return None, trusted

@@ -26,6 +26,8 @@ _BUSIEST = 0.02
 # Mean squared error that no cell is designed to exceed, so that its PSNR stays above 30 dB; where more is allowed of
 # the whole picture, in shares of that.
 _CELL_MSE, _CELL_SHARE = 255**2 / 10**3.13, 3.6
+# By so much more it is exceeded where a cell falls below that.
+_SLACK = 10**0.125
 # Something for cells that have exceeded it.
 _LEAST_MSE = 1e-3
 # A strength index is an eighth of an octave of squared step.
@@ -162,10 +164,16 @@ class Designer:
     def __init__(self, rgb: np.ndarray, quality: int, mse: float, loss: float, host: np.ndarray | None = None):
         self.quality, self.mse, self.loss = quality, mse, loss
         self.shape = blocks.grid(rgb.shape)
+        self._rgb = rgb
         self._spent = _cells(_squares(rgb, rgb if host is None else host))
-        self.most_mse = np.maximum(max(_CELL_MSE, _CELL_SHARE * mse) - self._spent, _LEAST_MSE)
+        self._cell_mse = max(_CELL_MSE, _CELL_SHARE * mse)
+        self.most_mse = np.maximum(self._cell_mse - self._spent, _LEAST_MSE)
         self.block_flatness = np.clip(np.maximum(flatness(rgb), _CLIPS * clipped(rgb)), _BUSIEST, 1)
         self._cell_flatness = _cells(self.block_flatness)
+
+    def excess(self, stego: np.ndarray) -> np.ndarray:
+        """Mean squared error of each cell of a stego, as a share of what leaves it above the floor."""
+        return np.asarray(_cells(_squares(self._rgb, stego)) / (_SLACK * self._cell_mse))
 
     def weights(self, lambda_: float) -> np.ndarray:
         """What a squared change costs in each block."""

@@ -8,7 +8,7 @@ from pictures import photograph
 from PIL import Image, ImageFilter
 
 from stegocli.picture import metrics
-from stegocli.robust import embedding, reading, simulate
+from stegocli.robust import embedding, reading, simulate, strength
 from stegocli.robust.embedding import Embedder, Unsuitable
 from stegocli.robust.reading import NothingFound, TooDamaged
 
@@ -44,6 +44,18 @@ def test_capacity_survives_every_channel(cover, full):
         assert reading.read(simulate.received(done.stego, chain), None) == content
     assert reading.extract(done.stego) == content
     assert metrics.psnr(cover, done.stego) > embedding.COVER_PSNR - 1
+
+
+def test_cells_that_fall_below_the_floor_are_made_anew(cover, monkeypatch):
+    embedder = Embedder(cover, 75)
+    content = noise(int(0.58 * embedder.capacity()))
+    lowest = metrics.worst_block(cover, embedder.embed(content).stego)
+    # What the design allows of a cell is what the lowest one got, and the floor is half a decibel above.
+    monkeypatch.setattr(strength, "_CELL_MSE", 255**2 / 10 ** (lowest / 10))
+    monkeypatch.setattr(strength, "_CELL_SHARE", 0)
+    monkeypatch.setattr(strength, "_SLACK", 10**-0.05)
+    stego = Embedder(cover, 75).embed(content).stego
+    assert metrics.worst_block(cover, stego) > lowest + 0.49 and reading.extract(stego) == content
 
 
 @pytest.mark.parametrize(("seed", "design"), [(1, 75), (2, 85)])
