@@ -48,6 +48,8 @@ _LEVELS = 63
 _AROUND = {_SIZING: (4, 2), _CAREFUL: (2, 2)}
 # A length is about as this power of the contrast; the share of the room that is aimed at, and that is full.
 _GROWTH, _AIMED, _FULL = 1.16, 0.985, 0.97
+# The least contrast, in 255ths: below, rounding shows.
+_FAINTEST = 160
 # dB that the logarithm of the bytes gains, about; and what a careful encoder gains more at the own size.
 _GAIN, _OWN = 4.5, 0.15
 # By how much the logarithm of a length grows with the level, about; and the share of that which is missing where the
@@ -191,7 +193,7 @@ class _Coder:
                 level, contrast = level + 1, contrast / step
             while contrast * step < 1 and level > 1:
                 level, contrast = level - 1, contrast * step
-            byte = min(255, round(255 * contrast))
+            byte = min(255, max(_FAINTEST, round(255 * contrast)))
             contrast = byte / 255
             stream = bytes([byte]) + _encoded(_fainter(small, byte), AVIF, level, effort)
             length = len(stream)
