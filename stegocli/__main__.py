@@ -8,8 +8,8 @@ from types import FrameType
 
 # Idle OpenMP threads spin for milliseconds: beside another job on the same cores everything takes three times as long.
 QUIET_THREADS = {"OMP_WAIT_POLICY": "PASSIVE"}
-# Importing PyTorch makes some 600,000 objects that stay. To look for garbage after every 700 of them, as Python does by
-# default, and through all of them at the end, takes a third of the time of the import.
+# Importing PyTorch makes some 600,000 objects that stay. To look for garbage as often as Python does by default, and
+# through all of them at the end, takes a third of the time of the import.
 OBJECTS_PER_COLLECTION = 100_000
 
 

@@ -92,14 +92,12 @@ class _Draft:
     Attributes:
         psnr: dB, about what a careful one would reach if the budget were full.
         scale: of the sides.
-        is_plenty: whether there are many bits for each pixel.
         codec: what coded it.
         found: what came out.
     """
 
     psnr: float
     scale: float
-    is_plenty: bool
     codec: int
     found: _Found
 
@@ -134,14 +132,12 @@ class _Coder:
         """Of each size and codec that may be the best, the highest quality that fits, as a fast encoder has it."""
         found: list[_Draft] = []
         last: dict[int, _Draft] = {}
-        pixels, best = self.size[0] * self.size[1], 0.0
-        scarce = 8 * self.room < _SCARCE * pixels
+        best, scarce = 0.0, 8 * self.room < _SCARCE * self.size[0] * self.size[1]
         for scale in _SCALES if scarce else _SCALES[:1]:
             if scale < 1 and min(self.size) * scale < _SMALLEST_SIDE:
                 break
-            plenty = 8 * self.room > _PLENTY * scale**2 * pixels
-            codecs = (AVIF, *((JXL,) if streams.has_jxl() else ()), WEBP) if plenty else (AVIF,)
-            new = [draft for draft in (self._draft(scale, plenty, codec, last.get(codec)) for codec in codecs) if draft]
+            codecs = (AVIF, *((JXL,) if streams.has_jxl() else ()), WEBP) if self.is_plenty(scale) else (AVIF,)
+            new = [draft for draft in (self._draft(scale, codec, last.get(codec)) for codec in codecs) if draft]
             # Once a smaller size is much worse, the next is too.
             if new and max(draft.psnr for draft in new) < best - 1:
                 break
@@ -150,7 +146,7 @@ class _Coder:
             best = max([best, *(draft.psnr for draft in new)])
         return found
 
-    def _draft(self, scale: float, plenty: bool, codec: int, larger: _Draft | None) -> _Draft | None:
+    def _draft(self, scale: float, codec: int, larger: _Draft | None) -> _Draft | None:
         small, start, steep = self._at(scale), _USUAL, _STEEP
         if larger:
             # Of one level a length is about as the area.
@@ -160,7 +156,11 @@ class _Coder:
         if found is None:
             return None
         psnr = metrics.psnr(self.seen(found.stream, codec), self.samples) + (_OWN if scale == 1 else 0)
-        return _Draft(psnr + self.left(found.stream), scale, plenty, codec, found)
+        return _Draft(psnr + self.left(found.stream), scale, codec, found)
+
+    def is_plenty(self, scale: float) -> bool:
+        """Whether there are many bits for each pixel at a scale."""
+        return 8 * self.room > _PLENTY * scale**2 * self.size[0] * self.size[1]
 
     def left(self, stream: bytes) -> float:
         """dB that a stream of the whole room would gain."""
@@ -187,7 +187,7 @@ class _Coder:
         level, contrast, length = draft.found.level, 1.0, len(draft.found.stream)
         # What a level changes of the contrast that is wanted.
         step = math.exp(draft.found.steep / _GROWTH)
-        for attempt, effort in enumerate((_SIZING, *(_CAREFUL,) * (_AROUND[_CAREFUL][1] + 1))):
+        for attempt, effort in enumerate((_SIZING, _CAREFUL, _CAREFUL, _CAREFUL)):
             contrast *= (_AIMED * self.room / length) ** (1 / _GROWTH)
             while contrast > 1 and level < _LEVELS - 1:
                 level, contrast = level + 1, contrast / step
@@ -199,7 +199,8 @@ class _Coder:
             length = len(stream)
             if effort == _CAREFUL and len(best) < length <= self.room:
                 best = stream
-            if best and (length >= _FULL * self.room or attempt == _AROUND[_CAREFUL][1]):
+            # The last attempt is for what came out too long each time.
+            if len(best) >= _FULL * self.room or (best and attempt == 2):
                 break
         return best
 
@@ -229,7 +230,7 @@ def fit(samples: np.ndarray, budget: int) -> tuple[bytes, np.ndarray]:
         raise TooSmall(f"{coder.size[0]}x{coder.size[1]} pixels in {budget} bytes")
     best = max(drafts, key=lambda draft: draft.psnr)
     coded = [(best.found.stream, best.codec)]
-    if best.is_plenty:
+    if coder.is_plenty(best.scale):
         coded.append((coder.whole(best), best.codec))
     elif filling := coder.filling(best):
         coded.append((filling, FAINT))

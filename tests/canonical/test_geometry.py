@@ -2,8 +2,7 @@
 
 import numpy as np
 import pytest
-from pictures import natural
-from PIL import Image
+from pictures import lively, natural
 from pilots import score
 
 from stegocli.canonical import geometry, grid, reading
@@ -14,13 +13,6 @@ from stegocli.canonical.preamble import LOCK
 from stegocli.canonical.reading import NothingFound
 
 NOTE = b"at nine"
-
-
-def lively(height: int, width: int, seed: int) -> np.ndarray:
-    rng = np.random.default_rng(seed)
-    grain = rng.integers(0, 256, (height // 4, width // 4, 3), dtype=np.uint8)
-    coarse = np.asarray(Image.fromarray(grain).resize((width, height), Image.Resampling.BICUBIC))
-    return (0.6 * natural(height, width, seed) + 0.4 * coarse).astype(np.uint8)
 
 
 @pytest.fixture(scope="module")

@@ -48,7 +48,7 @@ def test_each_block_keeps_its_floor_whatever_is_spent(cover, side):
     frame = Frame.of(writer.size, Preamble.new(50, 1, False), None)
     bits = np.random.default_rng(0).integers(0, 2, len(frame.content)).astype(np.uint8)
     stego = writer.write(frame, bits, 60.0, [(CHANNEL, 0.6)]).stego
-    assert metrics.worst_block(cover, stego, side) >= 30.1
+    assert metrics.worst_block(cover, stego, side) >= 30.5
     assert metrics.psnr(cover, stego) < 33
 
 

@@ -3,10 +3,9 @@
 import io
 import json
 
-import numpy as np
 import pytest
 from command import stego
-from pictures import natural
+from pictures import lively
 from PIL import Image
 from rich.console import Console
 
@@ -19,12 +18,8 @@ pytestmark = pytest.mark.slow
 
 
 def test_a_folder_through_channels(tmp_path, monkeypatch):
-    rng = np.random.default_rng(1)
     for name in ("a", "b"):
-        grain = rng.integers(0, 256, (56, 72, 3), dtype=np.uint8)
-        coarse = np.asarray(Image.fromarray(grain).resize((288, 224), Image.Resampling.BICUBIC))
-        mixed = 0.6 * natural(224, 288, ord(name)) + 0.4 * coarse
-        Image.fromarray(mixed.astype(np.uint8)).save(tmp_path / f"{name}.png")
+        Image.fromarray(lively(224, 288, ord(name))).save(tmp_path / f"{name}.png")
     kinds = (channel(), PLAYED[0], channel(Resize(0.8), Jpeg(85)), channel(Blur(12)))
     monkeypatch.setattr(anything, "MEASURED", kinds)
     seen = []
