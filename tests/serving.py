@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,12 +58,14 @@ class Fail:
         raise self.error
 
 
+COMMAND = (sys.executable, "-m", "stegocli", "serve", "--no-browser")
+
+
 class Server:
     """`stego serve` as a process of its own: what it prints, and the address that opens it next."""
 
-    def __init__(self, *arguments, place: Path):
+    def __init__(self, *, place: Path, command: Sequence[str] = COMMAND):
         env = {k: v for k, v in os.environ.items() if k != "STEGO_PASSWORD"} | {"TMPDIR": str(place)}
-        command = [sys.executable, "-m", "stegocli", "serve", "--no-browser", *map(str, arguments)]
         self.place = place
         self.process = subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=env, start_new_session=True
@@ -93,9 +96,10 @@ class Server:
     def folders(self) -> list[Path]:
         return list(self.place.glob("stego-serve-*"))
 
-    def end(self, number: int) -> str:
-        """End it with a signal; all that it printed."""
-        self.process.send_signal(number)
+    def end(self, number: int | None = None) -> str:
+        """End it with a signal, or see it end by itself; all that it printed."""
+        if number is not None:
+            self.process.send_signal(number)
         self.process.wait(timeout=30)
         self._reader.join(timeout=30)
         self.process.stdout.close()

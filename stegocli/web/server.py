@@ -2,12 +2,13 @@
 
 import ipaddress
 import os
+import signal
 import socket
 import sys
 import threading
 import webbrowser
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 
 import uvicorn
 
@@ -20,6 +21,27 @@ from .store import Store
 
 # Requests at a time: a page needs a few, and more than so many are no page's.
 MOST_AT_ONCE = 64
+
+
+class _Server(uvicorn.Server):
+    """Ends at SIGHUP as at SIGINT and SIGTERM: after the request at hand, then by the handler from before.
+
+    An exception out of a handler, as `__main__` has it, would be taken for that request's own, and nothing would end.
+    """
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        number = getattr(signal, "SIGHUP", None)
+        if number is None or signal.getsignal(number) == signal.SIG_IGN:  # so under nohup
+            with super().capture_signals():
+                yield
+            return
+        before = signal.signal(number, self.handle_exit)
+        with super().capture_signals():
+            try:
+                yield
+            finally:
+                signal.signal(number, before)
 
 
 def serve(host: str, port: int, browse: bool, say: Callable[[str], None]) -> None:
@@ -52,7 +74,7 @@ def serve(host: str, port: int, browse: bool, say: Callable[[str], None]) -> Non
             if browse and _has_windows():
                 # Of a browser on the terminal the server would have to wait for the end.
                 threading.Thread(target=webbrowser.open, args=(f"{address}#{sessions.code}",), daemon=True).start()
-            uvicorn.Server(config).run(sockets=[listener])
+            _Server(config).run(sockets=[listener])
 
 
 def _listening(host: str, port: int) -> socket.socket:

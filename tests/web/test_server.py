@@ -6,6 +6,7 @@ import os
 import re
 import signal
 import socket
+import sys
 import time
 import urllib.request
 
@@ -105,6 +106,41 @@ def test_a_signal_ends_it_and_its_files(tmp_path, number, code):
     visitor.post("/api/files", b"content")
     assert len(server.folders()) == 1
     said = server.end(number)
+    assert server.process.returncode == code and not server.folders(), said
+    assert "Traceback" not in said
+
+
+MEETS_A_SIGNAL = """
+import os
+import sys
+from stegocli import __main__
+from stegocli.web import server
+
+create = server.create
+
+def meeting(*given):
+    page = create(*given)
+
+    async def app(scope, receive, send):
+        await page(scope, receive, send)
+        os.kill(os.getpid(), {number})
+
+    return app
+
+server.create = meeting
+sys.argv = ["stego", "serve", "--no-browser"]
+__main__.main()
+"""
+
+
+@pytest.mark.slow
+@posix
+@pytest.mark.parametrize("number, code", [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+def test_a_signal_amid_a_request_ends_it_too(tmp_path, number, code):
+    server = Server(place=tmp_path, command=[sys.executable, "-c", MEETS_A_SIGNAL.format(number=int(number))])
+    with urllib.request.urlopen(server.address().partition("#")[0], timeout=60) as answer:
+        assert answer.status == 200
+    said = server.end()
     assert server.process.returncode == code and not server.folders(), said
     assert "Traceback" not in said
 
