@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
+from . import convolution
 from .precision import Precision
 from .wavelet import WAVELETS
 
@@ -28,6 +29,9 @@ _ABSENT = {"actnorm": False, "conv1x1": False}
 
 # Slope of the subnets' activation below zero.
 _SLOPE = 0.2
+
+# Multiplications for each position from which on a subnet gains by `convolution`; smaller ones are bound by memory.
+_LARGE = 60_000
 
 # Calls a step (top, bottom) for one strip of rows after another until all of a height is done.
 InStrips = Callable[[int, Callable[[int, int], None]], None]
@@ -145,8 +149,9 @@ class Subnet(nn.Sequential):
         for parameter in self[-1].parameters():
             nn.init.zeros_(parameter)
         self.precision: Precision | None = None
-        # In which `rows` computes.
+        # In which `rows` computes, and whether by fewer multiplications.
         self.dtype = torch.float32
+        self.fast = False
 
     def forward(self, x: Tensor) -> Tensor:
         with self.precision.autocast() if self.precision else nullcontext():
@@ -183,7 +188,10 @@ class Subnet(nn.Sequential):
         """
         left, height = self.radius, x.shape[2]
         y = x[:, :, max(0, top - left) : bottom + left].to(self.dtype)
-        last = self.convolutions[-1]
+        fast, last = self.fast and self.dtype == torch.float32, self.convolutions[-1]
+        if fast:
+            y = convolution.channels_first(y)
+        convolve = convolution.convolve if fast else F.conv2d
         for layer in self.convolutions:
             reach = layer.kernel_size[0] // 2
             # The picture's border is padded with zeros, layer by layer; inside it the neighbouring rows are there. To
@@ -192,13 +200,13 @@ class Subnet(nn.Sequential):
             below = min(reach, max(0, bottom + left - height))
             padded = reach if above or below else 0
             weight, bias = layer.weight.to(self.dtype), layer.bias.to(self.dtype)  # type: ignore[union-attr]
-            y = F.conv2d(y, weight, bias, padding=(padded, reach))
+            y = convolve(y, weight, bias, padding=(padded, reach))
             if padded:
                 y = y[:, :, reach - above : y.shape[2] - (reach - below)]
             if layer is not last:
                 y = F.leaky_relu_(y, _SLOPE)
             left -= reach
-        y = y.float()
+        y = convolution.channels_last(y) if fast else y.float()
         # Past the range of float16 there is infinity; as no number it comes through to the end, where it is noticed.
         return y.add_(y * 0) if self.dtype == torch.float16 else y
 
@@ -324,10 +332,15 @@ class StegoFlow(nn.Module):
         return {f"{number}.{name}": getattr(c, name) for number, c in couplings for name in ("add", "affine")}
 
     def set_inference(self, precision: Precision, tolerant: Collection[str] = ()) -> None:
-        """Let `forward_` and `inverse_` compute the subnets in the precision's type; in bfloat16 these alone."""
+        """Let `forward_` and `inverse_` compute the subnets in the precision's type; in bfloat16 these alone.
+
+        On a CPU the large ones take fewer multiplications where that is faster.
+        """
+        fast = precision.device.type == "cpu" and convolution.available()
         for name, subnet in self.subnets().items():
             half = precision.dtype != torch.bfloat16 or name in tolerant
             subnet.dtype = precision.dtype if half else torch.float32
+            subnet.fast = fast and subnet.macs >= _LARGE
 
     @contextmanager
     def in_float32(self) -> Iterator[None]:

@@ -9,10 +9,14 @@ the sum of two that point the same way, finds nearly what a search over all poin
 Mathematics 23, 2009) with a list that is cut short.
 """
 
+from collections import deque
+from functools import partial
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from .cores import MOST, side_by_side
 from .network import StegoNetwork
 from .quantize import PEAK
 
@@ -77,11 +81,14 @@ class Descent:
             return
         stride = max(1, _TOGETHER * _APART // width) * _APART
         for first in range(min(_APART, height)):
+            parts = [slice(top, min(height, top + stride), _APART) for top in range(first, height, stride)]
             for left in range(min(_APART, width)):
-                for top in range(first, height, stride):
-                    self._lower_some(rounded, noise, slice(top, min(height, top + stride), _APART), left)
+                # Neighbours see each other's moves: of those that are worked on together none are.
+                for some in (parts[::2], parts[1::2]):
+                    lower_some = partial(self._lower_some, rounded, noise, left)
+                    deque(side_by_side(lower_some, some, MOST[noise.device.type]), 0)
 
-    def _lower_some(self, rounded: Tensor, noise: Tensor, rows: slice, left: int) -> None:
+    def _lower_some(self, rounded: Tensor, noise: Tensor, left: int, rows: slice) -> None:
         """Of one in nine tiles of some rows."""
         near = self._slope(noise, rows, left)
         part = (slice(None), slice(None), rows, slice(left, None, _APART))
@@ -108,8 +115,8 @@ class Descent:
         bottom = rows.start + (rows.stop - rows.start - 1) // _APART * _APART + 1
         above, below = max(0, self.reach - rows.start), max(0, bottom + self.reach - noise.shape[2])
         around = noise[:, :, max(0, rows.start - self.reach) : bottom + self.reach]
-        padded = F.pad(around, (self.reach, self.reach, above, below))
-        slope = F.conv2d(padded[..., left:], self.gram, stride=_APART)
+        padded = F.pad(around, (self.reach - left, self.reach, above, below))
+        slope = F.conv2d(padded, self.gram, stride=_APART)
         return slope[0].flatten(1).T.contiguous()
 
     def _best(self, slope: Tensor) -> tuple[Tensor, Tensor]:

@@ -4,10 +4,15 @@ from collections.abc import Callable, Iterator
 
 import torch
 
+from . import cores
+from .convolution import TILE
 from .precision import is_out_of_memory
 
-# Positions of the subbands whose activations are in memory together: 512 bytes each, two or three at a time.
-POSITIONS = {"cpu": 1 << 15, "cuda": 1 << 18}
+# Positions of the subbands in a strip, whose activations are in memory together: 512 bytes each, three at a time. More
+# than four strips side by side are smaller.
+POSITIONS = {"cpu": 3 << 13, "cuda": 1 << 18}
+# Rows of a strip, at least, where a picture is so small that each thread gets no more than one: strips overlap.
+_LEAST_ROWS = 16
 # glibc gives what a strip frees back to the system, and gets it anew, page by page, for the next. It stops that for
 # chunks up to the largest that it has seen freed, if that was not over 32 MiB.
 _FREED = 31 << 20
@@ -37,7 +42,8 @@ class Strips:
     """Cuts work on rows of subbands into strips that fit into memory and the processor's cache, and counts them."""
 
     def __init__(self, device: torch.device, width: int, count: Count, notice: Notice):
-        self.rows = max(1, POSITIONS[device.type] // max(1, width))
+        self.at_once = min(cores.MOST[device.type], torch.get_num_threads())
+        self.rows = max(1, POSITIONS[device.type] // max(1, self.at_once // 4) // max(1, width))
         self.device, self.width, self.count, self.notice = device, width, count, notice
         torch.empty(_FREED, dtype=torch.uint8)
 
@@ -47,25 +53,48 @@ class Strips:
 
     def cut(self, height: int, unit: int = 1) -> Iterator[slice]:
         """The strips of so many rows, each but the last a multiple of a unit."""
-        step = -(-self.rows // unit) * unit
-        return (slice(top, min(height, top + step)) for top in range(0, height, step))
+        return self._cut(slice(0, height), -(-self.rows // unit) * unit)
+
+    @staticmethod
+    def _cut(whole: slice, step: int) -> Iterator[slice]:
+        return (slice(top, min(whole.stop, top + step)) for top in range(whole.start, whole.stop, step))
 
     def __call__(self, height: int, step: Callable[[int, int], None]) -> None:
-        """Work on the strips one after another; on a full memory they halve and the work goes on."""
-        top = 0
-        while top < height:
-            bottom = min(height, top + self.rows)
+        """Work on the strips, on a CPU side by side; on a full memory they halve, and the work goes on one by one."""
+
+        too_large: list[int] = []
+
+        def fits(strip: slice) -> bool:
+            if too_large:
+                return False
             try:
-                step(top, bottom)
+                step(strip.start, strip.stop)
             except (MemoryError, RuntimeError) as error:
-                if not is_out_of_memory(error) or self.rows == 1:
+                if not is_out_of_memory(error) or strip.stop - strip.start == 1:
                     raise
-            else:
-                self.count.add((bottom - top) * self.width)
-                top = bottom
-                continue
-            # Not in the handler: the traceback holds on to the very tensors that are too many.
-            self.rows = -(-self.rows // 2)
-            self.notice(f"memory is full: going on in strips of {self.rows} rows of subbands")
-            if torch.cuda.is_available():
-                torch.cuda.empty_cache()
+                too_large.append(strip.stop - strip.start)
+                return False
+            return True
+
+        rows = min(self.rows, max(-(-height // self.at_once), _LEAST_ROWS))
+        if rows > 2 * TILE:
+            # The first convolution of two makes two rows more, which then are whole tiles.
+            rows -= (rows + 2) % TILE
+        left = list(self._cut(slice(0, height), rows))
+        while left:
+            rest = []
+            for strip, done in zip(left, cores.side_by_side(fits, left, self.at_once), strict=True):
+                if done:
+                    self.count.add((strip.stop - strip.start) * self.width)
+                else:
+                    rest.append(strip)
+            if too_large:
+                self._halve(min(too_large))
+                too_large.clear()
+            left = [part for strip in rest for part in self._cut(strip, self.rows)]
+
+    def _halve(self, rows: int) -> None:
+        self.rows, self.at_once = -(-rows // 2), 1
+        self.notice(f"memory is full: going on in strips of {self.rows} rows of subbands")
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()

@@ -74,30 +74,52 @@ def ssim(a: np.ndarray, b: np.ndarray) -> float:
 
 
 def _window_sums(x: np.ndarray, window: int) -> np.ndarray:
-    """Sums over all windows of (channels, height, width): whole numbers below 2**24, and so exact in float32."""
-    height, width = (side - window + 1 for side in x.shape[1:])
-    rows = x[:, :height].copy()
-    for i in range(1, window):
-        rows += x[:, i : i + height]
-    out = rows[..., :width].copy()
-    for i in range(1, window):
-        out += rows[..., i : i + width]
-    return out
+    """Sums over all windows of (channels, height, width)."""
+    return _run_sums(_run_sums(x, window, 1), window, 2)
+
+
+def _run_sums(x: np.ndarray, length: int, axis: int) -> np.ndarray:
+    """Sums of as many neighbours along an axis: of those of one, two, four and so on that its binary digits name."""
+
+    def along(first: int, stop: int) -> tuple[slice, ...]:
+        return (*(slice(None),) * axis, slice(first, stop))
+
+    count, done, size = x.shape[axis] - length + 1, 0, 1
+    out = np.zeros((), x.dtype)
+    while True:
+        if length & size:
+            out = out + x[along(done, done + count)]
+            done += size
+        if 2 * size > length:
+            return out
+        x = x[along(0, -size)] + x[along(size, x.shape[axis])]
+        size *= 2
 
 
 def _similarity(a: np.ndarray, b: np.ndarray, rows: slice, window: int) -> float:
     """The sum of the similarities of all windows that begin in some rows, over all channels."""
     count = window * window
     c1, c2 = (0.01 * 255 * count) ** 2, (0.03 * 255) ** 2 * count * max(count - 1, 1)
-    x, y = (np.array(p[rows.start : rows.stop + window - 1].transpose(2, 0, 1), np.float32, order="C") for p in (a, b))
-    # Of products of sums float64 keeps all digits, and so the variance its own.
-    sum_x, sum_y, squares, products = (_window_sums(z, window).astype(np.float64) for z in (x, y, x * x + y * y, x * y))
+    # Up to the ratios all are whole numbers below 2**31, and so exact.
+    x, y = (np.array(p[rows.start : rows.stop + window - 1].transpose(2, 0, 1), np.int32, order="C") for p in (a, b))
+    sum_x, sum_y, squares, products = (_window_sums(z, window) for z in (x, y, x * x + y * y, x * y))
     product, energy = sum_x * sum_y, sum_x * sum_x + sum_y * sum_y
-    covariance = products * count - product
-    variances = squares * count - energy
-    similarity = (2 * product + c1) * (2 * covariance + c2)
-    similarity /= (energy + c1) * (variances + c2)
-    return float(similarity.sum())
+    products *= count
+    products -= product
+    squares *= count
+    squares -= energy
+
+    def ratio(above: np.ndarray, below: np.ndarray, constant: float) -> np.ndarray:
+        """(2 * above + constant) / (below + constant), halved: a half exactly where the pictures are equal."""
+        above, below = (whole.astype(np.float32) for whole in (above, below))
+        above += np.float32(constant / 2)
+        below += np.float32(constant)
+        above /= below
+        return above
+
+    similarity = ratio(product, energy, c1)
+    similarity *= ratio(products, squares, c2)
+    return 4 * float(similarity.sum(dtype=np.float64))
 
 
 def bit_accuracy(a: np.ndarray, b: np.ndarray) -> float:

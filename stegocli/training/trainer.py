@@ -11,11 +11,11 @@ from typing import Any, TypedDict
 import torch
 from torch import Tensor
 
-from ..flow import precision, quantize, weights
+from ..flow import cores, precision, quantize, weights
 from ..flow.couplings import FlowConfig
 from ..flow.network import StegoNetwork, clip_margin
 from ..flow.precision import Precision
-from . import cores, graph, losses
+from . import graph, losses
 from .conform import conform
 from .optimizer import Muon
 from .process_group import ProcessGroup
@@ -127,7 +127,8 @@ class Trainer:
                 p.grad = torch.zeros_like(p)
                 totals.append(p.grad)
             for micro in zip(*(torch.split(pixels, self.micro_batch) for pixels in (cover, secret)), strict=True):
-                for figures in cores.side_by_side(part, self._side_by_side(*micro)):
+                parts = self._side_by_side(*micro)
+                for figures in cores.side_by_side(part, parts, len(parts)):
                     torch._foreach_add_(totals, figures)
         self.group.average(totals)
         return totals[0]

@@ -130,7 +130,7 @@ def test_a_full_memory_halves_the_strips(whole, monkeypatch):
 
     monkeypatch.setattr(subnet, "rows", full)
     stego = tiles.hide(whole.network, cover, secret, shares.append, said.append)
-    assert np.abs(stego.astype(int) - expected).max() <= 2 and (stego != expected).mean() < 0.01
+    assert np.abs(stego.astype(int) - expected).max() <= 2 and (stego != expected).mean() < 0.05
     assert said[-1].endswith("strips of 4 rows of subbands") and 4 in sizes
     assert shares == sorted(shares) and 0.8 < shares[-1] <= 1
 
@@ -220,6 +220,8 @@ def test_no_value_leaves_the_range_of_float16(whole, monkeypatch):
     most = {}
     with monkeypatch.context() as patch:
         patch.setattr(couplings.F, "conv2d", watched)
+        for subnet in whole.network.flow.subnets().values():
+            patch.setattr(subnet, "fast", False)
         for kind, pictures in (("ordinary", [plain]), ("stark", [checks, noise, plain])):
             for cover, secret in itertools.product(pictures, pictures):
                 stego = tiles.hide(whole.network, cover, secret, descent=unmoved(whole.network))
