@@ -11,6 +11,7 @@ import numpy as np
 from ..errors import StegoError
 from ..picture import files, layout
 from . import tiles
+from .denoise import denoise_
 from .descent import Descent
 from .network import StegoNetwork
 from .precision import Precision
@@ -76,6 +77,7 @@ class Model:
             StegoError: when the weights are damaged.
         """
         frame = self._in_numbers(lambda: tiles.reveal(self.network, stego, progress, tiled))
+        denoise_(frame)
         if tiled:
             return files.resize(_bytes(frame), size)
         return _bytes(layout.take(frame, layout.plan(stego.shape[1::-1], size, self.network.config.stride)))
