@@ -63,7 +63,12 @@ class Model:
         return self._in_numbers(lambda: tiles.hide(self.network, cover, frame, progress, descent=self.descent))
 
     def extract(
-        self, stego: np.ndarray, size: tuple[int, int], progress: Progress = unseen, tiled: bool = False
+        self,
+        stego: np.ndarray,
+        size: tuple[int, int],
+        progress: Progress = unseen,
+        tiled: bool = False,
+        denoise: bool = True,
     ) -> np.ndarray:
         """The secret that `embed` put into a stego, uint8, (height, width, 3).
 
@@ -72,12 +77,14 @@ class Model:
             size: the secret's (width, height).
             progress: called with the share that is done, 0 to 1.
             tiled: the stego is of format version 1; see `tiles.reveal`.
+            denoise: take off the noise that rounding the stego left; see `denoise`.
 
         Raises:
             StegoError: when the weights are damaged.
         """
         frame = self._in_numbers(lambda: tiles.reveal(self.network, stego, progress, tiled))
-        denoise_(frame)
+        if denoise:
+            denoise_(frame)
         if tiled:
             return files.resize(_bytes(frame), size)
         return _bytes(layout.take(frame, layout.plan(stego.shape[1::-1], size, self.network.config.stride)))

@@ -49,17 +49,20 @@ class Origin:
         weights_id: first 4 bytes of the weights' SHA-256.
         width, height: the secret's own size in pixels.
         grey: the secret had no colour.
+        denoise: noise is to be taken off what comes back. Stegos from before there was that come back as they always
+            did.
     """
 
     weights_id: bytes
     width: int
     height: int
     grey: bool = False
+    denoise: bool = True
 
     _FORM = struct.Struct(">4sIIB3x")
 
     def pack(self) -> bytes:
-        return self._FORM.pack(self.weights_id, self.width, self.height, self.grey)
+        return self._FORM.pack(self.weights_id, self.width, self.height, self.grey | self.denoise << 1)
 
     @classmethod
     def unpack(cls, packed: bytes, cover: int) -> "Origin":
@@ -73,7 +76,7 @@ class Origin:
             claims.check_revealed(width, height, cover)
         except ValueError as error:
             raise InvalidContent(str(error)) from None
-        return cls(weights_id, width, height, bool(flags & 1))
+        return cls(weights_id, width, height, bool(flags & 1), bool(flags & 2))
 
 
 def embed(
@@ -89,7 +92,7 @@ def extract(
     model: "Model", stego: np.ndarray, origin: Origin, version: int, progress: Callable[[float], None]
 ) -> np.ndarray:
     """The secret of a stego whose header, of this version of the format, is already read."""
-    secret = model.extract(stego, (origin.width, origin.height), progress, tiled=version == 1)
+    secret = model.extract(stego, (origin.width, origin.height), progress, tiled=version == 1, denoise=origin.denoise)
     if origin.grey:
         secret = np.repeat(secret.mean(-1, keepdims=True).round().astype(np.uint8), 3, -1)
     return secret
