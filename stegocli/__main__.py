@@ -7,7 +7,8 @@ import sys
 from types import FrameType
 
 # Idle OpenMP threads spin for milliseconds: beside another job on the same cores everything takes three times as long.
-QUIET_THREADS = {"OMP_WAIT_POLICY": "PASSIVE"}
+# PyTorch warns on stderr where it can't use NNPACK, which is no matter for the user (`flow.convolution`).
+QUIET = {"OMP_WAIT_POLICY": "PASSIVE", "TORCH_CPP_LOG_LEVEL": "ERROR"}
 # Importing PyTorch makes some 600,000 objects that stay. To look for garbage as often as Python does by default, and
 # through all of them at the end, takes a third of the time of the import.
 OBJECTS_PER_COLLECTION = 100_000
@@ -39,7 +40,7 @@ def main() -> None:
             number = getattr(signal, name, None)
             if number is not None and signal.getsignal(number) == signal.SIG_DFL:  # nohup has it ignored
                 signal.signal(number, _stopped)
-        for name, value in QUIET_THREADS.items():
+        for name, value in QUIET.items():
             os.environ.setdefault(name, value)
         from .cli import run
 

@@ -10,6 +10,8 @@ from functools import lru_cache
 
 import numpy as np
 
+from ..picture.cosines import cosines
+
 SIDE = 8
 # JFIF: luma of RGB (ITU-R BT.601).
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)
@@ -27,28 +29,21 @@ _ROWS = 256
 _LOWER = 0.98
 
 
-def _cosines(rows: int, size: int) -> np.ndarray:
-    """The lowest `rows` of the orthonormal DCT-II of this size: float64 (rows, size)."""
-    waves = np.cos(np.pi / size * np.arange(rows)[:, None] * (np.arange(size) + 0.5)) * np.sqrt(2 / size)
-    waves[0] /= np.sqrt(2)
-    return waves
-
-
 # The 8-point DCT-II, orthonormal: float32 (8, 8).
-BASIS = _cosines(SIDE, SIDE).astype(np.float32)
+BASIS = cosines(SIDE, SIDE).astype(np.float32)
 
 
 def _in_blocks(size: int) -> np.ndarray:
     """The 8-point DCT of each block of a row of samples, after the DCT-II of the row is undone: float64, square."""
-    rows = _cosines(size, size).T.reshape(size // SIDE, SIDE, size)
-    return (_cosines(SIDE, SIDE) @ rows).reshape(size, size)
+    rows = cosines(size, size).T.reshape(size // SIDE, SIDE, size)
+    return (cosines(SIDE, SIDE) @ rows).reshape(size, size)
 
 
 @lru_cache(maxsize=16)
 def _matrix(size: int, pixels: int) -> np.ndarray:
     """From a row of pixels to the block coefficients of the grid's row: float32 (size, pixels)."""
     rows = min(size, pixels)
-    product = _in_blocks(size)[:, :rows] @ _cosines(rows, pixels)
+    product = _in_blocks(size)[:, :rows] @ cosines(rows, pixels)
     return (product * np.sqrt(size / pixels)).astype(np.float32)
 
 

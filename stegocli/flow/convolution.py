@@ -21,13 +21,16 @@ def available() -> bool:
     Wider ones are as fast without. NNPACK keeps as many threads as PyTorch has when it is first used, and one call at a
     time has all of them; with one, each of our threads computes on its own.
     """
-    if torch.backends.cpu.get_cpu_capability() != "AVX2" or not getattr(torch, "_nnpack_available", bool)():
+    if torch.backends.cpu.get_cpu_capability() != "AVX2":
         return False
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
+        # Both are private to PyTorch. NNPACK works only after the first.
+        if not torch._nnpack_available():
+            return False
         of_ones = torch._nnpack_spatial_convolution(torch.ones(1, 1, 8, 8), torch.ones(1, 1, 3, 3), torch.zeros(1), 1)
-    except RuntimeError:
+    except (AttributeError, RuntimeError):
         return False
     finally:
         torch.set_num_threads(threads)

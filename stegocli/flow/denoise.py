@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..picture.cosines import cosines
 from .cores import MOST, side_by_side
 
 # What is taken for the noise's strength, in levels: tuned on photographs that nothing was trained on.
@@ -28,12 +29,9 @@ def _colours() -> np.ndarray:
     return np.array([[1, 1, 1], [1, -1, 0], [1, 1, -2]]) / np.sqrt([[3], [2], [6]])
 
 
-def _cosines() -> np.ndarray:
-    """The two-dimensional transform of a block but for its mean, orthonormal, (15, 16)."""
-    at = np.arange(_SIDE)
-    waves = np.cos(np.pi * at[:, None] * (2 * at + 1) / (2 * _SIDE)) * np.sqrt(2 / _SIDE)
-    waves[0] = 1 / np.sqrt(_SIDE)
-    return np.kron(waves, waves)[1:]
+def _waves() -> np.ndarray:
+    """The two-dimensional cosine transform of a block but for its mean, orthonormal, (15, 16)."""
+    return np.kron(cosines(_SIDE, _SIDE), cosines(_SIDE, _SIDE))[1:]
 
 
 @torch.inference_mode()
@@ -60,7 +58,7 @@ def _noise(picture: Tensor, top: int, bottom: int) -> Tensor:
     """What some rows have too much: (bottom - top, width, 3)."""
     height, width = picture.shape[:2]
     # In units of the noise.
-    colours, cosines = (torch.from_numpy(matrix).float() for matrix in (_colours() / _NOISE, _cosines()))
+    colours, waves = (torch.from_numpy(matrix).float() for matrix in (_colours() / _NOISE, _waves()))
     # With a tile more on each side, of what is there or repeats the border, and whole tiles.
     above, below = min(top, _SIDE), min(height - bottom, _SIDE)
     part = (picture[top - above : bottom + below] @ colours.T).permute(2, 0, 1)
@@ -73,7 +71,7 @@ def _noise(picture: Tensor, top: int, bottom: int) -> Tensor:
     # A block that begins within a tile has samples of the tiles to the right and below: so much farther along the line.
     # What passes a row's end lands in tiles that are left out.
     length = lines.shape[1] - columns - 1
-    blocks, coefficients = lines.new_empty(_SIDE**2, length), lines.new_empty(len(cosines), length)
+    blocks, coefficients = lines.new_empty(_SIDE**2, length), lines.new_empty(len(waves), length)
     for shift in _SHIFTS:
         places = []
         for y, x in np.ndindex(_SIDE, _SIDE):
@@ -82,9 +80,9 @@ def _noise(picture: Tensor, top: int, bottom: int) -> Tensor:
             places.append((y * _SIDE + x, slice(first, first + length)))
         for block, place in zip(blocks, places, strict=True):
             block.copy_(lines[place])
-        torch.mm(cosines, blocks, out=coefficients)
+        torch.mm(waves, blocks, out=coefficients)
         coefficients /= coefficients.square().clamp_min_(1)
-        torch.mm(cosines.T, coefficients, out=blocks)
+        torch.mm(waves.T, coefficients, out=blocks)
         for block, place in zip(blocks, places, strict=True):
             noise[place] += block
     noise *= _NOISE**2 / len(_SHIFTS)

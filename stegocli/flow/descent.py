@@ -9,7 +9,6 @@ the sum of two that point the same way, finds nearly what a search over all poin
 Mathematics 23, 2009) with a list that is cut short.
 """
 
-from collections import deque
 from functools import partial
 
 import torch
@@ -83,10 +82,11 @@ class Descent:
         for first in range(min(_APART, height)):
             parts = [slice(top, min(height, top + stride), _APART) for top in range(first, height, stride)]
             for left in range(min(_APART, width)):
-                # Neighbours see each other's moves: of those that are worked on together none are.
+                # A part sees what moves in those next to it, so these wait for each other.
                 for some in (parts[::2], parts[1::2]):
                     lower_some = partial(self._lower_some, rounded, noise, left)
-                    deque(side_by_side(lower_some, some, MOST[noise.device.type]), 0)
+                    for _ in side_by_side(lower_some, some, MOST[noise.device.type]):
+                        pass
 
     def _lower_some(self, rounded: Tensor, noise: Tensor, left: int, rows: slice) -> None:
         """Of one in nine tiles of some rows."""

@@ -61,7 +61,6 @@ class Strips:
 
     def __call__(self, height: int, step: Callable[[int, int], None]) -> None:
         """Work on the strips, on a CPU side by side; on a full memory they halve, and the work goes on one by one."""
-
         too_large: list[int] = []
 
         def fits(strip: slice) -> bool:

@@ -17,6 +17,7 @@ import numpy as np
 from PIL import Image
 
 from ..picture import metrics
+from ..picture.cosines import cosines
 from .errors import InvalidContent
 from .rangecoder import Decoder, Encoder, Model
 
@@ -98,10 +99,7 @@ def _eighth_root(number: int) -> int:
 
 @lru_cache(maxsize=64)
 def _cosines(size: int) -> np.ndarray:
-    """The orthonormal DCT-II of this size: float64, square."""
-    waves = np.cos(np.pi / size * np.arange(size)[:, None] * (np.arange(size) + 0.5)) * np.sqrt(2 / size)
-    waves[0] /= np.sqrt(2)
-    return waves
+    return cosines(size, size)
 
 
 def _step(index: int, plane: int) -> int:
