@@ -1,6 +1,7 @@
 """Hide and reveal as users know them: files in, files out, figures measured on what was written."""
 
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -28,6 +29,7 @@ from .methods.base import (
     unseen,
 )
 from .methods.decoys import Decoy
+from .payload.codings import Secret
 from .payload.errors import InvalidContent, LaterVersion
 from .payload.gathering import Gathered, Given
 from .picture import files, metrics, outputs
@@ -177,7 +179,11 @@ def _hide(
     source, file = Source.of(cover), gathered.read()
     if report is not None and not file.is_picture:
         raise StegoError(f"{file.path} is no picture, so there is no {option('report')} of it: leave that out.")
-    seen = method.prepare(_cover(source, file, output))
+    with ThreadPoolExecutor(1) as beside:
+        if isinstance(file, Secret):
+            # Decoded meanwhile: decoders let other threads run. What is wrong with it is told when its turn comes.
+            beside.submit(lambda: file.is_readable)
+        seen = method.prepare(_cover(source, file, output))
     del source  # a large file is not kept beside its samples
     if output.suffix.lower() not in files.LOSSY:
         files.check_holds(output, seen.picture)

@@ -151,15 +151,16 @@ def test_other_weights_are_named(tmp_path, pair, model):
         api.reveal(tmp_path / "stego.png", tmp_path / "r.png", model)
 
 
-def test_shipped_weights_are_found_whatever_is_given(tmp_path, pair, model):
+@pytest.mark.parametrize("name", ["full", "medium"])
+def test_shipped_weights_are_found_whatever_is_given(tmp_path, pair, model, name):
     """Scripts that load the default set go on to reveal what an earlier default hid."""
-    full = stegocli.load_model("full")
-    assert full.id != model.id
-    hidden = api.hide(*pair, tmp_path / "stego.png", Flow(full))
-    for given in (None, model, full):
+    earlier = stegocli.load_model(name)
+    assert earlier.id != model.id
+    hidden = api.hide(*pair, tmp_path / "stego.png", Flow(earlier))
+    for given in (None, model, earlier):
         done = api.reveal(tmp_path / "stego.png", tmp_path / "r.png", given, force=True)
-        assert done.summary == hidden.summary == "weights full"
-    with pytest.raises(StegoError, match=r"other weights.*load_model\('full'\)"):
+        assert done.summary == hidden.summary == f"weights {name}"
+    with pytest.raises(StegoError, match=rf"other weights.*load_model\('{name}'\)"):
         model.reveal(files.read(tmp_path / "stego.png").rgb)
 
 

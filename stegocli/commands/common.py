@@ -36,7 +36,7 @@ WeightsOption = Annotated[
     str | None,
     typer.Option(
         "--weights", metavar="NAME|FILE", rich_help_panel=NETWORK, show_default="default",
-        help="Weights: a shipped set (default, full) or a .safetensors file.",
+        help="Weights: a shipped set (default, medium, full) or a .safetensors file.",
     ),
 ]  # fmt: skip
 AmpOption = Annotated[

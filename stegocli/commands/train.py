@@ -27,6 +27,9 @@ AmpOption = Annotated[
 CropOption = Annotated[
     int, typer.Option(min=16, metavar="PIXELS", rich_help_panel=DATA, help="Side of the random crops.")
 ]  # fmt: skip
+CropsOption = Annotated[
+    int, typer.Option(min=1, metavar="N", rich_help_panel=DATA, help="Crops of each picture in an epoch.")
+]  # fmt: skip
 NumBlocksOption = Annotated[
     int, typer.Option(min=1, max=64, metavar="N", rich_help_panel=NETWORK, help="Coupling blocks.")
 ]  # fmt: skip
@@ -91,6 +94,7 @@ def train(
     batch_size: BatchSizeOption = 2,
     amp: AmpOption = True,
     crop: CropOption = 224,
+    crops: CropsOption = 1,
     num_blocks: NumBlocksOption = 8,
     hidden_channels: HiddenChannelsOption = 128,
     levels: LevelsOption = 2,
@@ -134,8 +138,8 @@ def train(
     else:
         flow = FlowConfig(wavelet=wavelet, levels=levels, num_blocks=num_blocks, hidden_channels=hidden_channels)
     settings = Settings(
-        out=out, data=data, epochs=epochs, batch_size=batch_size, crop=crop, amp=amp, workers=workers, seed=seed,
-        learning_rate=learning_rate, reveal_weight=reveal_weight, init=init, prune=prune, flow=flow,
+        out=out, data=data, epochs=epochs, batch_size=batch_size, crop=crop, crops=crops, amp=amp, workers=workers,
+        seed=seed, learning_rate=learning_rate, reveal_weight=reveal_weight, init=init, prune=prune, flow=flow,
     )  # fmt: skip
     changed -= {"resume", "force", "vram_limit"}
     show = console()

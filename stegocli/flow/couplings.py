@@ -31,7 +31,7 @@ _ABSENT = {"actnorm": False, "conv1x1": False}
 _SLOPE = 0.2
 
 # Multiplications for each position from which on a subnet gains by `convolution`; smaller ones are bound by memory.
-_LARGE = 60_000
+_LARGE = 50_000
 
 # Calls a step (top, bottom) for one strip of rows after another until all of a height is done.
 InStrips = Callable[[int, Callable[[int, int], None]], None]

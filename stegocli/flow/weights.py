@@ -24,9 +24,6 @@ from .network import StegoNetwork
 DEFAULT = "default"
 # In a card: the subnets that lose nothing worth a word in bfloat16.
 BFLOAT16 = "bfloat16"
-# The same of sets whose cards, which came before, do not say it, by identity. On four pairs of crops of photographs
-# they cost the secret 0.06 dB when reveal computes them so, 0.07 when hide does, and are a quarter of the work.
-TOLERANT = {"f1b441b5": ["0.add", "0.affine", "1.add", "6.affine", "7.affine"]}
 # A header beyond this is no header: it is read before anything is known of the rest.
 LONGEST_HEADER = 1 << 24
 _PACKAGE = Path(__file__).resolve().parent.parent
@@ -134,14 +131,14 @@ def _read(path: Path) -> tuple[StegoNetwork, dict[str, Any]]:
     return network, card
 
 
-def _tolerant(card: dict[str, Any], network: StegoNetwork, own: bytes) -> tuple[set[str], float]:
-    """The subnets that stand bfloat16, as the card or its identity says, and their share of the multiplications.
+def _tolerant(card: dict[str, Any], network: StegoNetwork) -> tuple[set[str], float]:
+    """The subnets that stand bfloat16, as the card says, and their share of the multiplications.
 
     Raises:
         ValueError: when the card names none of the network's.
     """
     subnets = network.flow.subnets()
-    named = card.get(BFLOAT16, TOLERANT.get(own.hex(), []))
+    named = card.get(BFLOAT16, [])
     if not isinstance(named, list) or not all(isinstance(name, str) and name in subnets for name in named):
         raise ValueError(f"the card's {BFLOAT16} are not among {', '.join(subnets)}")
     return set(named), sum(subnets[name].macs for name in set(named)) / network.flow.macs_per_position()
@@ -162,8 +159,7 @@ def load_model(source: str | Path | None = None, device: str | None = None, amp:
     path = find(source)
     try:
         network, card = _read(path)
-        own = identity(network)
-        tolerant, share = _tolerant(card, network, own)
+        tolerant, share = _tolerant(card, network)
     except OSError as error:
         raise StegoError(f"{path} can't be read ({reason(error)}): check the file and its permissions.") from None
     except (SafetensorError, KeyError, TypeError, ValueError, RuntimeError):
@@ -172,7 +168,7 @@ def load_model(source: str | Path | None = None, device: str | None = None, amp:
     chosen = precision.for_inference(device, amp, share)
     network.flow.set_inference(chosen, tolerant)
     torch.set_flush_denormal(True)
-    return Model(network, chosen, own, path.stem, card)
+    return Model(network, chosen, identity(network), path.stem, card)
 
 
 def shared_model(source: str | Path | None = None, amp: bool | None = None) -> Model:

@@ -66,10 +66,9 @@ class ArrayModel(Model):
         if found is None or origin is None:
             raise StegoError("The picture holds nothing that a network hid: use the very picture that hide gave.")
         if origin.weights_id != self.id:
-            raise StegoError(
-                f"The picture was made with other weights ({origin.weights_id.hex()}): load those; earlier versions "
-                "used load_model('full')."
-            )
+            made_by = (name for name in weights.shipped() if weights.shared_model(name).id == origin.weights_id)
+            remedy = next((f"use load_model({name!r})" for name in made_by), "load those")
+            raise StegoError(f"The picture was made with other weights ({origin.weights_id.hex()}): {remedy}.")
         secret = flow.extract(self, rgb, origin, found.version, progress)
         return Image.fromarray(secret) if isinstance(stego, Image.Image) else secret
 

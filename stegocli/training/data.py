@@ -10,10 +10,12 @@ import signal
 import threading
 import warnings
 from collections.abc import Iterator, Sized
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -21,6 +23,7 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
+from .. import threads
 from ..errors import StegoError, option
 from ..picture import files
 from ..picture.inputs import short
@@ -38,7 +41,8 @@ KEPT_SIDE = 256
 # How often a crop of a photograph is made harder: exchanged channels, more saturation, more contrast (clipped to
 # black and white), stripes multiplied over it.
 EXCHANGED, SATURATED, STARK, STRIPED = 0.25, 0.25, 0.12, 0.04
-# Decoding costs more than a training step, so decoded pictures are kept, up to this much over all workers.
+# Decoding costs more than a training step, so decoded pictures are kept: up to this much before the workers start, who
+# then share them, and so much again over all workers.
 CACHE_BYTES = 2 * 1024**3
 
 
@@ -47,6 +51,9 @@ class Pictures(Protocol):
 
     @property
     def skipped(self) -> int: ...
+
+    def prepare(self) -> None:
+        """Have ready what there is room for, before loader processes are forked from this one."""
 
     def __len__(self) -> int: ...
 
@@ -88,7 +95,16 @@ class ProceduralPictures:
         return PROCEDURAL_COUNT
 
     def __getitem__(self, index: int) -> np.ndarray:
-        return procedural(np.random.default_rng((20251101, index)), PROCEDURAL_SIDE)
+        return _built_in(index)
+
+    def prepare(self) -> None:
+        for index in range(len(self)):
+            _built_in(index)
+
+
+@lru_cache(PROCEDURAL_COUNT)
+def _built_in(index: int) -> np.ndarray:
+    return procedural(np.random.default_rng((20251101, index)), PROCEDURAL_SIDE)
 
 
 def _below(folder: Path) -> Iterator[Path]:
@@ -163,6 +179,20 @@ class FolderPictures:
             except StegoError:
                 self._damaged[i] = True
         raise StegoError(f"None of the pictures can be decoded: give {option('data')} intact ones.")
+
+    def prepare(self) -> None:
+        def decode(index: int) -> None:
+            if self._used < CACHE_BYTES:
+                with suppress(StegoError):
+                    self[index]
+
+        with ThreadPoolExecutor(threads.count()) as pool:
+            list(pool.map(decode, range(len(self))))
+        self._used = 0
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What is not forked gets no pictures: sent to each worker, they would be there many times."""
+        return {**self.__dict__, "_kept": {}}
 
     def _decoded(self, index: int) -> np.ndarray:
         picture = self._kept.get(index)
@@ -239,22 +269,25 @@ class PairCrops(Dataset[tuple[Tensor, Tensor]]):
 
 
 class FreshPairs(Sampler[Key]):
-    """Each epoch every picture is a cover once and a secret once, in new pairs; can start in mid-epoch."""
+    """Each epoch every picture is `crops` times a cover and as often a secret, in new pairs; can start in mid-epoch."""
 
-    def __init__(self, indices: list[int], seed: int):
+    def __init__(self, indices: list[int], seed: int, crops: int = 1):
         self.indices = indices
         self.seed = seed
+        self.crops = crops
         self.epoch = 0
         self.start = 0
 
     def __len__(self) -> int:
-        return len(self.indices)
+        return len(self.indices) * self.crops
 
     def __iter__(self) -> Iterator[Key]:
         rng = np.random.default_rng((self.seed, self.epoch))
-        covers, secrets = rng.permutation(self.indices), rng.permutation(self.indices)
-        for index in range(self.start, len(self.indices)):
-            yield Key(self.epoch, index, int(covers[index]), int(secrets[index]))
+        for first in range(0, len(self), len(self.indices)):
+            covers, secrets = rng.permutation(self.indices), rng.permutation(self.indices)
+            for index, (cover, secret) in enumerate(zip(covers, secrets, strict=True), first):
+                if index >= self.start:
+                    yield Key(self.epoch, index, int(cover), int(secret))
 
 
 class WholePairs(Dataset[tuple[Tensor, Tensor]]):

@@ -79,17 +79,20 @@ class DataLoaders:
         self.log = log
         self.group = group or ProcessGroup()
         train, validation = data.split(pictures, settings.seed)
-        self.pairs = data.FreshPairs(train, settings.seed)
+        self.pairs = data.FreshPairs(train, settings.seed, settings.crops)
         self.crops: Dataset[tuple[Tensor, Tensor]] = data.PairCrops(pictures, settings.crop_side, settings.seed)
         self.whole: Dataset[tuple[Tensor, Tensor]] = data.WholePairs(pictures, validation, settings.flow.stride)
         self.pin = settings.pin_memory and on_card
         self.pairs_per_step = settings.batch_size * self.group.size
-        self.steps_per_epoch = max(1, len(train) // self.pairs_per_step)
-        if self.group.size > 1 and len(train) < self.pairs_per_step:
+        self.steps_per_epoch = max(1, len(self.pairs) // self.pairs_per_step)
+        if self.group.size > 1 and len(self.pairs) < self.pairs_per_step:
             raise StegoError(
-                f"{len(train)} pictures are too few for {self.group.size} processes of {settings.batch_size} pairs: "
+                f"{len(self.pairs)} pairs are too few for {self.group.size} processes of {settings.batch_size}: "
                 "start fewer."
             )
+        if on_card:
+            # A card takes steps faster than workers decode pictures, each for itself.
+            pictures.prepare()
         self.shown_skips = pictures.skipped
         self.build(settings.workers)
 

@@ -15,6 +15,7 @@ ARCHITECTURE = frozenset({"num_blocks", "hidden_channels", "levels", "wavelet"})
 # The least and the most that each number may be; a checkpoint's are anyone's.
 LIMITS: dict[str, tuple[float, float]] = {
     "epochs": (1, 10**9),
+    "crops": (1, 10**6),
     "batch_size": (1, 10**6),
     "amp_share": (0, 1),
     "workers": (0, 1024),
@@ -35,6 +36,7 @@ class Settings:
         out: folder for checkpoints, weights, metrics and pictures.
         data: folder of pictures, or None for the built-in procedural set.
         epochs: passes over the pictures; the learning rate falls to zero over them.
+        crops: of each picture in an epoch. Each epoch ends with validation and its pictures, which take seconds.
         batch_size: pairs in a step of one process.
         crop: side of the random crops in pixels, rounded down to a multiple of the network's stride.
         amp: half precision for the subnets where the device gains from it.
@@ -60,6 +62,7 @@ class Settings:
     out: Path = Path("runs/train")
     data: Path | None = None
     epochs: int = 50
+    crops: int = 1
     batch_size: int = 2
     crop: int = 224
     amp: bool = True
@@ -106,6 +109,9 @@ class Settings:
         Raises:
             ValueError, StegoError: for settings that can't be.
         """
+        if isinstance(saved, dict):
+            # Checkpoints of versions before 1.1 have no such setting.
+            saved = {"crops": 1, **saved}
         return build(cls, saved)  # type: ignore[no-any-return]
 
     def resumed(self, given: "Settings", changed: frozenset[str] | set[str]) -> "Settings":

@@ -45,7 +45,7 @@ def test_large_subnets_take_it_in_float32():
     network = weights.load_model(device="cpu").network
     x = torch.randn(1, 48, 40, 30).to(memory_format=torch.channels_last)
     subnets = network.flow.subnets()
-    assert {name for name, subnet in subnets.items() if subnet.fast} > {"1.add", "1.affine"}
+    assert {name for name, subnet in subnets.items() if subnet.fast} > {"1.affine", "2.add"}
     assert not subnets["0.add"].fast and not subnets["7.affine"].fast
     with torch.inference_mode():
         for top, bottom in ((0, 40), (0, 7), (11, 29), (30, 40)):

@@ -109,7 +109,7 @@ def forge(path, config=None, card="{}", edit=lambda tensors: None):
 def test_shipped_sets_keep_their_identity():
     """Every stego names its weights by it."""
     assert {name: weights.load_model(name).id.hex() for name in weights.shipped()} == {
-        "default": "f1b441b5", "full": "141c429a"
+        "default": "d0b32cf5", "medium": "f1b441b5", "full": "141c429a"
     }  # fmt: skip
 
 
@@ -269,8 +269,9 @@ def test_the_card_tells_what_may_be_in_bfloat16(tmp_path, monkeypatch):
     assert weights.shared_model(amp=False) is weights.shared_model(amp=False) is not weights.shared_model(amp=True)
 
 
-def test_tables_of_shipped_sets_are_right():
-    for name in weights.shipped():
-        model = weights.load_model(name, "cpu", amp=False)
-        for subnet in weights.TOLERANT.get(model.id.hex(), []):
-            assert subnet in model.network.flow.subnets()
+def test_shipped_sets_that_gain_by_bfloat16_compute_in_it(monkeypatch):
+    monkeypatch.setattr(weights.precision, "_cpu_has_float16", lambda: False)
+    monkeypatch.setattr(weights.precision, "_cpu_has_bfloat16", lambda: True)
+    mixed = {name for name in weights.shipped() if weights.load_model(name, "cpu").precision.is_mixed}
+    asked = {name for name in weights.shipped() if weights.load_model(name, "cpu", amp=True).precision.is_mixed}
+    assert mixed == {"medium"} and asked == {"medium", "default"}

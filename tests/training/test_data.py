@@ -1,3 +1,5 @@
+import pickle
+
 import numpy as np
 import pytest
 import torch
@@ -31,11 +33,41 @@ def test_each_epoch_pairs_afresh_and_uses_every_picture_twice():
     assert epochs[0] != epochs[1] != epochs[2]
 
 
-def test_sampler_goes_on_in_mid_epoch():
-    sampler = data.FreshPairs(list(range(10)), seed=0)
+def test_an_epoch_of_several_crops_takes_each_picture_as_often():
+    once, thrice = (data.FreshPairs(list(range(10)), seed=0, crops=crops) for crops in (1, 3))
+    keys = list(thrice)
+    assert len(keys) == len(thrice) == 30 and keys[:10] == list(once)
+    assert sorted(k.cover for k in keys) == sorted(k.secret for k in keys) == sorted(3 * list(range(10)))
+    assert [k.index for k in keys] == list(range(30))  # each crop is another
+
+
+@pytest.mark.parametrize("crops", [1, 3])
+def test_sampler_goes_on_in_mid_epoch(crops):
+    sampler = data.FreshPairs(list(range(10)), 0, crops)
     whole = list(sampler)
-    sampler.start = 4
-    assert list(sampler) == whole[4:]
+    for sampler.start in (4, len(whole) - 3):
+        assert list(sampler) == whole[sampler.start :]
+
+
+def test_prepared_pictures_are_the_same_and_not_decoded_again(tmp_path, monkeypatch):
+    from pictures import natural
+    from PIL import Image
+
+    for i in range(4):
+        Image.fromarray(natural(40, 30, i)).save(tmp_path / f"{i}.png")
+    (tmp_path / "3.png").write_bytes((tmp_path / "3.png").read_bytes()[:300])
+    plain, prepared, tight = (data.FolderPictures.scan(tmp_path, 16) for _ in range(3))
+    prepared.prepare()
+    assert prepared.skipped == 1
+    monkeypatch.setattr(data, "CACHE_BYTES", 40 * 30 * 3)
+    tight.prepare()
+    assert 1 <= len(tight._kept) < 3
+    pictures = [plain[i] for i in range(3)]
+    assert all(np.array_equal(pictures[i], made[i]) for i in range(3) for made in (prepared, tight))
+    # Sent to a process that isn't forked, they stay behind.
+    assert len(pickle.loads(pickle.dumps(prepared))._kept) == 0
+    monkeypatch.setattr(data.files, "read", lambda path: pytest.fail("decoded again"))
+    assert all(np.array_equal(pictures[i], prepared[i]) for i in range(3))
 
 
 def test_crops_depend_on_their_key_alone():
