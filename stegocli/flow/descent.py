@@ -9,8 +9,9 @@ the sum of two that point the same way, finds nearly what a search over all poin
 Mathematics 23, 2009) with a list that is cut short.
 """
 
-from functools import partial
+from functools import cached_property, partial
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -67,6 +68,39 @@ class Descent:
             found = cls(gram, _moves(gram[:, :, _REACH, _REACH]))
             before, after = _try(found, network, kernel, weights)
             return found if after < before else cls(gram, found.moves[:0])
+
+    def toggled(self, stego: np.ndarray, index: int) -> tuple[np.ndarray, np.ndarray] | None:
+        """The cheapest move of a tile that changes one sample by an odd number of levels.
+
+        Args:
+            stego: uint8, (height, width, 3).
+            index: of the sample, in the flat array.
+
+        Returns:
+            Indices of samples in the flat array and their new values; None where no move does that, or it would pass
+            black or white.
+        """
+        count, width = round((len(self.gram) / 3) ** 0.5), stego.shape[1]
+        row, column, colour = np.unravel_index(index, stego.shape)
+        top, left = row // count * count, column // count * count
+        if top + count > len(stego) or left + count > width:
+            return None
+        tile = stego[top : top + count, left : left + count].transpose(2, 0, 1)  # in the order of its samples
+        moves = self._whole[self._whole[:, (colour * count + row - top) * count + column - left] % 2 == 1]
+        values = tile.reshape(-1) + np.concatenate([moves, -moves], 1).reshape(-1, tile.size)
+        # Shorter ones come first.
+        possible = np.flatnonzero(((values >= 0) & (values <= PEAK)).all(1))
+        if not len(possible):
+            return None
+        after = values[possible[0]].reshape(tile.shape)
+        colours, rows, columns = np.nonzero(after != tile)
+        samples = ((top + rows) * width + left + columns) * 3 + colours
+        return samples, after[colours, rows, columns].astype(np.uint8)
+
+    @cached_property
+    def _whole(self) -> np.ndarray:
+        moves: np.ndarray = self.moves.cpu().numpy().astype(int)
+        return moves
 
     def lower_(self, rounded: Tensor, noise: Tensor) -> None:
         """Move samples in place wherever that lowers the quadratic form of the noise.

@@ -85,7 +85,8 @@ def embed(
     """The cover with the secret and the header in it; all uint8, (height, width, 3)."""
     stego = model.embed(cover, secret, progress)
     origin = Origin(model.id, secret.shape[1], secret.shape[0], grey)
-    return header.embed(stego, Header(METHOD, origin.pack()))
+    # A sample that moves alone is noise that the network's inverse amplifies.
+    return header.embed(stego, Header(METHOD, origin.pack()), model.descent.toggled)
 
 
 def extract(

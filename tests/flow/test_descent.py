@@ -1,10 +1,12 @@
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pictures import photograph
 
-from stegocli.flow import descent, weights
+from stegocli.flow import descent, tiles, weights
 from stegocli.flow.descent import Descent
 from stegocli.flow.network import StegoNetwork
 
@@ -118,3 +120,35 @@ def test_tiles_of_other_sizes(levels):
     Descent.of(network).lower_(rounded, noise)
     assert cost(network, noise) <= before * (1 + 1e-6)
     assert (rounded - wanted).abs().max() < 3
+
+
+def test_a_sample_changes_with_others_that_make_up_for_it(shipped, found):
+    """Reveal's error by a changed bit is a small part of what the sample alone would make."""
+    stego = (photograph(96, 120, 3) * 0.6 + 50).astype(np.uint8)
+    secret = tiles.reveal(shipped, stego)
+
+    def error(change):
+        changed = stego.copy().reshape(-1)
+        changed[change[0]] = change[1]
+        return np.square(tiles.reveal(shipped, changed.reshape(stego.shape)) - secret).sum()
+
+    ratios = []
+    for index in np.random.default_rng(0).integers(0, stego.size, 12):
+        samples, values = found.toggled(stego, index)
+        here = stego.reshape(-1)
+        moved = (values.astype(int) - here[samples])[samples == index]
+        assert len(moved) == 1 and moved[0] % 2 == 1
+        ratios.append(error((samples, values)) / error(([index], here[index] ^ 1)))
+    assert np.median(ratios) < 0.05
+
+
+def test_where_nothing_makes_up_for_a_sample_there_is_none(shipped, found):
+    stego = photograph(30, 33, 3)
+    in_no_tile = [(29, 4, 0), (4, 32, 1)]
+    assert all(found.toggled(stego, np.ravel_multi_index(place, stego.shape)) is None for place in in_no_tile)
+    for level in (0, 255):
+        for index in range(0, 27 * 33 * 3, 97):
+            change = found.toggled(np.full_like(stego, level), index)
+            assert change is None or np.abs(change[1].astype(int) - level).max() < 10
+    without = Descent(found.gram, found.moves[:0])
+    assert without.toggled(stego, 0) is None

@@ -89,3 +89,45 @@ def test_any_header_comes_back_or_is_known_as_damaged(height, width, method, own
     changed[data.draw(st.integers(0, rgb.size - 1))] ^= data.draw(st.integers(1, 255))
     found = header.extract(changed.reshape(rgb.shape))
     assert found is None or found == replace(written, intact=False)
+
+
+def blocks(rgb, index):
+    """Flips a sample together with its neighbours, as far as there are any."""
+    samples = np.arange(max(0, index - 2), min(rgb.size, index + 3))
+    values = rgb.reshape(-1)[samples]
+    return samples, np.where(samples == index, values ^ 1, values ^ 6)
+
+
+def careless(rgb, index):
+    """Flips what it should not, nothing, or the sample alone."""
+    flat = rgb.reshape(-1)
+    if index % 3 == 0:
+        return np.arange(min(200, flat.size)), flat[:200] ^ 1
+    return None if index % 3 == 1 else (np.array([index]), flat[[index]] ^ 2)
+
+
+@pytest.mark.parametrize("toggle", [blocks, careless])
+@pytest.mark.parametrize("size", [(9, 9), (16, 16), (17, 33), (200, 3), (64, 100)])
+def test_what_is_changed_with_the_bits_agrees_with_the_crcs(size, toggle):
+    for seed in range(12):  # of these some have no solution with all changes
+        rgb = picture(*size, seed=seed)
+        before = rgb.copy()
+        for version in (1, 3):
+            wanted = replace(HEADER, version=version)
+            marked = header.embed(rgb, wanted, toggle)
+            assert header.extract(marked) == wanted
+            assert np.array_equal(rgb, before) and np.abs(marked.astype(int) - rgb).max() <= 7
+
+
+def test_most_bits_are_changed_with_what_makes_up_for_them():
+    rgb = picture(100, 120)
+    where = header.positions(rgb.size)
+    marked = header.embed(rgb, HEADER, blocks)
+    changed = np.flatnonzero(marked.reshape(-1) != rgb.reshape(-1))
+    bits = np.intersect1d(changed, where)
+    assert 80 < len(bits) < 150 and len(changed) - len(bits) > 3 * len(bits)
+
+
+def test_a_picture_without_room_in_memory_order_is_taken():
+    rgb = picture(40, 30).transpose(1, 0, 2)
+    assert header.extract(header.embed(rgb, HEADER)) == HEADER
