@@ -110,17 +110,15 @@ def _make(flat: np.ndarray, change: Change) -> None:
 
 def _changes(rgb: np.ndarray, where: np.ndarray, toggle: Toggle | None) -> list[Change]:
     """For each bit of the header the change that flips it; they don't meet, and none touches another bit's sample."""
-    flat, taken = rgb.reshape(-1), np.zeros(rgb.size, bool)
-    header = taken.copy()
-    header[where] = True
-    changes = []
+    flat, taken, changes = rgb.reshape(-1), set[int](), []
     for index in where:
         alone = np.array([index]), flat[[index]] ^ 1
         samples, values = (toggle(rgb, int(index)) if toggle else None) or alone
-        flips = np.array_equal(samples[header[samples]], [index]) and (flat[index] ^ values[samples == index]) & 1
-        if taken[samples].any() or not flips:
+        own = samples[np.isin(samples, where)]
+        flips = np.array_equal(own, [index]) and (flat[index] ^ values[samples == index]) & 1
+        if not (flips and taken.isdisjoint(samples.tolist())):
             samples, values = alone
-        taken[samples] = True
+        taken.update(samples.tolist())
         changes.append((samples, values))
     return changes
 

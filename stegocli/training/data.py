@@ -138,7 +138,7 @@ class FolderPictures:
         # Shared with the loader's workers, which find out what can't be decoded.
         self._damaged = torch.zeros(len(paths), dtype=torch.bool).share_memory_()  # type: ignore[no-untyped-call]
         self._kept: dict[int, np.ndarray] = {}
-        self._used = 0
+        self._used = self._prepared = 0
 
     @classmethod
     def scan(cls, folder: Path, smallest: int) -> "FolderPictures":
@@ -188,7 +188,7 @@ class FolderPictures:
 
         with ThreadPoolExecutor(threads.count()) as pool:
             list(pool.map(decode, range(len(self))))
-        self._used = 0
+        self._prepared = self._used
 
     def __getstate__(self) -> dict[str, Any]:
         """What is not forked gets no pictures: sent to each worker, they would be there many times."""
@@ -199,7 +199,8 @@ class FolderPictures:
         if picture is None:
             picture = files.read(self.paths[index]).rgb
             worker = torch.utils.data.get_worker_info()
-            if self._used + picture.nbytes <= CACHE_BYTES // (worker.num_workers if worker else 1):
+            room = CACHE_BYTES // (worker.num_workers if worker else 1)
+            if self._used + picture.nbytes <= self._prepared + room:
                 self._kept[index] = picture
                 self._used += picture.nbytes
         return picture

@@ -109,7 +109,7 @@ def forge(path, config=None, card="{}", edit=lambda tensors: None):
 def test_shipped_sets_keep_their_identity():
     """Every stego names its weights by it."""
     assert {name: weights.load_model(name).id.hex() for name in weights.shipped()} == {
-        "default": "d0b32cf5", "medium": "f1b441b5", "full": "141c429a"
+        "default": "004c3d01", "medium": "f1b441b5", "full": "141c429a"
     }  # fmt: skip
 
 
@@ -275,3 +275,9 @@ def test_shipped_sets_that_gain_by_bfloat16_compute_in_it(monkeypatch):
     mixed = {name for name in weights.shipped() if weights.load_model(name, "cpu").precision.is_mixed}
     asked = {name for name in weights.shipped() if weights.load_model(name, "cpu", amp=True).precision.is_mixed}
     assert mixed == {"medium"} and asked == {"medium", "default"}
+
+
+def test_the_default_set_is_the_same_in_float16():
+    """So what is hidden in float16 meets the same network in float32, and the other way round."""
+    for name, value in weights.load_model("default", "cpu").network.flow.state_dict().items():
+        assert torch.equal(value, value.half().float()), name

@@ -61,6 +61,7 @@ def test_prepared_pictures_are_the_same_and_not_decoded_again(tmp_path, monkeypa
     assert prepared.skipped == 1
     monkeypatch.setattr(data, "CACHE_BYTES", 40 * 30 * 3)
     tight.prepare()
+    tight.prepare()
     assert 1 <= len(tight._kept) < 3
     pictures = [plain[i] for i in range(3)]
     assert all(np.array_equal(pictures[i], made[i]) for i in range(3) for made in (prepared, tight))
