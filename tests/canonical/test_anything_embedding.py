@@ -53,8 +53,16 @@ def full(embedder):
 
 
 @pytest.fixture(scope="module")
-def private(embedder):
-    return embedder.embed(b"between us", "right").stego
+def roomy():
+    """Of a cover that surely carries something under a password, too: the smaller one fails for some salts."""
+    embedder = Embedder(with_sky(400, 360))
+    assert embedder.capacity(private=True) > len(b"between us")
+    return embedder
+
+
+@pytest.fixture(scope="module")
+def private(roomy):
+    return roomy.embed(b"between us", "right").stego
 
 
 @pytest.mark.parametrize("played", PLAYED, ids=str)
@@ -154,7 +162,7 @@ def test_a_password_opens_and_nothing_else_does(private):
             reading.extract(received, wrong)
 
 
-def test_nothing_is_open_under_a_password(private, cover):
+def test_nothing_is_open_under_a_password(private):
     """A watcher knows all but the password: neither pilots nor preamble stand on the lattices that are public."""
     size = grid.size_for(private.shape)
     assert abs(score(private, size)) < 0.25
@@ -166,10 +174,10 @@ def test_nothing_is_open_under_a_password(private, cover):
         assert abs(waves.mean()) < 4 / np.sqrt(len(layout))
 
 
-def test_two_stegos_of_one_password_share_no_key(private, cover, embedder):
+def test_two_stegos_of_one_password_share_no_key(private, roomy):
     lock = Lock.of("right", preamble.LOCK)
-    again = embedder.embed(b"between us", "right").stego
-    size = grid.size_for(cover.shape)
+    again = roomy.embed(b"between us", "right").stego
+    size = grid.size_for(private.shape)
     salts = [reading.find_preamble(reading.receive(stego, size), size, lock).salt for stego in (private, again)]
     assert salts[0] != salts[1] and len(salts[0]) == preamble.SALT
 
