@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from pictures import EXTREMES, natural
+from pictures import EXTREMES, natural, photograph
 from PIL import Image, ImageCms
 
 import stegocli
@@ -227,6 +227,13 @@ def test_stegos_of_earlier_versions_reveal_as_they_did(tmp_path, stego):
 def test_a_decoy_of_an_earlier_version_still_opens(tmp_path):
     stego = FIXTURES / "v4" / "exact-password-decoy.png"
     assert api.reveal(stego, tmp_path / "r.png", password="harmless").size == (20, 16)
+
+
+def test_the_header_costs_the_secret_next_to_nothing(model):
+    """Of a picture so small a bit in every hundred samples is the header's."""
+    cover, secret = photograph(72, 60, 11), photograph(72, 60, 12)
+    bare = model.extract(model.embed(cover, secret), (60, 72))
+    assert metrics.psnr(secret, model.reveal(model.hide(cover, secret))) > metrics.psnr(secret, bare) - 0.5
 
 
 def test_a_model_hides_arrays_and_pillow_pictures(model):

@@ -80,13 +80,13 @@ class Descent:
             Indices of samples in the flat array and their new values; None where no move does that, or it would pass
             black or white.
         """
-        count, width = round((len(self.gram) / 3) ** 0.5), stego.shape[1]
+        stride, width = round((len(self.gram) / 3) ** 0.5), stego.shape[1]
         row, column, colour = np.unravel_index(index, stego.shape)
-        top, left = row // count * count, column // count * count
-        if top + count > len(stego) or left + count > width:
+        top, left = row // stride * stride, column // stride * stride
+        if top + stride > len(stego) or left + stride > width:
             return None
-        tile = stego[top : top + count, left : left + count].transpose(2, 0, 1)  # in the order of its samples
-        moves = self._whole[self._whole[:, (colour * count + row - top) * count + column - left] % 2 == 1]
+        tile = stego[top : top + stride, left : left + stride].transpose(2, 0, 1)  # in the order of its samples
+        moves = self._integers[self._integers[:, (colour * stride + row - top) * stride + column - left] % 2 == 1]
         values = tile.reshape(-1) + np.concatenate([moves, -moves], 1).reshape(-1, tile.size)
         # Shorter ones come first.
         possible = np.flatnonzero(((values >= 0) & (values <= PEAK)).all(1))
@@ -98,7 +98,8 @@ class Descent:
         return samples, after[colours, rows, columns].astype(np.uint8)
 
     @cached_property
-    def _whole(self) -> np.ndarray:
+    def _integers(self) -> np.ndarray:
+        """The moves as NumPy's whole numbers: (moves, samples)."""
         moves: np.ndarray = self.moves.cpu().numpy().astype(int)
         return moves
 

@@ -12,7 +12,8 @@ _POLYNOMIAL = 0xEDB88320
 
 def of_change(change: bytes, after: int) -> int:
     """What adding `change` to some bytes, with so many more after them, adds to the CRC of them all."""
-    return _times(zlib.crc32(change) ^ zlib.crc32(bytes(len(change))), _zeros(after))
+    own = zlib.crc32(change) ^ zlib.crc32(bytes(len(change)))
+    return _times(own, _zeros(after)) if own else 0
 
 
 def _times(a: int, b: int) -> int:

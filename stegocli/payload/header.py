@@ -91,7 +91,7 @@ def embed(rgb: np.ndarray, header: Header, toggle: Toggle | None = None) -> np.n
     Args:
         toggle: what else is changed with a lowest bit, and makes up for it; by default nothing.
     """
-    out = np.ascontiguousarray(rgb).copy()
+    out = np.array(rgb, order="C")
     flat = out.reshape(-1)
     where = positions(flat.size)
     changes = _changes(out, where, toggle)

@@ -128,6 +128,6 @@ def test_most_bits_are_changed_with_what_makes_up_for_them():
     assert 80 < len(bits) < 150 and len(changed) - len(bits) > 3 * len(bits)
 
 
-def test_a_picture_without_room_in_memory_order_is_taken():
+def test_a_transposed_picture_is_taken():
     rgb = picture(40, 30).transpose(1, 0, 2)
     assert header.extract(header.embed(rgb, HEADER)) == HEADER
